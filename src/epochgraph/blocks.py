@@ -1,0 +1,273 @@
+"""Block: the weights of one join as a linear operator.
+
+A measure never sees a weight, it only multiplies. So a dense layer, a grouped convolution, a part of a concatenation
+and an unrolled convolution that would not fit in memory are all the same to it, and a new kind of layer is one new Block.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Int64
+from torch import Tensor
+
+CHUNK = 768 * 1024
+"""Weights worked on at a time where each needs a temporary copy: few enough to stay in the processor's cache."""
+
+MOST_ENTRIES = 100_000_000
+"""An operator with more source-target pairs than this is not written out entry by entry."""
+
+Entries = tuple[Int64[np.ndarray, "edges"], Int64[np.ndarray, "edges"], Float64[np.ndarray, "edges"]]
+"""Target node, source node and weight of each edge."""
+
+
+class Block(ABC):
+    """Non-negative weights between the nodes of two parts, as an operator from source to target nodes.
+
+    Vectors enter and leave as float64 on the CPU; inside, a block works in the dtype and on the device of its weights.
+    """
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int]:
+        """Number of target nodes and of source nodes."""
+
+    @abstractmethod
+    def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Multiply by both sides in one pass over the weights, which is what a symmetric adjacency needs.
+
+        Args:
+            source: One value a source node.
+            target: One value a target node.
+
+        Returns:
+            The operator times `source` (one value a target node), and its transpose times `target`.
+        """
+
+    @abstractmethod
+    def entries(self) -> Entries:
+        """All edges one by one, zeros left out; for small graphs and for other libraries."""
+
+    @abstractmethod
+    def magnitudes(self) -> tuple[Tensor, ...]:
+        """The weights as non-negative tensors, each distinct one once, in an order that stays the same over a run."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dense(Block):
+    """Every source node is joined to every target node.
+
+    Attributes:
+        weights: Weights, shaped (targets, sources).
+        signed: Whether their absolute values are meant. They are then taken a chunk at a time, in the cache: a layer
+            whose edges are |W| costs no second copy of W.
+    """
+
+    weights: Tensor
+    signed: bool = False
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.weights.shape[0], self.weights.shape[1]
+
+    def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = source.to(self.weights), target.to(self.weights)
+        if not self.signed:
+            return _home(self.weights @ x), _home(self.weights.T @ y)
+        rows = max(1, CHUNK // max(1, self.shape[1]))
+        forward, backward = torch.empty_like(y), torch.zeros_like(x)
+        scratch = torch.empty_like(self.weights[:rows])
+        for begin in range(0, self.shape[0], rows):
+            part = slice(begin, begin + rows)
+            chunk = self.weights[part]
+            magnitude = torch.abs(chunk, out=scratch[: len(chunk)])
+            torch.mv(magnitude, x, out=forward[part])
+            backward.addmv_(magnitude.T, y[part])
+        return _home(forward), _home(backward)
+
+    def entries(self) -> Entries:
+        return _matrix_entries(self.weights.abs())
+
+    def magnitudes(self) -> tuple[Tensor, ...]:
+        return (self.weights.abs(),)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grouped(Block):
+    """Groups of source nodes joined to groups of target nodes: the blocks of a block-diagonal matrix.
+
+    Attributes:
+        weights: Non-negative weights, shaped (targets, sources / groups).
+        groups: Number of groups.
+    """
+
+    weights: Tensor
+    groups: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.weights.shape[0], self.weights.shape[1] * self.groups
+
+    @property
+    def stacked(self) -> Tensor:
+        """The weights shaped (groups, targets in a group, sources in a group)."""
+        return self.weights.reshape(self.groups, -1, self.weights.shape[1])
+
+    def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        x = source.to(self.weights).reshape(self.groups, -1, 1)
+        y = target.to(self.weights).reshape(self.groups, -1, 1)
+        return _home((self.stacked @ x).flatten()), _home((self.stacked.mT @ y).flatten())
+
+    def entries(self) -> Entries:
+        rows, columns, values = _matrix_entries(self.weights)
+        group = rows // (self.shape[0] // self.groups)
+        return rows, columns + group * self.weights.shape[1], values
+
+    def magnitudes(self) -> tuple[Tensor, ...]:
+        return (self.weights,)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gathered(Block):
+    """A block that reads some of the source nodes, in an order of its own: a slice, a shuffle, one channel repeated.
+
+    Attributes:
+        block: Block from positions to target nodes.
+        nodes: Source node at each position; negative where there is none.
+        size: Number of source nodes.
+    """
+
+    block: Block
+    nodes: Tensor
+    size: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.block.shape[0], self.size
+
+    def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        read = self.nodes >= 0
+        positions = source.new_zeros(len(self.nodes))
+        positions[read] = source[self.nodes[read]]
+        forward, at_positions = self.block.products(positions, target)
+        backward = source.new_zeros(self.size).index_add_(0, self.nodes[read], at_positions[read])
+        return forward, backward
+
+    def entries(self) -> Entries:
+        rows, columns, values = self.block.entries()
+        nodes = self.nodes.numpy()[columns]
+        return rows[nodes >= 0], nodes[nodes >= 0], values[nodes >= 0]
+
+    def magnitudes(self) -> tuple[Tensor, ...]:
+        return self.block.magnitudes()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scaled(Block):
+    """A block whose target nodes multiply their weights by a factor of their own: a folded batch norm.
+
+    Attributes:
+        block: The weights.
+        factors: Non-negative float64 factor of each target node.
+    """
+
+    block: Block
+    factors: Tensor
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.block.shape
+
+    def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        forward, backward = self.block.products(source, self.factors * target)
+        return self.factors * forward, backward
+
+    def entries(self) -> Entries:
+        rows, columns, values = self.block.entries()
+        return rows, columns, values * self.factors.numpy()[rows]
+
+    def magnitudes(self) -> tuple[Tensor, ...]:
+        return tuple(self.factors[:, None].to(weights.device) * weights for weights in self.block.magnitudes())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sum(Block):
+    """Parallel edges between the same two parts add up.
+
+    Attributes:
+        blocks: At least one block, all of one shape.
+    """
+
+    blocks: tuple[Block, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.blocks[0].shape
+
+    def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        pairs = [block.products(source, target) for block in self.blocks]
+        return torch.stack([pair[0] for pair in pairs]).sum(0), torch.stack([pair[1] for pair in pairs]).sum(0)
+
+    def entries(self) -> Entries:
+        rows, columns, values = zip(*(block.entries() for block in self.blocks), strict=True)
+        return np.concatenate(rows), np.concatenate(columns), np.concatenate(values)
+
+    def magnitudes(self) -> tuple[Tensor, ...]:
+        return tuple(weights for block in self.blocks for weights in block.magnitudes())
+
+
+@dataclass(frozen=True, eq=False)
+class Functional(Block):
+    """Any linear function of a vector with non-negative coefficients, such as an unrolled convolution.
+
+    Its transpose comes from automatic differentiation, which for a convolution is the transposed convolution: so the
+    operator of millions of nodes needs no more memory than a forward and a backward pass of the layer.
+
+    Attributes:
+        function: Linear function of a tensor with one value a source node; its result has one value a target node.
+        size: Number of target nodes and of source nodes.
+        weights: The non-negative weights in the function; it works in their dtype and on their device.
+    """
+
+    function: Callable[[Tensor], Tensor]
+    size: tuple[int, int]
+    weights: Tensor
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.size
+
+    def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        x = source.to(self.weights).requires_grad_()
+        with torch.enable_grad():
+            forward = self.function(x).flatten()
+        (backward,) = torch.autograd.grad(forward, x, target.to(self.weights))
+        return _home(forward.detach()), _home(backward)
+
+    @cached_property
+    def matrix(self) -> Tensor:
+        """The operator written out, a row for each target node; for small graphs only."""
+        if self.size[0] * self.size[1] > MOST_ENTRIES:
+            raise ValueError(f"an operator of {self.size} nodes is too large to be written out")
+        zero = torch.zeros(self.size[1]).to(self.weights)
+        columns = [self.function(zero.index_fill(0, torch.tensor([n]), 1.0)).flatten() for n in range(self.size[1])]
+        return torch.stack(columns, dim=1)
+
+    def entries(self) -> Entries:
+        return _matrix_entries(self.matrix)
+
+    def magnitudes(self) -> tuple[Tensor, ...]:
+        return (self.weights,)
+
+
+def _home(vector: Tensor) -> Tensor:
+    return vector.to(device="cpu", dtype=torch.float64)
+
+
+def _matrix_entries(matrix: Tensor) -> Entries:
+    values = matrix.detach().to(device="cpu", dtype=torch.float64).numpy()
+    rows, columns = np.nonzero(values)
+    return rows, columns, values[rows, columns]

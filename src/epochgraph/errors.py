@@ -1,0 +1,201 @@
+"""Every error raised on purpose: what was found, what was expected, what to do.
+
+Each class passes its fields to `args`, so an error survives pickling between worker processes, and builds its
+one-line message from them.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+
+class EpochgraphError(Exception):
+    """Something about the input or the request is wrong; the message says what, where, and what to do."""
+
+
+class SettingError(EpochgraphError, ValueError):
+    """An option has a value that it cannot have."""
+
+    def __init__(self, option: str, found: object, expected: str) -> None:
+        super().__init__(option, found, expected)
+
+    def __str__(self) -> str:
+        option, found, expected = self.args
+        return f"{option} is {found!r}, but must be {expected}."
+
+
+class UnreadableFileError(EpochgraphError, ValueError):
+    """A file is not what its name or place promises."""
+
+    def __init__(self, path: Path, found: str, advice: str) -> None:
+        super().__init__(path, found, advice)
+
+    def __str__(self) -> str:
+        path, found, advice = self.args
+        return f"{path}: {found}. {advice}"
+
+
+class UnsafeCheckpointError(EpochgraphError, ValueError):
+    """A pickled checkpoint asks for a function that could run code; nothing of it was executed."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        super().__init__(path, name)
+
+    def __str__(self) -> str:
+        path, name = self.args
+        return (
+            f"{path}: the pickle asks for {name}, which can run code; nothing was executed. "
+            "Do not trust this file; ask for the weights as .safetensors."
+        )
+
+
+class CheckpointMismatchError(EpochgraphError, ValueError):
+    """Two checkpoints of one run disagree about a parameter."""
+
+    def __init__(
+        self, path: Path, parameter: str, expected: tuple[int, ...] | None, found: tuple[int, ...] | None
+    ) -> None:
+        super().__init__(path, parameter, expected, found)
+
+    def __str__(self) -> str:
+        path, parameter, expected, found = self.args
+        is_, was = (f"has shape {shape}" if shape is not None else "is missing" for shape in (found, expected))
+        return (
+            f"{path}: {parameter!r} {is_}, but in the run's first checkpoint it {was}. "
+            "A run keeps one architecture: give the changed model a run of its own."
+        )
+
+
+class MissingCheckpointError(EpochgraphError, ValueError):
+    """A run's folder has a gap in its sequence of checkpoints."""
+
+    def __init__(self, path: Path, before: float, after: float, step: float) -> None:
+        super().__init__(path, before, after, step)
+
+    def __str__(self) -> str:
+        path, before, after, step = self.args
+        return (
+            f"{path}: checkpoint {before:g} is followed by {after:g}, but the others are {step:g} apart. "
+            "Restore the missing ones, or allow gaps if they were never written."
+        )
+
+
+class MissingParameterError(EpochgraphError, KeyError):
+    """The weights lack a parameter that the topology joins."""
+
+    def __init__(self, parameter: str, available: Sequence[str]) -> None:
+        super().__init__(parameter, tuple(available))
+
+    def __str__(self) -> str:
+        parameter, available = self.args
+        shown = ", ".join(available[:4]) + (", ..." if len(available) > 4 else "")
+        return (
+            f"parameter {parameter!r} of the topology is not among the {len(available)} tensors given ({shown}). "
+            "Use the topology of the model that these weights belong to."
+        )
+
+
+class ShapeMismatchError(EpochgraphError, ValueError):
+    """A parameter, an input or a vector has another shape than the topology or graph says."""
+
+    def __init__(self, name: str, expected: object, found: object) -> None:
+        super().__init__(name, expected, found)
+
+    def __str__(self) -> str:
+        name, expected, found = self.args
+        return f"{name} has shape {found}, but {expected} was expected. Use the topology and input of this very model."
+
+
+class NonFiniteWeightsError(EpochgraphError, ValueError):
+    """Some weights are NaN or infinite: the run has diverged."""
+
+    def __init__(self, counts: Mapping[str, int]) -> None:
+        super().__init__(dict(counts))
+
+    def __str__(self) -> str:
+        (counts,) = self.args
+        parameter, count = next(iter(counts.items()))
+        more = f" and {len(counts) - 1} further parameters" if len(counts) > 1 else ""
+        return (
+            f"{parameter!r} has {count} NaN or infinite values{more}: the run has diverged. "
+            "Leave this snapshot out, or record it as diverged (nonfinite='record')."
+        )
+
+
+class WeightDtypeError(EpochgraphError, TypeError):
+    """A weight is quantised or holds integers, so it has no norm that compares with other weights."""
+
+    def __init__(self, parameter: str, dtype: str) -> None:
+        super().__init__(parameter, dtype)
+
+    def __str__(self) -> str:
+        parameter, dtype = self.args
+        return f"{parameter!r} holds {dtype} values (a quantised model?). Give the weights as floating-point numbers."
+
+
+class EmptyGraphError(EpochgraphError, ValueError):
+    """All weights are zero, so no node is more central than another."""
+
+    def __str__(self) -> str:
+        return "all weights of the graph are zero: eigenvector centrality is undefined. Check the checkpoint."
+
+
+class ConvergenceError(EpochgraphError, RuntimeError):
+    """The eigenvector iteration did not converge."""
+
+    def __init__(self, iterations: int, nodes: int) -> None:
+        super().__init__(iterations, nodes)
+
+    def __str__(self) -> str:
+        iterations, nodes = self.args
+        return (
+            f"the largest eigenvalue of a graph of {nodes} nodes did not converge in {iterations} iterations: "
+            "two components are almost equally strong. Measure the components one by one."
+        )
+
+
+class TracingError(EpochgraphError, RuntimeError):
+    """The model's wiring could not be read."""
+
+    def __init__(self, found: str, advice: str) -> None:
+        super().__init__(found, advice)
+
+    def __str__(self) -> str:
+        found, advice = self.args
+        return f"{found}. {advice}"
+
+
+class FeatureMismatchError(EpochgraphError, ValueError):
+    """A signature does not have the features that the predictor was fitted on."""
+
+    def __init__(self, missing: Sequence[str], expected: int, found: int) -> None:
+        super().__init__(tuple(missing), expected, found)
+
+    def __str__(self) -> str:
+        missing, expected, found = self.args
+        shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        return (
+            f"the predictor was fitted on {expected} features, {len(missing)} of which ({shown}) are not among "
+            f"the {found} given. Extract the signature with the predictor's own settings and enough epochs."
+        )
+
+
+class OutputError(EpochgraphError, OSError):
+    """A result cannot be written; what stood there before is untouched."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(path, reason)
+
+    def __str__(self) -> str:
+        path, reason = self.args
+        return f"{path}: cannot be written ({reason}). Free some space or name another place; nothing was changed."
+
+
+class MissingPackageError(EpochgraphError, ImportError):
+    """An optional package is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(package, extra)
+
+    def __str__(self) -> str:
+        package, extra = self.args
+        return f"{package} is not installed. Install it with: pip install 'epochgraph[{extra}]'"

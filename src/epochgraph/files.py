@@ -1,0 +1,57 @@
+"""Files that are written whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from epochgraph.errors import OutputError
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Lend a temporary path beside `path`, and move it there once the block has ended well.
+
+    A reader, a crash or a full disk never sees half a file: the move is one step of the file system, and whatever
+    fails before it removes the temporary file and leaves an earlier `path` as it was. Missing folders are made.
+
+    Args:
+        path: Where the file shall be.
+
+    Yields:
+        The path to write to; it has the suffix of `path`.
+
+    Raises:
+        OutputError: The folder or the file cannot be written, or the disk is full.
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        os.close(handle)
+        temporary = Path(name)
+        temporary.chmod(0o666 & ~_umask())  # a temporary file is private; the finished one is as open as any other
+        yield temporary
+        _flush(temporary)
+        temporary.replace(path)
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(path, error.strerror or str(error)) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """The process's file mode mask; the system tells it only in exchange for a new one."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _flush(path: Path) -> None:
+    """Wait until the file's content is on the disk, so that the move cannot overtake it."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

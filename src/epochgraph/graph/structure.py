@@ -1,0 +1,128 @@
+"""Graph: one network at one moment, as ordered parts of nodes joined by weighted blocks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+
+import networkx as nx
+import numpy as np
+import torch
+from jaxtyping import Float64
+from scipy import sparse
+
+from epochgraph.blocks import Block
+from epochgraph.errors import NonFiniteWeightsError, ShapeMismatchError
+from epochgraph.topology import Part
+
+NodeValues = Float64[np.ndarray, "nodes"]
+"""One value a node: the input comes first, then part by part in forward order."""
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """One network at one moment: ordered parts of nodes, joined by weighted blocks.
+
+    The adjacency is symmetric and never built; a measure needs only its product with a vector. A block that joins a
+    part to itself (a layer called again on its own output) counts both ways, like every other edge.
+
+    Attributes:
+        parts: Name and number of nodes of each part, in forward order; the input comes first.
+        blocks: (source, target) part indices -> weights, as an operator from source to target nodes.
+        features: Node features asked for, by name; for each part an array with one row a node, or None.
+        epoch: When in training it was taken, where that is known.
+        nonfinite: Parameter -> number of NaN or infinite weights, of a snapshot that is recorded as diverged.
+    """
+
+    parts: tuple[Part, ...]
+    blocks: Mapping[tuple[int, int], Block]
+    features: Mapping[str, tuple[np.ndarray | None, ...]] = field(default_factory=dict)
+    epoch: float | None = None
+    nonfinite: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of nodes of each part."""
+        return tuple(part.size for part in self.parts)
+
+    @property
+    def size(self) -> int:
+        """Number of nodes."""
+        return sum(self.sizes)
+
+    @cached_property
+    def ranges(self) -> tuple[slice, ...]:
+        """Where the nodes of each part stand in a vector of node values."""
+        ends = np.cumsum([0, *self.sizes]).tolist()
+        return tuple(slice(begin, end) for begin, end in pairwise(ends))
+
+    @cached_property
+    def row_sums(self) -> NodeValues:
+        """The adjacency times a vector of ones; computed once, since it also proves that all weights are finite."""
+        return self.matvec(np.ones(self.size))
+
+    def matvec(self, x: NodeValues) -> NodeValues:
+        """Multiply the adjacency by `x`, in time proportional to the number of weights.
+
+        Args:
+            x: One value a node.
+
+        Raises:
+            ShapeMismatchError: `x` has another length than the graph has nodes.
+            NonFiniteWeightsError: The graph is recorded as diverged.
+        """
+        x = np.asarray(x, dtype=np.float64)
+        if x.shape != (self.size,):
+            raise ShapeMismatchError("the vector", (self.size,), x.shape)
+        if self.nonfinite:
+            raise NonFiniteWeightsError(self.nonfinite)
+        values = torch.from_numpy(x)
+        result = torch.zeros(self.size, dtype=torch.float64)
+        for block, target, sources in self._readings:
+            read = torch.stack([values[self.ranges[source]] for source in sources]).sum(0)
+            forward, backward = block.products(read, values[self.ranges[target]])
+            result[self.ranges[target]] += forward
+            for source in sources:
+                result[self.ranges[source]] += backward
+        return result.numpy()
+
+    @cached_property
+    def _readings(self) -> tuple[tuple[Block, int, tuple[int, ...]], ...]:
+        """Blocks with their target and all sources they read: one reader of a sum is multiplied once for all terms."""
+        sources: dict[tuple[int, int], list[int]] = {}
+        blocks = {}
+        for (source, target), block in self.blocks.items():
+            sources.setdefault((id(block), target), []).append(source)
+            blocks[id(block), target] = block
+        return tuple((blocks[key], key[1], tuple(found)) for key, found in sources.items())
+
+    def to_scipy(self) -> sparse.csr_array:
+        """The symmetric adjacency as a SciPy sparse array of float64; parallel edges are added up.
+
+        Raises:
+            NonFiniteWeightsError: The graph is recorded as diverged.
+        """
+        if self.nonfinite:
+            raise NonFiniteWeightsError(self.nonfinite)
+        directed = sparse.coo_array((self.size, self.size), dtype=np.float64)
+        for (source, target), block in self.blocks.items():
+            rows, columns, values = block.entries()
+            places = (rows + self.ranges[target].start, columns + self.ranges[source].start)
+            directed = directed + sparse.coo_array((values, places), shape=directed.shape)
+        return sparse.csr_array(directed + directed.T)
+
+    def to_networkx(self) -> nx.Graph:
+        """The graph in NetworkX, for its measures and drawings.
+
+        Returns:
+            Nodes 0, 1, ... in the order of node values, with attributes `part` (name), `layer` (its index), `index`
+            (within the part) and the node features that were asked for; edges with attribute `weight`.
+        """
+        graph = nx.from_scipy_sparse_array(self.to_scipy())
+        for layer, (part, nodes) in enumerate(zip(self.parts, self.ranges, strict=True)):
+            for index, node in enumerate(range(nodes.start, nodes.stop)):
+                graph.nodes[node].update(part=part.name, layer=layer, index=index)
+                for name, values in self.features.items():
+                    rows = values[layer]
+                    graph.nodes[node][name] = None if rows is None else rows[index]
+        return graph

@@ -1,0 +1,229 @@
+"""Topology, weights and input size -> the unrolled graph of Rieck et al., without building it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from epochgraph.blocks import Block, Functional, Sum
+from epochgraph.errors import EpochgraphError, SettingError, TracingError
+from epochgraph.graph.pooling import Pooling, pooling
+from epochgraph.graph.rolled import batch_norm_factors, finite
+from epochgraph.graph.structure import Graph
+from epochgraph.graph.weights import Source as WeightSource
+from epochgraph.graph.weights import Weights
+from epochgraph.topology import Fold, Part, Topology
+from epochgraph.topology.flow import Flow, Geometry, Layer, Wiring, follow
+from epochgraph.topology.program import Shape, Source, Step
+
+CONVOLUTIONS = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
+
+
+def unrolled_graph(
+    source: WeightSource, topology: Topology, input_shape: Shape, *, fold_batch_norm: bool = False
+) -> Graph:
+    """The graph of every single multiplication: a node for each place of every feature map, an edge weighs |w|.
+
+    It has one node for each place of the input, of the result of each convolution and linear layer, and of each pooling;
+    zero padding has no nodes. It is never built: a block multiplies by a convolution with |K| and, for the other
+    direction, by the transposed convolution, so that it takes the memory of a forward pass. Two conventions follow the
+    paper's authors: pooling joins every place of its window to the pooled place, and that edge weighs as much as the
+    strongest weight of the filter whose output is pooled (1 where the input itself is pooled), so that scaling all
+    weights of the network scales all edges behind its first layer alike.
+
+    Args:
+        source: A module, tensors by name, or a checkpoint.
+        topology: Its wiring, from `trace`: parameters alone do not tell strides, padding and pooling.
+        input_shape: Shape of one input without the batch, such as (3, 32, 32).
+        fold_batch_norm: As in `rolled_graph`.
+
+    Raises:
+        TracingError: The topology comes from `chain`, has several inputs, or an operation is not understood.
+        ShapeMismatchError, NonFiniteWeightsError, MissingParameterError, WeightDtypeError: As in `rolled_graph`.
+
+    References:
+        Rieck et al. 2019, "Neural persistence"; Vahedian et al. 2022, section 2, its unrolled baseline.
+    """
+    program = topology.program
+    if program is None:
+        found = "the topology is a chain of parameters, which does not tell strides, padding and pooling"
+        raise TracingError(found, "Use trace(model, example_input).")
+    inputs = [item for item in program.sources if item.kind == "input"]
+    if len(inputs) != 1:
+        raise TracingError(f"the model has {len(inputs)} inputs", "An unrolled graph needs exactly one.")
+    (recorded,) = inputs
+    if len(input_shape) not in (len(recorded.shape), len(recorded.shape) - 1) or min(input_shape) < 1:
+        raise SettingError("input_shape", input_shape, f"one input's shape, such as {recorded.shape[1:]}")
+    shape = (recorded.shape[: len(recorded.shape) - len(input_shape)]) + tuple(input_shape)
+    batched = len(input_shape) < len(recorded.shape)
+    folds = _folds(topology) if fold_batch_norm else {}
+
+    def build(weights: Weights) -> Graph:
+        wiring = _UnrolledWiring(weights, shape, batched=batched, folds=folds)
+        try:
+            follow(program, wiring, resized=shape != recorded.shape)
+        except RuntimeError as error:
+            if isinstance(error, EpochgraphError):
+                raise
+            found = f"the model does not run on an input of shape {input_shape} ({str(error).splitlines()[0]})"
+            raise TracingError(found, f"It was traced with {recorded.shape}.") from error
+        blocks = {pair: found[0] if len(found) == 1 else Sum(tuple(found)) for pair, found in wiring.blocks.items()}
+        return Graph(tuple(wiring.parts), blocks)
+
+    return finite(build, Weights(source, topology), {join.parameter for join in topology.joins})
+
+
+def _folds(topology: Topology) -> dict[str, Fold]:
+    """The batch norm that follows each weight."""
+    folds = {fold.part: fold for fold in topology.folds}
+    return {join.parameter: folds[join.target] for join in topology.joins if join.target in folds}
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What one layer of a flow takes from one part: which of its nodes stands at each place.
+
+    Attributes:
+        part: Index of the part.
+        shape: Shape of the value, without the batch.
+        nodes: Node of the part at each place, its number of nodes where there is none; None if they are all in order.
+    """
+
+    part: int
+    shape: Shape
+    nodes: Tensor | None
+
+    def values(self, x: Tensor) -> Tensor:
+        """The value at each place, from the values of the part's nodes; zero where there is no node."""
+        if self.nodes is None:
+            return x.reshape(self.shape)
+        return torch.cat([x, x.new_zeros(1)])[self.nodes].reshape(self.shape)
+
+
+class _UnrolledWiring(Wiring):
+    """Collects parts and blocks; every place of a feature map is a node."""
+
+    def __init__(self, weights: Weights, shape: Shape, *, batched: bool, folds: dict[str, Fold]) -> None:
+        self.weights = weights
+        self.shape = shape
+        self.batched = batched
+        self.folds = folds
+        self.parts: list[Part] = []
+        self.offsets = [0]
+        self.strengths: list[Tensor] = []
+        self.blocks: dict[tuple[int, int], list[Block]] = {}
+
+    def input(self, source: Source) -> Flow:
+        if source.integer:
+            raise TracingError("the model's input holds integers", "An unrolled graph needs values of nodes.")
+        return self.part("input", self.shape, torch.ones(self.shape[1:] if self.batched else self.shape))
+
+    def layer(self, layer: Layer, flow: Flow) -> Flow:
+        if layer.weight is None:
+            raise TracingError(f"the weight of {layer.step.name} is computed", "It has no edges of its own.")
+        name = layer.weight.target
+        kernel = self.weights.numbers(name).abs()
+        fold = self.folds.get(name)
+        if fold is not None:
+            factors = batch_norm_factors(fold, self.weights).to(kernel)
+            kernel = kernel * factors.reshape(-1, *[1] * (kernel.dim() - 1))
+        sample = self.sample(layer.shape)
+        strongest = kernel.flatten(1).amax(1).reshape(-1, *[1] * layer.geometry.dimensions).expand(sample)
+        result = self.part(name.removesuffix(".weight"), layer.shape, strongest)
+        apply = _convolution(kernel, layer.geometry) if layer.geometry.dimensions else _linear(kernel)
+        self.join(flow, apply, kernel)
+        return result
+
+    def pool(self, step: Step, flow: Flow, dimensions: Shape, shape: Shape) -> Flow:
+        rule = pooling(step, tuple(d - self.batched for d in dimensions), self.sample(flow.shape), self.sample(shape))
+        reads = [read for nodes in self.samples(flow) for read in self.reads(nodes)]
+        strengths = [read.values(self.strengths[read.part]) for read in reads]
+        strongest = torch.stack([rule.largest(strength) for strength in strengths]).amax(0)
+        result = self.part(step.name, shape, strongest)
+        for read, strength in zip(reads, strengths, strict=True):
+            self.add(read, _weighted(rule, strength), strength)
+        return result
+
+    def batch_norm(self, step: Step, flow: Flow, sources: dict[str, Source], epsilon: float) -> Flow:
+        return Flow(flow.shape, flow.layers, unknown=flow.unknown)
+
+    def leave_out(self, parameter: Source, reason: str) -> None:
+        """Whatever is left out of the rolled graph is left out here: its coverage tells."""
+
+    # Nodes and edges.
+
+    def sample(self, shape: Shape) -> Shape:
+        return shape[1:] if self.batched else shape
+
+    def part(self, name: str, shape: Shape, strength: Tensor) -> Flow:
+        """Add a part with a node for each place; a batch shares them."""
+        size = strength.numel()
+        nodes = torch.arange(self.offsets[-1], self.offsets[-1] + size).reshape(self.sample(shape))
+        self.parts.append(Part(self.unique(name), size))
+        self.offsets.append(self.offsets[-1] + size)
+        self.strengths.append(strength.flatten())
+        return Flow(shape, (nodes.expand(shape),))
+
+    def unique(self, name: str) -> str:
+        taken = sum(part.name.partition("#")[0] == name for part in self.parts)
+        return f"{name}#{taken + 1}" if taken else name
+
+    def samples(self, flow: Flow) -> list[Tensor]:
+        """The layers of a flow for one sample of the batch."""
+        if flow.unknown:
+            raise TracingError(f"the unrolled graph needs every operation, but {flow.unknown}", "Use the rolled graph.")
+        if not self.batched:
+            return list(flow.layers)
+        if any(nodes.stride(0) and not bool((nodes == nodes[:1]).all()) for nodes in flow.layers):
+            raise TracingError("dimension 0 of a value is not the batch", "Pass input_shape with the batch dimension.")
+        return [nodes[0] for nodes in flow.layers]
+
+    def reads(self, nodes: Tensor) -> list[_Read]:
+        """Split a layer by the part that its nodes belong to."""
+        found = []
+        flat = nodes.flatten()
+        for part in torch.unique(torch.bucketize(flat, torch.tensor(self.offsets), right=True) - 1).tolist():
+            if part < 0:
+                continue
+            begin, end = self.offsets[part], self.offsets[part + 1]
+            inside = torch.where((flat >= begin) & (flat < end), flat - begin, end - begin)
+            whole = torch.equal(inside, torch.arange(end - begin))
+            found.append(_Read(part, tuple(nodes.shape), None if whole else inside))
+        return found
+
+    def join(self, flow: Flow, apply: Callable[[Tensor], Tensor], like: Tensor) -> None:
+        for nodes in self.samples(flow):
+            for read in self.reads(nodes):
+                self.add(read, apply, like)
+
+    def add(self, read: _Read, apply: Callable[[Tensor], Tensor], like: Tensor) -> None:
+        """Join a part, read in some way, to the part that was added last."""
+        target = len(self.parts) - 1
+        shape = (self.parts[target].size, self.parts[read.part].size)
+        block = Functional(lambda x: apply(read.values(x)), shape, like)
+        self.blocks.setdefault((read.part, target), []).append(block)
+
+
+def _convolution(kernel: Tensor, geometry: Geometry) -> Callable[[Tensor], Tensor]:
+    convolution = CONVOLUTIONS[geometry.dimensions]
+    sides = [n for before, after in reversed(geometry.padding) for n in (before, after)]
+    symmetric = all(before == after for before, after in geometry.padding)
+    padding = tuple(before for before, _ in geometry.padding) if symmetric else 0
+
+    def apply(x: Tensor) -> Tensor:
+        padded = x if symmetric else functional.pad(x, sides)
+        return convolution(
+            padded[None], kernel, None, geometry.stride, padding, geometry.dilation, geometry.groups
+        )
+
+    return apply
+
+
+def _linear(kernel: Tensor) -> Callable[[Tensor], Tensor]:
+    return lambda x: functional.linear(x, kernel)
+
+
+def _weighted(rule: Pooling, strength: Tensor) -> Callable[[Tensor], Tensor]:
+    return lambda x: rule.total(x * strength)

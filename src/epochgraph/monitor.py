@@ -1,0 +1,85 @@
+"""The one stateful object: watches a training loop."""
+
+from collections.abc import Sequence
+
+from epochgraph.graph import rolled_graph
+from epochgraph.graph.rolled import NonFinite
+from epochgraph.graph.weights import Source
+from epochgraph.measures import STANDARD, Measure
+from epochgraph.signature import Features, Past, Signature, assembled, extended, feature_names
+from epochgraph.signature.change import Reference
+from epochgraph.signature.scopes import Scoping
+from epochgraph.topology import Topology
+
+
+class Monitor:
+    """Takes snapshots of a network in training, and has the signature so far.
+
+    It keeps the features of every snapshot, but of the graphs only those that features of change refer to, and ends in
+    the same numbers as reading the run's checkpoints afterwards.
+
+    Args:
+        topology: The wiring of the model.
+        fold_batch_norm: As in `rolled_graph`.
+        nonfinite: What NaN or infinite weights mean: "record" a diverged snapshot, or "raise" an error.
+        measures: As in `signature`.
+        scopes: As in `signature`.
+        change: As in `signature`.
+
+    Example:
+        >>> import torch
+        >>> from epochgraph import chain
+        >>> model = torch.nn.Linear(3, 2)
+        >>> monitor = Monitor(chain(model))
+        >>> for epoch in range(3):  # train the model in between
+        ...     monitor.observe(model, epoch)
+        >>> monitor.signature().values.shape
+        (3, 10)
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        *,
+        fold_batch_norm: bool = False,
+        nonfinite: NonFinite = "record",
+        measures: Sequence[Measure] = STANDARD,
+        scopes: Sequence[Scoping] = ("graph",),
+        change: Sequence[Reference] = (),
+    ) -> None:
+        self.topology = topology
+        self.fold_batch_norm = fold_batch_norm
+        self.nonfinite = nonfinite
+        self.features = Features(tuple(measures), tuple(scopes), tuple(change))
+        self._past = Past()
+        self._times: list[float] = []
+        self._rows: list = []
+        self._diverged: list[bool] = []
+
+    def observe(self, source: Source, epoch: float) -> None:
+        """Take a snapshot.
+
+        Args:
+            source: The model, or its parameters by name.
+            epoch: Completed passes over the data so far; 0 for the initial network, fractions allowed.
+
+        Raises:
+            NonFiniteWeightsError: Weights are NaN or infinite and `nonfinite` is "raise".
+            ShapeMismatchError: The model is another one than before.
+        """
+        graph = rolled_graph(
+            source, self.topology, fold_batch_norm=self.fold_batch_norm, nonfinite=self.nonfinite, copy=bool(self.features.change)
+        )
+        self._past, row = extended(self._past, graph, self.features)
+        self._times.append(epoch)
+        self._rows.append(row)
+        self._diverged.append(bool(graph.nonfinite))
+
+    def signature(self) -> Signature:
+        """The signature of all snapshots so far.
+
+        Raises:
+            SettingError: There is none yet, or the epochs did not increase.
+        """
+        names = feature_names(self.topology.parts, self.features)
+        return assembled(self._times, names, self._rows, self._diverged)

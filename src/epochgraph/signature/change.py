@@ -1,0 +1,73 @@
+"""Features of change: how a snapshot differs from a reference."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+from epochgraph.graph import Graph, NodeValues
+from epochgraph.signature.scopes import Scope
+
+Reference = Literal["initial", "previous"]
+
+NODE_CHANGES = ("angle", "log_norm_ratio")
+"""Change of the node values: the angle between them in radians, the logarithm of the ratio of their norms."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """What a later snapshot is compared with.
+
+    Attributes:
+        graph: The graph.
+        values: Node values by name of the measure.
+        eigenvalue: The largest eigenvalue of the adjacency, if eigenvector centrality was measured.
+    """
+
+    graph: Graph
+    values: Mapping[str, NodeValues]
+    eigenvalue: float | None
+
+
+def node_changes(now: NodeValues, then: NodeValues) -> tuple[float, float]:
+    """`NODE_CHANGES`: how far the node values have turned, and how much they have grown.
+
+    The angle is taken from the chord of the unit vectors, which stays exact where the cosine rounds to one. Where a norm
+    is zero there is no direction, and both are NaN.
+    """
+    norms = np.linalg.norm(now), np.linalg.norm(then)
+    if not all(norms):
+        return np.nan, np.nan
+    a, b = now / norms[0], then / norms[1]
+    angle = 2 * np.arctan2(np.linalg.norm(a - b), np.linalg.norm(a + b))
+    return float(angle), float(np.log(norms[0] / norms[1]))
+
+
+def weight_changes(now: Graph, then: Graph, scopes: Sequence[Scope]) -> list[float]:
+    """For each scope the Frobenius norm of the change of the edge weights into its parts, relative to what they were.
+
+    NaN for a scope without edges, or whose weights were all zero.
+    """
+    squares: dict[int, tuple[float, float]] = {}
+    for target, pairs in _weights_by_target(now, then).items():
+        differences = sum(float((a.double() - b.double()).square().sum()) for a, b in pairs)
+        squares[target] = (differences, sum(float(b.double().square().sum()) for _, b in pairs))
+    changes = []
+    for scope in scopes:
+        totals = np.sum([squares[part] for part in scope.parts if part in squares] or [(0.0, 0.0)], axis=0)
+        changes.append(float(np.sqrt(totals[0] / totals[1])) if totals[1] > 0 else np.nan)
+    return changes
+
+
+def _weights_by_target(now: Graph, then: Graph) -> dict[int, list[tuple[torch.Tensor, torch.Tensor]]]:
+    """The weights of both graphs, side by side; a block that reads the sum of several parts counts once."""
+    found: dict[int, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+    seen = set()
+    for (source, target), block in now.blocks.items():
+        if (id(block), target) not in seen:
+            seen.add((id(block), target))
+            pairs = zip(block.magnitudes(), then.blocks[source, target].magnitudes(), strict=True)
+            found.setdefault(target, []).extend(pairs)
+    return found

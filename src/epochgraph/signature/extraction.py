@@ -1,0 +1,215 @@
+"""Graphs -> Signature, one graph at a time.
+
+`extended` takes what is known of the past and the next graph, and returns one more row: `signature` applies it to all
+graphs of a run, the live monitor to each as it comes, so both end in the same numbers.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+from jaxtyping import Float64
+
+from epochgraph.errors import SettingError, ShapeMismatchError
+from epochgraph.graph import Graph
+from epochgraph.measures import STANDARD, Measure, eigenvector_centrality, largest_eigenvalue
+from epochgraph.signature.change import NODE_CHANGES, Reference, Snapshot, node_changes, weight_changes
+from epochgraph.signature.scopes import Scope, Scoping, scopes
+from epochgraph.signature.smoothing import Smoothing, smoothed
+from epochgraph.signature.statistics import STATISTICS, statistics
+from epochgraph.signature.structure import Signature
+from epochgraph.topology import Part
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Which features to compute of every snapshot.
+
+    Attributes:
+        measures: Measures of the nodes.
+        scopes: Groups of nodes to summarise: "graph" (the paper's), "part", "depth".
+        change: References to compare with: "initial" (the first snapshot), "previous".
+    """
+
+    measures: tuple[Measure, ...] = STANDARD
+    scopes: tuple[Scoping, ...] = ("graph",)
+    change: tuple[Reference, ...] = ()
+
+    def __post_init__(self) -> None:
+        for option, values, allowed in (
+            ("scopes", self.scopes, get_args(Scoping)),
+            ("change", self.change, get_args(Reference)),
+        ):
+            unknown = [value for value in values if value not in allowed]
+            if unknown:
+                raise SettingError(option, unknown[0], f"one of {', '.join(allowed)}")
+        if not self.measures:
+            raise SettingError("measures", self.measures, "at least one measure")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Past:
+    """What later snapshots are compared with: nothing before the first, and no diverged snapshot ever."""
+
+    initial: Snapshot | None = None
+    previous: Snapshot | None = None
+
+
+def signature(
+    graphs: Iterable[Graph],
+    *,
+    measures: Sequence[Measure | str] = STANDARD,
+    smoothing: Smoothing = "none",
+    alpha: float = 0.5,
+    scopes: Sequence[Scoping] = ("graph",),
+    change: Sequence[Reference] = (),
+    times: Sequence[float] | None = None,
+) -> Signature:
+    """Summarise the graphs of one run, in time order.
+
+    Static features are the five statistics of each measure over each scope. Features of change compare with a
+    reference: for each measure and scope the angle between the node values (radians) and the logarithm of the ratio of
+    their norms; for each scope the relative change of the edge weights; and, where eigenvector centrality is measured,
+    the logarithm of the ratio of the largest eigenvalues. Against itself a snapshot's changes are all 0.
+
+    Only the graphs that the references need are kept, so `graphs` may be a generator over a long run.
+
+    Args:
+        graphs: Snapshots of one network in time order.
+        measures: Measures of the nodes: functions, or names of those in `measures.STANDARD`.
+        smoothing: Average with the past: "none", "linear" or "exponential" (see `smoothed`).
+        alpha: Weight of the present in exponential smoothing.
+        scopes: Groups of nodes to summarise: "graph" (the paper's), "part", "depth" (thirds of the network).
+        change: References to compare with: "initial", "previous".
+        times: Epoch of each graph; None for what the graphs know (`Graph.epoch`), else 0, 1, 2, ...
+
+    Raises:
+        SettingError: No graphs, an unknown option, or times that do not increase.
+        ShapeMismatchError: The graphs are not of one network.
+        EmptyGraphError: All weights of a graph are zero and eigenvector centrality is measured.
+
+    Example:
+        >>> import torch
+        >>> from epochgraph import rolled_graph
+        >>> weights = torch.tensor([[1.0, 0.0], [0.0, 3.0]])
+        >>> run = [rolled_graph({"fc.weight": factor * weights}) for factor in (1, 2)]
+        >>> grown = signature(run, measures=["degree"], change=["initial"])
+        >>> grown.names[:2], grown.values[:, 1]
+        (('degree/graph/median', 'degree/graph/mean'), array([2., 4.]))
+        >>> dict(zip(grown.names, grown.values[1]))["weights/graph/relative_change_since_initial"]
+        np.float64(1.0)
+
+    References:
+        Vahedian et al. 2022, section 3 (S2, S3).
+    """
+    features = Features(tuple(map(_measure, measures)), tuple(scopes), tuple(change))
+    past, rows, epochs = Past(), [], []
+    names: tuple[str, ...] = ()
+    diverged = []
+    for graph in graphs:
+        names = names or feature_names(graph.parts, features)
+        past, row = extended(past, graph, features)
+        rows.append(row)
+        epochs.append(graph.epoch)
+        diverged.append(bool(graph.nonfinite))
+    return assembled(_times(epochs, times), names, rows, diverged, smoothing=smoothing, alpha=alpha)
+
+
+def assembled(
+    times: Sequence[float],
+    names: tuple[str, ...],
+    rows: Sequence[Float64[np.ndarray, "features"]],
+    diverged: Sequence[bool],
+    *,
+    smoothing: Smoothing = "none",
+    alpha: float = 0.5,
+) -> Signature:
+    """Put the rows of single snapshots together.
+
+    Raises:
+        SettingError: There are no rows, or the times do not increase.
+    """
+    if not rows:
+        raise SettingError("graphs", [], "at least one graph")
+    if not (np.diff(times) > 0).all():
+        raise SettingError("times", list(times), "strictly increasing")
+    values = smoothed(np.stack(rows), smoothing, alpha)
+    return Signature(np.asarray(times, dtype=np.float64), names, values, np.asarray(diverged, dtype=bool))
+
+
+def extended(past: Past, graph: Graph, features: Features) -> tuple[Past, Float64[np.ndarray, "features"]]:
+    """The features of one more snapshot, and the past as the next one will see it.
+
+    Raises:
+        ShapeMismatchError: The graph is of another network than the past.
+        EmptyGraphError: As in `signature`.
+    """
+    if past.initial is not None and graph.sizes != past.initial.graph.sizes:
+        raise ShapeMismatchError("the graph", past.initial.graph.sizes, graph.sizes)
+    if graph.nonfinite:
+        return past, np.full(len(feature_names(graph.parts, features)), np.nan)
+    values = {measure.__name__: measure(graph) for measure in features.measures}
+    scores = values.get(eigenvector_centrality.__name__)
+    eigenvalue = None if scores is None else largest_eigenvalue(graph, scores)
+    now = Snapshot(graph, values, eigenvalue)
+    initial = past.initial or now
+    references = {"initial": initial, "previous": past.previous or now}
+    groups = _groups(graph.parts, features)
+    row = [statistics(nodes[group.nodes]) for nodes in values.values() for group in groups]
+    row += [_changes(now, references[name], groups) for name in features.change]
+    kept = {name: references[name] for name in features.change}
+    return Past(initial if "initial" in kept else _bare(initial), now if "previous" in kept else None), np.concatenate(row)
+
+
+def feature_names(parts: Sequence[Part], features: Features) -> tuple[str, ...]:
+    """The names of the features of every snapshot, in order."""
+    measures = [measure.__name__ for measure in features.measures]
+    groups = [group.name for group in _groups(parts, features)]
+    names = [f"{measure}/{group}/{statistic}" for measure in measures for group in groups for statistic in STATISTICS]
+    for reference in features.change:
+        names += [f"{m}/{group}/{c}_since_{reference}" for m in measures for group in groups for c in NODE_CHANGES]
+        names += [f"weights/{group}/relative_change_since_{reference}" for group in groups]
+        if eigenvector_centrality.__name__ in measures:
+            names.append(f"eigenvalue/graph/log_ratio_since_{reference}")
+    return tuple(names)
+
+
+def _changes(now: Snapshot, then: Snapshot, groups: Sequence[Scope]) -> Float64[np.ndarray, "changes"]:
+    """The features of change since one reference, in the order of `feature_names`."""
+    pairs = [
+        node_changes(nodes[group.nodes], then.values[measure][group.nodes])
+        for measure, nodes in now.values.items()
+        for group in groups
+    ]
+    changes = [*np.ravel(pairs), *weight_changes(now.graph, then.graph, groups)]
+    if now.eigenvalue is not None and then.eigenvalue is not None:
+        changes.append(np.log(now.eigenvalue / then.eigenvalue))
+    return np.array(changes)
+
+
+def _groups(parts: Sequence[Part], features: Features) -> list[Scope]:
+    return [scope for scoping in features.scopes for scope in scopes(parts, scoping)]
+
+
+def _bare(snapshot: Snapshot) -> Snapshot:
+    """A snapshot that only remembers the parts, for graphs to be checked against."""
+    return Snapshot(Graph(snapshot.graph.parts, {}), {}, None)
+
+
+def _measure(measure: Measure | str) -> Measure:
+    named = {standard.__name__: standard for standard in STANDARD}
+    if isinstance(measure, str):
+        if measure not in named:
+            raise SettingError("measures", measure, f"a function or one of {', '.join(named)}")
+        return named[measure]
+    return measure
+
+
+def _times(epochs: Sequence[float | None], given: Sequence[float] | None) -> Sequence[float]:
+    if given is not None:
+        if len(given) != len(epochs):
+            raise SettingError("times", list(given), f"one for each of the {len(epochs)} graphs")
+        return given
+    known = [epoch for epoch in epochs if epoch is not None]
+    return known if len(known) == len(epochs) else list(range(len(epochs)))

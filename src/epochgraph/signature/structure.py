@@ -1,0 +1,48 @@
+"""Signature: what the graphs of one run say over time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float64
+
+from epochgraph.errors import SettingError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Signature:
+    """What the graphs of one run say over time: one row a snapshot, one named column a feature.
+
+    Attributes:
+        times: Epoch of each snapshot, strictly increasing; 0 is the initial network.
+        names: Name of each feature: what was measured / over which nodes / how it is summarised.
+        values: The features; NaN where one is not defined.
+        diverged: Whether the snapshot had NaN or infinite weights; its row of values is NaN.
+    """
+
+    times: Float64[np.ndarray, "times"]
+    names: tuple[str, ...]
+    values: Float64[np.ndarray, "times features"]
+    diverged: Bool[np.ndarray, "times"]
+
+    def up_to(self, epoch: float) -> "Signature":
+        """The signature as it was known once `epoch` had been completed.
+
+        Raises:
+            SettingError: No snapshot is that early.
+        """
+        known = self.times <= epoch
+        if not known.any():
+            raise SettingError("up_to", epoch, f"at least {min(self.times, default=0):g}, the first snapshot's epoch")
+        return Signature(self.times[known], self.names, self.values[known], self.diverged[known])
+
+    def concatenated(self) -> tuple[tuple[str, ...], Float64[np.ndarray, "times*features"]]:
+        """The temporal signature: the rows one after another, as one vector.
+
+        Returns:
+            The names, each feature's followed by "@" and the epoch, and the values.
+
+        References:
+            Vahedian et al. 2022, section 3 (S3).
+        """
+        names = tuple(f"{name}@{time:g}" for time in self.times for name in self.names)
+        return names, self.values.ravel()

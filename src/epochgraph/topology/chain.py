@@ -1,0 +1,166 @@
+"""Layers one after another, from the parameters alone: the paper's wiring."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+
+from epochgraph.errors import TracingError, WeightDtypeError
+from epochgraph.topology.spans import Span
+from epochgraph.topology.structure import Coverage, Entry, Fold, Join, Part, Status, Topology
+
+EPSILON = 1e-5
+"""PyTorch's default for batch norm; parameters alone do not tell it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A layer of the chain: a weight with its bias, or a batch norm.
+
+    `groups` is None where only the model's code would tell it.
+    """
+
+    name: str
+    weight: str | None
+    bias: str | None
+    groups: int | None = 1
+    norm: bool = False
+    epsilon: float = EPSILON
+    unsupported: str = ""
+
+
+def chain(source: nn.Module | Mapping[str, Tensor]) -> Topology:
+    """Wire the layers one after another, in the order of the parameters.
+
+    For a plain chain of convolutions and linear layers this is the whole truth (LeNet: 239 nodes), and no model code is
+    needed. It is blind to anything else: a layer that does not fit on the one before it, such as the projection on a
+    residual connection, is left out and reported in `coverage`; skip connections carry no parameters and stay unseen.
+    Where there is a model, prefer `trace`.
+
+    Args:
+        source: A model, or its parameters by name (a state dict or checkpoint).
+
+    Raises:
+        TracingError: There is no weight of a linear layer or convolution.
+        WeightDtypeError: The weights are quantised.
+    """
+    if isinstance(source, nn.Module):
+        tensors: Mapping[str, Tensor] = source.state_dict(keep_vars=True)
+        candidates = list(_layers_of_module(source))
+    else:
+        tensors = source
+        candidates = list(_layers_of_names(source))
+    builder = _Chain(tensors)
+    for candidate in candidates:
+        builder.add(candidate)
+    if not builder.joins:
+        found = f"none of the {len(tensors)} tensors is the weight of a linear layer or convolution"
+        raise TracingError(found, "Give a model's parameters, or trace the model.")
+    trainable = {name for name, _ in source.named_parameters()} if isinstance(source, nn.Module) else None
+    return Topology(tuple(builder.parts), tuple(builder.joins), tuple(builder.folds), builder.coverage(trainable))
+
+
+class _Chain:
+    """Adds one layer after another."""
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        self.tensors = tensors
+        self.parts: list[Part] = []
+        self.joins: list[Join] = []
+        self.folds: list[Fold] = []
+        self.status: dict[str, tuple[Status, str]] = {}
+
+    def add(self, layer: _Candidate) -> None:
+        if layer.norm:
+            self.add_norm(layer)
+        elif layer.weight is not None:
+            self.add_layer(layer, layer.weight)
+
+    def add_layer(self, layer: _Candidate, name: str) -> None:
+        shape = tuple(self.tensors[name].shape)
+        if not self.parts and not layer.unsupported:
+            self.parts.append(Part("input", shape[1] * (layer.groups or 1)))
+        inputs, groups, reason = self.fit(shape, layer)
+        if reason:
+            self.leave_out((name, layer.bias), reason)
+            return
+        self.parts.append(Part(layer.name, shape[0], layer.bias))
+        self.joins.append(Join(len(self.parts) - 2, len(self.parts) - 1, name, inputs, groups))
+        self.status[name] = ("joined", "")
+        if layer.bias:
+            self.status[layer.bias] = ("folded", "")
+
+    def fit(self, shape: tuple[int, ...], layer: _Candidate) -> tuple[tuple[Span, ...], int, str]:
+        """How a weight of this shape reads the last part: its inputs and groups, or why it cannot."""
+        if layer.unsupported:
+            return (), 1, layer.unsupported
+        previous = self.parts[-1]
+        groups = layer.groups or (previous.size if shape[1] == 1 and shape[0] % previous.size == 0 else 1)
+        width = shape[1] * groups
+        linear = len(shape) == 2
+        if width == previous.size or (linear and width % previous.size == 0):
+            return (Span(0, previous.size, width // previous.size),), groups, ""
+        return (), 1, f"it reads {width} channels, but {previous.name!r} before it has {previous.size}: trace the model"
+
+    def add_norm(self, layer: _Candidate) -> None:
+        last = len(self.parts) - 1
+        names = {role: f"{layer.name}.{role}" for role in ("running_mean", "running_var")}
+        fits = last >= 1 and self.tensors[names["running_mean"]].shape == (self.parts[last].size,)
+        if not fits or any(fold.part == last for fold in self.folds):
+            self.leave_out((layer.weight, layer.bias), "it is a batch norm that does not follow one layer alone")
+            return
+        mean, variance = names["running_mean"], names["running_var"]
+        self.folds.append(Fold(last, layer.weight, layer.bias, mean, variance, layer.epsilon))
+        self.status |= {name: ("folded", "") for name in (layer.weight, layer.bias) if name}
+
+    def leave_out(self, names: tuple[str | None, ...], reason: str) -> None:
+        self.status |= {name: ("left out", reason) for name in names if name}
+
+    def coverage(self, trainable: set[str] | None) -> Coverage:
+        """What became of every parameter; of plain tensors, those that are floating point and no batch statistics."""
+        entries = []
+        for name, tensor in self.tensors.items():
+            statistics = name.endswith(("running_mean", "running_var"))
+            if name in trainable if trainable is not None else tensor.is_floating_point() and not statistics:
+                status, reason = self.status.get(name, ("left out", "it belongs to no layer that a chain knows"))
+                entries.append(Entry(name, tensor.numel(), status, reason))
+        return Coverage(tuple(entries))
+
+
+def _layers_of_module(model: nn.Module) -> Iterator[_Candidate]:
+    for name, module in model.named_modules():
+        prefix = f"{name}." if name else ""
+        bias = f"{prefix}bias" if getattr(module, "bias", None) is not None else None
+        match module:
+            case _ConvTransposeNd():
+                reason = "it is a transposed convolution, which a chain does not know: trace the model"
+                yield _Candidate(name, f"{prefix}weight", bias, unsupported=reason)
+            case _ConvNd():
+                yield _Candidate(name or "weight", f"{prefix}weight", bias, module.groups)
+            case nn.Linear():
+                yield _Candidate(name or "weight", f"{prefix}weight", bias)
+            case _BatchNorm() if module.running_mean is not None:
+                weight = f"{prefix}weight" if module.affine else None
+                yield _Candidate(name, weight, bias, norm=True, epsilon=module.eps)
+            case _:
+                pass
+
+
+def _layers_of_names(tensors: Mapping[str, Tensor]) -> Iterator[_Candidate]:
+    """Read the layers from names and shapes: a matrix or kernel is a weight, running statistics are a batch norm."""
+    seen: set[str] = set()
+    for name, tensor in tensors.items():
+        prefix, _, leaf = name.rpartition(".")
+        weight, bias = (full if (full := f"{prefix}.{leaf_}") in tensors else None for leaf_ in ("weight", "bias"))
+        if tensor.dim() in (2, 3, 4, 5) and leaf not in ("running_mean", "running_var"):
+            if not tensor.is_floating_point():
+                if leaf == "weight":
+                    raise WeightDtypeError(name, str(tensor.dtype))
+                continue
+            own = bias if leaf == "weight" else None
+            yield _Candidate(prefix if leaf == "weight" and prefix else name, name, own, groups=None)
+        elif f"{prefix}.running_mean" in tensors and prefix not in seen:
+            seen.add(prefix)
+            yield _Candidate(prefix, weight, bias, norm=True)

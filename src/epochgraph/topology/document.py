@@ -1,0 +1,146 @@
+"""Topology <-> a small JSON file, so that checkpoints can be read later without the model's code."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from epochgraph.errors import UnreadableFileError
+from epochgraph.files import atomic_write
+from epochgraph.topology.program import Argument, Program, Ref, Source, Step
+from epochgraph.topology.spans import Span
+from epochgraph.topology.structure import Coverage, Entry, Fold, Join, Part, Topology
+
+FORMAT = "epochgraph topology"
+VERSION = 1
+
+
+def write_topology(topology: Topology, path: Path | str) -> None:
+    """Write a topology as JSON.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "parts": [asdict(part) for part in topology.parts],
+        "joins": [asdict(join) for join in topology.joins],
+        "folds": [asdict(fold) for fold in topology.folds],
+        "coverage": [asdict(entry) for entry in topology.coverage.entries],
+        "tied": topology.tied,
+        "program": None if topology.program is None else _program_document(topology.program),
+    }
+    with atomic_write(Path(path)) as temporary:
+        temporary.write_text(json.dumps(document), encoding="utf-8")
+
+
+def read_topology(path: Path | str) -> Topology:
+    """Read a topology that `write_topology` wrote.
+
+    Raises:
+        UnreadableFileError: The file is missing, not a topology, of a newer version, or contradicts itself.
+    """
+    path = Path(path)
+    advice = "Write it anew with `epochgraph.write_topology`."
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UnreadableFileError(path, error.strerror or str(error), advice) from error
+    except (ValueError, RecursionError) as error:
+        raise UnreadableFileError(path, "it is not a JSON file", advice) from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise UnreadableFileError(path, "it is not a topology", advice)
+    if document.get("version") != VERSION:
+        found = f"it has format version {document.get('version')!r}, this package reads {VERSION}"
+        raise UnreadableFileError(path, found, "Update epochgraph.")
+    try:
+        topology = _topology(document)
+    except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
+        raise UnreadableFileError(path, f"it is damaged ({error})", advice) from error
+    return topology
+
+
+def _topology(document: Mapping[str, Any]) -> Topology:
+    parts = tuple(Part(str(d["name"]), _count(d["size"]), _name(d["bias"])) for d in document["parts"])
+    joins = tuple(_join(d, parts) for d in document["joins"])
+    folds = tuple(Fold(**d) for d in document["folds"])
+    for fold in folds:
+        parts[_count(fold.part, below=len(parts))]
+    entries = tuple(Entry(**d) for d in document["coverage"])
+    stored = document["program"]
+    return Topology(
+        parts=parts,
+        joins=joins,
+        folds=folds,
+        coverage=Coverage(entries),
+        tied=tuple(tuple(map(str, names)) for names in document["tied"]),
+        program=None if stored is None else _program(stored),
+    )
+
+
+def _join(document: Mapping[str, Any], parts: tuple[Part, ...]) -> Join:
+    """Read a join, and check that it names parts and nodes that exist."""
+    source = _count(document["source"], below=len(parts))
+    target = _count(document["target"], below=len(parts))
+    inputs = tuple(Span(*map(int, span)) for span in document["inputs"])
+    for span in inputs:
+        if span.count < 1 or span.repeat < 1 or span.first < -1 or span.first + span.count > parts[source].size:
+            raise ValueError(f"a join reads {tuple(span)} of a part of {parts[source].size} nodes")
+    return Join(source, target, str(document["parameter"]), inputs, _count(document["groups"]))
+
+
+def _count(value: object, below: int | None = None) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0 or (below is not None and value >= below):
+        raise ValueError(f"{value!r} is not a number from 0" + ("" if below is None else f" to {below - 1}"))
+    return value
+
+
+def _name(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _program_document(program: Program) -> dict[str, object]:
+    return {
+        "sources": [asdict(source) for source in program.sources],
+        "steps": [
+            [s.name, s.operation, _encoded(s.arguments), {k: _encoded(v) for k, v in s.options}, s.shape, s.module]
+            for s in program.steps
+        ],
+    }
+
+
+def _program(document: Mapping[str, Any]) -> Program:
+    sources = tuple(Source(**{**d, "shape": tuple(map(int, d["shape"]))}) for d in document["sources"])
+    steps = tuple(
+        Step(str(name), str(operation), tuple(map(_decoded, arguments)), _options(options), _shape(shape), str(module))
+        for name, operation, arguments, options, shape, module in document["steps"]
+    )
+    return Program(sources, steps)
+
+
+def _options(document: Mapping[str, object]) -> tuple[tuple[str, Argument], ...]:
+    return tuple((str(key), _decoded(value)) for key, value in document.items())
+
+
+def _shape(value: list[Any]) -> Any:  # noqa: ANN401 - a shape, or a tuple of shapes
+    return tuple(_shape(item) if isinstance(item, list) else int(item) for item in value)
+
+
+def _encoded(argument: Argument) -> object:
+    if isinstance(argument, Ref):
+        return {"ref": argument.name}
+    return [_encoded(item) for item in argument] if isinstance(argument, tuple) else argument
+
+
+def _decoded(value: object) -> Argument:
+    match value:
+        case {"ref": str(name)}:
+            return Ref(name)
+        case list():
+            return tuple(_decoded(item) for item in value)
+        case None | bool() | int() | float() | str():
+            return value
+        case _:
+            raise ValueError(f"{value!r} is no argument")

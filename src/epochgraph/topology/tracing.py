@@ -1,0 +1,141 @@
+"""Model -> Topology, by exporting the model on tensors without data."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils import _pytree as pytree
+
+from epochgraph.errors import TracingError
+from epochgraph.topology.flow import follow
+from epochgraph.topology.program import Program, program
+from epochgraph.topology.rolled import InputAxes, RolledWiring
+from epochgraph.topology.structure import Coverage, Entry, Topology
+
+WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+
+
+def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -> Topology:
+    """Read the wiring of a model from its forward pass.
+
+    The pass runs once in `torch.export` on tensors without data: no weight is computed with or copied, so a model on the
+    "meta" device will do. The operations are then followed on node indices (see `flow.py`), so a residual sum joins its
+    reader to every producer, and slices, concatenations or shuffled channels are exact. What is not understood is never
+    guessed: `coverage` of the result lists every parameter, and why it is left out if it is.
+
+    A norm, an activation or a gate passes nodes on: edges are weights, so that the statistics through which a layer
+    norm lets its channels see each other are no edges.
+
+    Args:
+        model: Any module; its training mode and the state of the random generators are left as they are.
+        example_inputs: Positional arguments of the forward pass, of the shape it will be used with; their values do
+            not matter.
+        example_kwargs: Keyword arguments of the forward pass.
+
+    Raises:
+        TracingError: The forward pass cannot be exported, for example because it branches on values.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 10))
+        >>> topology = trace(model, torch.zeros(1, 3, 8, 8))
+        >>> [(part.name, part.size) for part in topology.parts]
+        [('input', 3), ('0', 8), ('3', 10)]
+        >>> topology.coverage.share
+        1.0
+    """
+    inner = unwrapped(model)
+    if not example_inputs and not example_kwargs:
+        raise TracingError("no example input was given", "Pass what the model's forward pass takes: trace(model, images).")
+    recorded = program(_exported(inner, example_inputs, example_kwargs))
+    probe = InputAxes()
+    follow(recorded, probe)
+    wiring = RolledWiring({name: probe.found(name) for name in probe.ranges})
+    follow(recorded, wiring)
+    return Topology(
+        parts=tuple(wiring.parts),
+        joins=tuple(wiring.joins),
+        folds=tuple(wiring.folds.values()),
+        coverage=_coverage(inner, wiring, recorded),
+        tied=tied_names(inner, {source.target for source in recorded.sources}),
+        program=recorded,
+    )
+
+
+def tied_names(model: nn.Module, used: set[str]) -> tuple[tuple[str, ...], ...]:
+    """Groups of parameter names that share one tensor; a name among `used` comes first."""
+    groups: dict[int, list[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        groups.setdefault(id(parameter), []).append(name)
+    return tuple(
+        tuple(sorted(names, key=lambda name: name not in used)) for names in groups.values() if len(names) > 1
+    )
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The model inside the wrappers of data-parallel training and `torch.compile`."""
+    while True:
+        inner = model.module if isinstance(model, WRAPPERS) else getattr(model, "_orig_mod", None)
+        if not isinstance(inner, nn.Module):
+            return model
+        model = inner
+
+
+def _exported(
+    model: nn.Module, inputs: tuple[object, ...], kwargs: dict[str, object]
+) -> torch.export.ExportedProgram:
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+
+    def moved(value: object) -> object:
+        return value.to(device) if isinstance(value, torch.Tensor) else value
+
+    arguments, options = pytree.tree_map(moved, inputs), pytree.tree_map(moved, kwargs)
+    with _undisturbed(model), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return torch.export.export(model, arguments, options, strict=False)
+        except Exception as error:  # the model's own code runs here, and may raise anything
+            first_line = next(iter(str(error).strip().splitlines()), "")
+            found = f"the forward pass of {type(model).__name__} could not be exported ({type(error).__name__}: {first_line})"
+            advice = "Check that it runs on the example input and does not branch on values, or use chain(model)."
+            raise TracingError(found, advice) from error
+
+
+@contextmanager
+def _undisturbed(model: nn.Module) -> Iterator[None]:
+    """Put the model into evaluation mode, and give back every module's mode and the random state."""
+    modes = {module: module.training for module in model.modules()}
+    with torch.random.fork_rng(devices=[]):
+        try:
+            model.eval()
+            yield
+        finally:
+            for module, training in modes.items():
+                module.training = training
+
+
+def _coverage(model: nn.Module, wiring: RolledWiring, recorded: Program) -> Coverage:
+    joined = {join.parameter for join in wiring.joins}
+    folded = {name for part in wiring.parts if (name := part.bias)}
+    folded |= {name for fold in wiring.folds.values() for name in (fold.scale, fold.shift) if name}
+    read = {ref for step in recorded.steps for ref in step.refs}
+    used = {source.target for source in recorded.sources if source.name in read}
+
+    def entry(name: str, names: list[str], size: int) -> Entry:
+        key = next((alias for alias in names if alias in used), name)
+        reason = wiring.reasons.get(key, "")
+        if key in joined:
+            return Entry(name, size, "joined", reason)
+        if key in folded:
+            return Entry(name, size, "folded", reason)
+        return Entry(name, size, "left out", reason or "the forward pass does not use it as a weight or bias")
+
+    groups: dict[int, list[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        groups.setdefault(id(parameter), []).append(name)
+    sizes: dict[str, Any] = dict(model.named_parameters())
+    return Coverage(tuple(entry(name, groups[id(p)], p.numel()) for name, p in sizes.items()))
