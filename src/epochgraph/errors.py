@@ -165,17 +165,18 @@ class TracingError(EpochgraphError, RuntimeError):
 
 
 class FeatureMismatchError(EpochgraphError, ValueError):
-    """A signature does not have the features that the predictor was fitted on."""
+    """A signature does not have the features that the others, or the predictor, have."""
 
-    def __init__(self, missing: Sequence[str], expected: int, found: int) -> None:
-        super().__init__(tuple(missing), expected, found)
+    def __init__(self, missing: Sequence[str], expected: int, found: int, signature: int) -> None:
+        super().__init__(tuple(missing), expected, found, signature)
 
     def __str__(self) -> str:
-        missing, expected, found = self.args
+        missing, expected, found, signature = self.args
         shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         return (
-            f"the predictor was fitted on {expected} features, {len(missing)} of which ({shown}) are not among "
-            f"the {found} given. Extract the signature with the predictor's own settings and enough epochs."
+            f"signature {signature} (counted from 0) has {found} features, and {len(missing)} of the {expected} expected "
+            f"are not among them: {shown}. Extract all signatures with the same settings (for a predictor, its own) and "
+            "up to the same epoch."
         )
 
 

@@ -135,22 +135,29 @@ def _blocks(
 
 def _block(join: Join, weight: Tensor, topology: Topology, *, copy: bool) -> Block:
     """The weights of one join, as norms between its nodes."""
-    read = nodes(join.inputs)
-    expected = (topology.parts[join.target].size, len(read) // join.groups)
+    width = sum(span.count * span.repeat for span in join.inputs)
+    expected = (topology.parts[join.target].size, width // join.groups)
     if tuple(weight.shape[:2]) != expected:
         raise ShapeMismatchError(repr(join.parameter), (*expected, "..."), tuple(weight.shape))
     size = topology.parts[join.source].size
     if join.groups > 1:
-        return _gathered(Grouped(_norms(weight.flatten(2), copy=True), join.groups), read, size)
+        return _gathered(Grouped(_norms(weight.flatten(2), copy=True), join.groups), nodes(join.inputs), size)
+    if len(join.inputs) == 1 and join.inputs[0][:2] == (0, size):
+        return _dense(weight, join.inputs[0].repeat, copy=copy)  # the plain case, without looking at each position
+    read = nodes(join.inputs)
     places = np.flatnonzero(read != NO_NODE)
     if len(places) < len(read):
         contiguous = places[-1] - places[0] + 1 == len(places)
         weight = weight[:, places[0] : places[-1] + 1] if contiguous else weight[:, torch.from_numpy(places)]
         read = read[places]
     repeat = _repeat(read)
-    grouped = weight.reshape(weight.shape[0], len(read) // repeat, -1)
-    signed = grouped.shape[2] == 1 and not copy
-    return _gathered(Dense(_norms(grouped, copy=copy), signed=signed), read[::repeat], size)
+    return _gathered(_dense(weight, repeat, copy=copy), read[::repeat], size)
+
+
+def _dense(weight: Tensor, repeat: int, *, copy: bool) -> Dense:
+    """A dense block of a weight that reads each node at `repeat` consecutive positions."""
+    grouped = weight.reshape(weight.shape[0], weight.shape[1] // repeat, -1)
+    return Dense(_norms(grouped, copy=copy), signed=grouped.shape[2] == 1 and not copy)
 
 
 def _repeat(read: np.ndarray) -> int:
@@ -162,11 +169,14 @@ def _repeat(read: np.ndarray) -> int:
 
 
 def _norms(weight: Tensor, *, copy: bool) -> Tensor:
-    """L2 norm over the last axis, the weights between two nodes; of a single weight its absolute value or, without a
-    copy, the weight itself."""
-    if weight.shape[2] > 1:
-        return torch.linalg.vector_norm(weight, dim=2)
-    return weight[:, :, 0].abs() if copy else weight[:, :, 0]
+    """L2 norms over the last axis, the weights between two nodes, shaped as the first two.
+
+    Of a single weight it is the absolute value or, without a copy, the weight itself.
+    """
+    if weight.shape[2] == 1:
+        return weight[:, :, 0].abs() if copy else weight[:, :, 0]
+    flat = weight.reshape(-1, weight.shape[2])  # of a matrix the norms are several times as fast
+    return torch.linalg.vector_norm(flat, dim=1).reshape(weight.shape[:2])
 
 
 def _gathered(block: Block, read: np.ndarray, size: int) -> Block:

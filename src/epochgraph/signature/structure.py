@@ -35,7 +35,7 @@ class Signature:
             raise SettingError("up_to", epoch, f"at least {min(self.times, default=0):g}, the first snapshot's epoch")
         return Signature(self.times[known], self.names, self.values[known], self.diverged[known])
 
-    def concatenated(self) -> tuple[tuple[str, ...], Float64[np.ndarray, "times*features"]]:
+    def concatenated(self) -> tuple[tuple[str, ...], Float64[np.ndarray, "concatenated"]]:
         """The temporal signature: the rows one after another, as one vector.
 
         Returns:

@@ -6,7 +6,8 @@ on node indices (`flow.py`) for another input size, without the model's code and
 `operations.py` does not list.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -88,6 +89,12 @@ def program(exported: ExportedProgram) -> Program:
         elif node.op == "call_function":
             steps.append(_step(node))
     return Program(tuple(sources), tuple(steps))
+
+
+def renamed(recorded: Program, names: Mapping[str, str]) -> Program:
+    """Give parameters other names, of those that are in `names`."""
+    sources = (replace(source, target=names.get(source.target, source.target)) for source in recorded.sources)
+    return Program(tuple(sources), recorded.steps)
 
 
 def _source(node: torch.fx.Node, spec: object) -> Source:

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import nn
@@ -11,7 +10,7 @@ from torch.utils import _pytree as pytree
 
 from epochgraph.errors import TracingError
 from epochgraph.topology.flow import follow
-from epochgraph.topology.program import Program, program
+from epochgraph.topology.program import program, renamed
 from epochgraph.topology.rolled import InputAxes, RolledWiring
 from epochgraph.topology.structure import Coverage, Entry, Topology
 
@@ -51,7 +50,9 @@ def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -
     inner = unwrapped(model)
     if not example_inputs and not example_kwargs:
         raise TracingError("no example input was given", "Pass what the model's forward pass takes: trace(model, images).")
-    recorded = program(_exported(inner, example_inputs, example_kwargs))
+    tied = tied_names(inner)
+    first_names = {name: names[0] for names in tied for name in names}
+    recorded = renamed(program(_exported(inner, example_inputs, example_kwargs)), first_names)
     probe = InputAxes()
     follow(recorded, probe)
     wiring = RolledWiring({name: probe.found(name) for name in probe.ranges})
@@ -60,20 +61,18 @@ def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -
         parts=tuple(wiring.parts),
         joins=tuple(wiring.joins),
         folds=tuple(wiring.folds.values()),
-        coverage=_coverage(inner, wiring, recorded),
-        tied=tied_names(inner, {source.target for source in recorded.sources}),
+        coverage=_coverage(inner, wiring),
+        tied=tied,
         program=recorded,
     )
 
 
-def tied_names(model: nn.Module, used: set[str]) -> tuple[tuple[str, ...], ...]:
-    """Groups of parameter names that share one tensor; a name among `used` comes first."""
+def tied_names(model: nn.Module) -> tuple[tuple[str, ...], ...]:
+    """Groups of parameter names that share one tensor."""
     groups: dict[int, list[str]] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
         groups.setdefault(id(parameter), []).append(name)
-    return tuple(
-        tuple(sorted(names, key=lambda name: name not in used)) for names in groups.values() if len(names) > 1
-    )
+    return tuple(tuple(names) for names in groups.values() if len(names) > 1)
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
@@ -118,24 +117,17 @@ def _undisturbed(model: nn.Module) -> Iterator[None]:
                 module.training = training
 
 
-def _coverage(model: nn.Module, wiring: RolledWiring, recorded: Program) -> Coverage:
+def _coverage(model: nn.Module, wiring: RolledWiring) -> Coverage:
     joined = {join.parameter for join in wiring.joins}
     folded = {name for part in wiring.parts if (name := part.bias)}
     folded |= {name for fold in wiring.folds.values() for name in (fold.scale, fold.shift) if name}
-    read = {ref for step in recorded.steps for ref in step.refs}
-    used = {source.target for source in recorded.sources if source.name in read}
 
-    def entry(name: str, names: list[str], size: int) -> Entry:
-        key = next((alias for alias in names if alias in used), name)
-        reason = wiring.reasons.get(key, "")
-        if key in joined:
+    def entry(name: str, size: int) -> Entry:
+        reason = wiring.reasons.get(name, "")
+        if name in joined:
             return Entry(name, size, "joined", reason)
-        if key in folded:
+        if name in folded:
             return Entry(name, size, "folded", reason)
         return Entry(name, size, "left out", reason or "the forward pass does not use it as a weight or bias")
 
-    groups: dict[int, list[str]] = {}
-    for name, parameter in model.named_parameters(remove_duplicate=False):
-        groups.setdefault(id(parameter), []).append(name)
-    sizes: dict[str, Any] = dict(model.named_parameters())
-    return Coverage(tuple(entry(name, groups[id(p)], p.numel()) for name, p in sizes.items()))
+    return Coverage(tuple(entry(name, parameter.numel()) for name, parameter in model.named_parameters()))

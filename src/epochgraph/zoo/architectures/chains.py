@@ -32,11 +32,11 @@ class LeNet(nn.Sequential):
         first, second, third, fourth = scaled(width, 6, 16, 120, 84)
         features = nn.Sequential(
             nn.Conv2d(channels, first, 5),
-            nn.ReLU(),
             nn.MaxPool2d(2),
+            nn.ReLU(),
             nn.Conv2d(first, second, 5),
-            nn.ReLU(),
             nn.MaxPool2d(2),
+            nn.ReLU(),
         )
         classifier = nn.Sequential(
             nn.Linear(_outputs(features, channels, image_size), third),
@@ -70,11 +70,11 @@ class AlexNet(nn.Sequential):
         w96, w256, w384, w512, w1024 = scaled(width, 96, 256, 384, 512, 1024)
         features = nn.Sequential(
             nn.Conv2d(channels, w96, 7, stride=2, padding=2),
-            nn.ReLU(),
             nn.MaxPool2d(3, stride=2),
+            nn.ReLU(),
             nn.Conv2d(w96, w256, 5, padding=2),
-            nn.ReLU(),
             nn.MaxPool2d(3, stride=2),
+            nn.ReLU(),
             *_padded(w256, w384),
             *_padded(w384, w384),
             *_padded(w384, w256),

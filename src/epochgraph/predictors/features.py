@@ -1,0 +1,77 @@
+"""Signatures and accuracies -> what scikit-learn learns from: a table and labels."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Int64
+from numpy.typing import ArrayLike
+
+from epochgraph.errors import FeatureMismatchError, SettingError
+from epochgraph.signature import Signature
+
+
+def feature_table(signatures: Sequence[Signature], *, up_to: float | None = None) -> pd.DataFrame:
+    """The temporal signatures of many runs as one table.
+
+    Args:
+        signatures: Signatures that were extracted with the same settings.
+        up_to: The last epoch to use, so that runs of different length compare; None for every snapshot.
+
+    Returns:
+        A row a run, a column `<feature>@<epoch>` a feature and snapshot; NaN where a run had diverged.
+
+    Raises:
+        SettingError: There are no signatures, or `up_to` is outside of what they record.
+        FeatureMismatchError: A signature lacks a feature or an epoch that another has.
+
+    References:
+        Vahedian et al. 2022, section 3 (S3).
+    """
+    if not signatures:
+        raise SettingError("signatures", signatures, "at least one signature")
+    last = max(float(signature.times[-1]) for signature in signatures)
+    if up_to is not None and up_to > last:
+        raise SettingError("up_to", up_to, f"at most {last:g}, the last epoch that a signature records")
+    rows = [_row(signature if up_to is None else signature.up_to(up_to)) for signature in signatures]
+    return _table(rows, tuple(dict.fromkeys(name for row in rows for name in row)))
+
+
+def selected_table(signatures: Sequence[Signature], columns: Sequence[str]) -> pd.DataFrame:
+    """The given columns of `feature_table`; the signatures may have more features and later epochs than those.
+
+    Raises:
+        FeatureMismatchError: A signature lacks one of the columns.
+    """
+    return _table([_row(signature) for signature in signatures], columns)
+
+
+def labels(accuracies: ArrayLike, threshold: float) -> Int64[np.ndarray, "runs"]:
+    """Label runs by their final accuracy: 1 (high) from the threshold on, 0 (low) below it.
+
+    Raises:
+        SettingError: An accuracy is NaN, or the threshold leaves all runs on one side.
+
+    References:
+        Vahedian et al. 2022, section 3 (S4), table 1.
+    """
+    values = np.asarray(accuracies, dtype=np.float64)
+    if np.isnan(values).any():
+        raise SettingError("accuracies", values.tolist(), "numbers; leave out the runs whose accuracy is unknown")
+    high = values >= threshold
+    if high.all() or not high.any():
+        found = f"these {len(values)} range from {values.min():g} to {values.max():g}" if len(values) else "there are none"
+        raise SettingError("threshold", threshold, f"above the lowest and not above the highest accuracy; {found}")
+    return high.astype(np.int64)
+
+
+def _row(signature: Signature) -> Mapping[str, float]:
+    return dict(zip(*signature.concatenated(), strict=True))
+
+
+def _table(rows: Sequence[Mapping[str, float]], columns: Sequence[str]) -> pd.DataFrame:
+    for position, row in enumerate(rows):
+        missing = [name for name in columns if name not in row]
+        if missing:
+            raise FeatureMismatchError(missing, len(columns), len(row), position)
+    return pd.DataFrame([[row[name] for name in columns] for row in rows], columns=list(columns), dtype=np.float64)

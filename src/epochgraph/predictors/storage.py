@@ -1,0 +1,142 @@
+"""Predictors in files that can be read without running what is in them."""
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_STORED, ZipFile
+
+import numpy as np
+import sklearn
+import skops
+import skops.io
+from sklearn.utils.validation import check_is_fitted
+
+from epochgraph.errors import SettingError, UnreadableFileError
+from epochgraph.files import atomic_write
+from epochgraph.predictors.estimators import SignatureClassifier, SignatureRegressor, Task
+
+VERSION = 1
+HEADER = "epochgraph.json"
+"""Our entry in skops' archive, so that a file is understood before any of its objects are looked at."""
+
+TRUSTED = (  # besides numbers, arrays and scikit-learn's public estimators, which skops trusts
+    "epochgraph.predictors.estimators.SignatureClassifier",
+    "epochgraph.predictors.estimators.SignatureRegressor",
+    "numpy.dtype",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.model_selection._split.StratifiedKFold",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+)
+
+FIELDS = {"threshold": float | int | None, "extraction": dict, "trained_on": dict, "versions": dict}
+ADVICE = "Train a predictor and write it with `write_predictor`."
+
+
+def _versions() -> dict[str, str]:
+    return {"numpy": np.__version__, "scikit-learn": sklearn.__version__, "skops": skops.__version__}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictor:
+    """A fitted estimator, with all that is needed to use it on new runs.
+
+    Attributes:
+        estimator: Fitted on signatures; a classifier on `labels` (1 is high).
+        threshold: The final accuracy from which on a run is good, in the unit of the accuracies; may be None for a
+            regressor.
+        extraction: The settings that signatures must be extracted with. JSON values, like `trained_on`.
+        trained_on: What it was fitted on: number of runs, architectures, ...
+        versions: The packages that it was fitted with.
+
+    Raises:
+        SettingError: The estimator is a classifier without a threshold, or of other labels than 0 and 1.
+    """
+
+    estimator: SignatureClassifier | SignatureRegressor
+    threshold: float | None
+    extraction: Mapping[str, Any]
+    trained_on: Mapping[str, Any]
+    versions: Mapping[str, str] = field(default_factory=_versions)
+
+    def __post_init__(self) -> None:
+        check_is_fitted(self.estimator)
+        if self.task == "classification":
+            if self.threshold is None:
+                raise SettingError("threshold", None, "the one of the labels that the classifier was fitted on")
+            if self.estimator.classes_.tolist() != [0, 1]:
+                raise SettingError("classes_", self.estimator.classes_.tolist(), "[0, 1], as `labels` gives them")
+
+    @property
+    def task(self) -> Task:
+        """Whether it tells good from bad runs, or the accuracy."""
+        return "classification" if isinstance(self.estimator, SignatureClassifier) else "regression"
+
+    @property
+    def up_to(self) -> float | None:
+        """The last epoch that it looks at; None for all snapshots that it was fitted on."""
+        up_to: float | None = self.estimator.up_to
+        return up_to
+
+
+def write_predictor(predictor: Predictor, path: Path | str) -> None:
+    """Write a predictor as one skops file, whole or not at all.
+
+    Raises:
+        SettingError: JSON cannot hold `extraction` or `trained_on`.
+        OutputError: The file cannot be written.
+    """
+    header = {name: getattr(predictor, name) for name in FIELDS}
+    try:
+        text = json.dumps({"version": VERSION, **header})
+    except (TypeError, ValueError) as error:
+        raise SettingError("predictor", header, f"made of what JSON can hold ({error})") from error
+    with atomic_write(Path(path)) as temporary:
+        skops.io.dump(predictor.estimator, temporary)
+        with ZipFile(temporary, "a") as archive:
+            archive.writestr(HEADER, text)
+
+
+def read_predictor(path: Path | str) -> Predictor:
+    """Read a predictor that `write_predictor` wrote, without running anything that is in the file.
+
+    Raises:
+        UnreadableFileError: The file is missing, truncated, not a predictor, of a newer version, made by an
+            incompatible scikit-learn, or asks for what no predictor needs.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UnreadableFileError(path, error.strerror or str(error), "Name a predictor's file.") from error
+    header = _header(path, data)
+    try:
+        unknown = set(skops.io.get_untrusted_types(data=data)) - set(TRUSTED)
+        if not unknown:
+            return Predictor(skops.io.loads(data, trusted=TRUSTED), **{name: header[name] for name in FIELDS})
+    except Exception as error:  # a parser may do anything with bytes of any origin
+        found = f"its estimator, of {header['versions']}, cannot be used with {_versions()}"
+        raise UnreadableFileError(path, found, "Train it anew, or install the versions it was trained with.") from error
+    found = f"it asks for {min(unknown)}, which no predictor needs; nothing was executed"
+    raise UnreadableFileError(path, found, "Do not trust this file.")
+
+
+def _header(path: Path, data: bytes) -> dict[str, Any]:
+    """What the file says about itself."""
+    try:
+        with ZipFile(io.BytesIO(data)) as archive:
+            packed = any(entry.compress_type != ZIP_STORED for entry in archive.infolist())
+            header = json.loads(archive.read(HEADER))
+        version = header["version"]
+        whole = all(isinstance(header[name], kind) for name, kind in FIELDS.items())
+    except Exception as error:  # likewise
+        raise UnreadableFileError(path, "it is not a predictor", ADVICE) from error
+    if version != VERSION:
+        found = f"it has format version {version!r}, this package reads {VERSION}"
+        raise UnreadableFileError(path, found, "Update epochgraph.")
+    if packed or not whole:  # we never compress: a compressed entry may be a bomb
+        raise UnreadableFileError(path, "it is not a whole predictor", ADVICE)
+    return dict(header)

@@ -1,0 +1,50 @@
+"""What every Block must do, checked against the matrix that its entries spell out."""
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from epochgraph.blocks import Block, Dense
+from strategies import blocks
+
+
+def matrix(block: Block) -> np.ndarray:
+    dense = np.zeros(block.shape)
+    rows, columns, values = block.entries()
+    np.add.at(dense, (rows, columns), values)
+    return dense
+
+
+@given(block=blocks(), seed=st.integers(0, 2**32 - 1))
+def test_products_are_those_of_the_matrix(block, seed):
+    generator = np.random.default_rng(seed)
+    source, target = generator.uniform(0.1, 1, block.shape[1]), generator.uniform(0.1, 1, block.shape[0])
+    forward, backward = block.products(torch.from_numpy(source), torch.from_numpy(target))
+    np.testing.assert_allclose(forward.numpy(), matrix(block) @ source, rtol=1e-5, atol=1e-12)
+    np.testing.assert_allclose(backward.numpy(), matrix(block).T @ target, rtol=1e-5, atol=1e-12)
+
+
+@given(block=blocks())
+def test_vectors_leave_as_float64_of_the_right_length(block):
+    forward, backward = block.products(
+        torch.ones(block.shape[1], dtype=torch.float64), torch.ones(block.shape[0], dtype=torch.float64)
+    )
+    assert forward.dtype == backward.dtype == torch.float64
+    assert (len(forward), len(backward)) == block.shape
+
+
+@given(block=blocks())
+def test_no_weight_is_negative(block):
+    assert (block.entries()[2] > 0).all()
+    assert all(bool((weights >= 0).all()) for weights in block.magnitudes())
+
+
+def test_a_signed_layer_is_worked_on_in_chunks(monkeypatch):
+    """Chunks of three rows, the last one short, give what the whole gives."""
+    monkeypatch.setattr("epochgraph.blocks.CHUNK", 3 * 7)
+    weights = torch.randn(11, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    x, y = torch.rand(7, dtype=torch.float64), torch.rand(11, dtype=torch.float64)
+    forward, backward = Dense(weights, signed=True).products(x, y)
+    torch.testing.assert_close(forward, weights.abs() @ x)
+    torch.testing.assert_close(backward, weights.abs().T @ y)

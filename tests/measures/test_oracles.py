@@ -1,0 +1,80 @@
+"""Degree and eigenvector centrality against NetworkX and NumPy, and the cases where they are special."""
+
+import networkx as nx
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+
+from epochgraph.blocks import Dense
+from epochgraph.errors import EmptyGraphError
+from epochgraph.graph import Graph, rolled_graph
+from epochgraph.measures import degree, eigenvector_centrality, largest_eigenvalue
+from epochgraph.topology import Part
+from strategies import graphs
+
+
+def chain_of(*weights: list[list[float]]) -> Graph:
+    return rolled_graph({f"layer{n}.weight": torch.tensor(w, dtype=torch.float64) for n, w in enumerate(weights)})
+
+
+@settings(max_examples=50)
+@given(graph=graphs())
+def test_scores_equal_networkx(graph):
+    reference = nx.from_numpy_array(graph.to_scipy().toarray())
+    expected = [strength for _, strength in reference.degree(weight="weight")]
+    np.testing.assert_allclose(degree(graph), expected, rtol=1e-5)
+    if not nx.is_connected(reference):
+        return
+    values, vectors = np.linalg.eigh(graph.to_scipy().toarray())
+    np.testing.assert_allclose(eigenvector_centrality(graph), np.abs(vectors[:, -1]), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(largest_eigenvalue(graph, eigenvector_centrality(graph)), values[-1], rtol=1e-5)
+
+
+def test_a_path_of_three_nodes_by_hand():
+    """The path a -3- b -4- c: lambda is 5, the scores are (3, 5, 4) / sqrt(50)."""
+    graph = chain_of([[3.0]], [[4.0]])
+    np.testing.assert_allclose(degree(graph), [3, 7, 4])
+    np.testing.assert_allclose(eigenvector_centrality(graph), np.array([3, 5, 4]) / np.sqrt(50), rtol=1e-12)
+
+
+def test_the_weaker_component_scores_zero():
+    graph = chain_of([[2.0, 0.0], [0.0, 1.0]])
+    np.testing.assert_allclose(eigenvector_centrality(graph), np.array([1, 0, 1, 0]) / np.sqrt(2), atol=1e-12)
+
+
+def test_equally_strong_components_score_alike():
+    graph = chain_of([[2.0, 0.0], [0.0, 2.0]])
+    np.testing.assert_allclose(eigenvector_centrality(graph), [0.5, 0.5, 0.5, 0.5], rtol=1e-12)
+
+
+def test_components_of_nearly_equal_strength_are_told_apart():
+    graph = chain_of([[1.0, 0.0], [0.0, 1.0 - 1e-6]])
+    np.testing.assert_allclose(eigenvector_centrality(graph), np.array([1, 0, 1, 0]) / np.sqrt(2), atol=1e-6)
+
+
+def test_isolated_nodes_score_zero():
+    graph = chain_of([[1.0, 0.0], [1.0, 0.0]])
+    np.testing.assert_array_equal(degree(graph), [2, 0, 1, 1])
+    np.testing.assert_allclose(eigenvector_centrality(graph), [np.sqrt(0.5), 0, 0.5, 0.5], atol=1e-12)
+
+
+def test_of_zero_weights_the_degree_is_zero_and_the_centrality_undefined():
+    graph = chain_of([[0.0, 0.0]])
+    np.testing.assert_array_equal(degree(graph), np.zeros(3))
+    with pytest.raises(EmptyGraphError, match="all weights"):
+        eigenvector_centrality(graph)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-6, 1e6, 1e30])
+def test_weights_of_any_scale_have_the_same_centrality(scale):
+    weights = torch.rand(5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    expected = eigenvector_centrality(rolled_graph({"fc.weight": weights}))
+    np.testing.assert_allclose(eigenvector_centrality(rolled_graph({"fc.weight": scale * weights})), expected, rtol=1e-9)
+
+
+def test_a_part_that_reads_itself_counts_both_ways():
+    """Two nodes, each read by the other: the edges 0 -> 1 and 1 -> 0 are parallel and add up."""
+    graph = Graph((Part("state", 2),), {(0, 0): Dense(torch.tensor([[0.0, 1.0], [2.0, 0.0]]))})
+    np.testing.assert_array_equal(graph.to_scipy().toarray(), [[0, 3], [3, 0]])
+    np.testing.assert_array_equal(degree(graph), [3, 3])

@@ -1,0 +1,52 @@
+import pytest
+import torch
+from torch import nn
+
+from epochgraph.errors import TracingError, WeightDtypeError
+from epochgraph.topology import chain, trace
+
+PLAIN = nn.Sequential(
+    nn.Conv2d(3, 6, 5), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 6, 3, groups=6), nn.Flatten(), nn.Linear(24, 4)
+)  # fmt: skip
+
+
+def test_a_chain_of_a_model_is_its_trace():
+    traced, chained = trace(PLAIN, torch.zeros(1, 3, 8, 8)), chain(PLAIN)
+    assert (chained.parts, chained.joins, chained.folds) == (traced.parts, traced.joins, traced.folds)
+    assert chained.coverage == traced.coverage
+
+
+def test_parameters_alone_tell_the_same_chain():
+    chained = chain(PLAIN.state_dict())
+    assert (chained.parts, chained.joins, chained.folds) == (chain(PLAIN).parts, chain(PLAIN).joins, chain(PLAIN).folds)
+    assert chained.coverage.share == 1.0
+
+
+def test_a_layer_that_does_not_fit_is_left_out_and_the_chain_goes_on():
+    tensors = {"a.weight": torch.zeros(4, 3), "shortcut.weight": torch.zeros(4, 3), "b.weight": torch.zeros(2, 4)}
+    chained = chain(tensors)
+    assert [part.name for part in chained.parts] == ["input", "a", "b"]
+    (entry,) = chained.coverage.left_out
+    assert entry.name == "shortcut.weight"
+    assert entry.reason == "it reads 3 channels, but 'a' before it has 4: trace the model"
+    assert chained.coverage.share == pytest.approx(20 / 32)
+
+
+def test_grouping_that_only_the_code_knows_is_not_guessed():
+    tensors = {"a.weight": torch.zeros(8, 3, 1, 1), "b.weight": torch.zeros(8, 4, 1, 1)}
+    assert [entry.name for entry in chain(tensors).coverage.left_out] == ["b.weight"]
+
+
+def test_a_transposed_convolution_is_left_out():
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ConvTranspose2d(4, 4, 2), nn.Conv2d(4, 1, 1))
+    assert [entry.name for entry in chain(model).coverage.left_out] == ["1.weight", "1.bias"]
+
+
+def test_without_a_weight_there_is_no_chain():
+    with pytest.raises(TracingError, match="none of the 1 tensors"):
+        chain({"bias": torch.zeros(3)})
+
+
+def test_quantised_weights_are_refused():
+    with pytest.raises(WeightDtypeError, match=r"'a.weight' holds torch.int8"):
+        chain({"a.weight": torch.zeros(4, 3, dtype=torch.int8)})

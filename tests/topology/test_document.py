@@ -1,0 +1,69 @@
+import json
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from torch import nn
+
+from epochgraph.errors import UnreadableFileError
+from epochgraph.graph import rolled_graph, unrolled_graph
+from epochgraph.topology import read_topology, trace, write_topology
+from strategies import networks
+
+
+@settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@given(model=networks())
+def test_a_topology_is_read_as_it_was_written(tmp_path, model):
+    topology = trace(model, torch.zeros(1, 3, 4, 4, dtype=torch.float64))
+    write_topology(topology, tmp_path / "topology.json")
+    assert read_topology(tmp_path / "topology.json") == topology
+
+
+def test_a_topology_without_the_model_makes_both_graphs(tmp_path):
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 3)).eval()
+    topology = trace(model, torch.zeros(1, 1, 6, 6))
+    write_topology(topology, tmp_path / "topology.json")
+    again = read_topology(tmp_path / "topology.json")
+    weights = dict(model.state_dict())
+    assert (rolled_graph(weights, again).row_sums == rolled_graph(model, topology).row_sums).all()
+    unrolled = unrolled_graph(weights, again, (1, 6, 6))
+    assert (unrolled.row_sums == unrolled_graph(model, topology, (1, 6, 6)).row_sums).all()
+
+
+def damaged(document: dict, change) -> str:
+    change(document)
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.update(format="something"), "not a topology"),
+        (lambda d: d.update(version=99), "format version 99"),
+        (lambda d: d.pop("joins"), "damaged"),
+        (lambda d: d["joins"][0].update(source=7), "7 is not a number from 0 to 2"),
+        (lambda d: d["joins"][0].update(inputs=[[0, 99, 1]]), "reads"),
+        (lambda d: d["parts"][0].update(size="many"), "'many' is not a number"),
+        (lambda d: d["program"]["steps"][0].pop(), "damaged"),
+    ],
+)
+def test_a_damaged_file_says_what_is_wrong(tmp_path, change, message):
+    path = tmp_path / "topology.json"
+    write_topology(trace(nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)), torch.zeros(1, 3)), path)
+    path.write_text(damaged(json.loads(path.read_text()), change))
+    with pytest.raises(UnreadableFileError, match=message):
+        read_topology(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b"\xff\xfe\x00", b"[" * 100_000])
+def test_a_file_that_is_no_json_is_one_clear_line(tmp_path, content):
+    path = tmp_path / "topology.json"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableFileError, match="not a JSON file") as raised:
+        read_topology(path)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_missing_file_is_one_clear_line(tmp_path):
+    with pytest.raises(UnreadableFileError, match="No such file"):
+        read_topology(tmp_path / "topology.json")

@@ -1,0 +1,237 @@
+"""What `trace` makes of each kind of layer and connection, worked out by hand."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from epochgraph.errors import TracingError
+from epochgraph.topology import Topology, trace
+from epochgraph.topology.spans import Span
+
+
+class Wired(nn.Module):
+    """Layers by name, and a forward pass given as a function of them."""
+
+    def __init__(self, forward, **layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = forward
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+
+    def forward(self, *inputs):
+        return self.layers(self, *inputs)
+
+
+def traced(forward, *inputs: torch.Tensor, **layers: nn.Module) -> Topology:
+    return trace(Wired(forward, **layers), *inputs)
+
+
+def joins(topology: Topology) -> set[tuple[str, str]]:
+    names = [part.name for part in topology.parts]
+    return {(names[join.source], names[join.target]) for join in topology.joins}
+
+
+def left_out(topology: Topology) -> dict[str, str]:
+    return {entry.name: entry.reason for entry in topology.coverage.left_out}
+
+
+@pytest.mark.parametrize(("convolution", "n"), [(nn.Conv1d, 1), (nn.Conv2d, 2), (nn.Conv3d, 3)])
+@pytest.mark.parametrize("batched", [True, False])
+def test_convolutions_of_any_dimension(convolution, n, batched):
+    x = torch.zeros((2,) * batched + (4,) + (8,) * n)
+    topology = traced(
+        lambda m, x: m.b(m.a(x).relu()),
+        x,
+        a=convolution(4, 6, 3, stride=2, dilation=1, padding=1),
+        b=convolution(6, 6, 1, groups=6),
+    )
+    assert topology.sizes == (4, 6, 6)
+    assert [join.groups for join in topology.joins] == [1, 6]
+    assert topology.coverage.share == 1.0
+
+
+def test_a_flatten_repeats_each_channel_once_a_pixel():
+    topology = traced(
+        lambda m, x: m.b(functional.max_pool2d(m.a(x), 2).flatten(1)), torch.zeros(2, 3, 8, 8), a=nn.Conv2d(3, 5, 3), b=nn.Linear(45, 7)
+    )
+    assert topology.joins[1].inputs == (Span(0, 5, 9),)
+
+
+def test_the_reader_of_a_sum_is_joined_to_every_producer():
+    def forward(m, x):
+        x = m.a(x)
+        x = x + m.b(x)
+        x += m.c(x)
+        return m.d(x.relu_())
+
+    layers = {name: nn.Conv2d(4, 4, 3, padding=1) for name in "abcd"}
+    topology = traced(forward, torch.zeros(1, 4, 5, 5), **layers)
+    assert joins(topology) == {
+        ("input", "a"), ("a", "b"), ("a", "c"), ("b", "c"), ("a", "d"), ("b", "d"), ("c", "d"),
+    }  # fmt: skip
+
+
+def test_a_sum_of_a_value_with_itself_is_one_edge():
+    topology = traced(lambda m, x: m.b(m.a(x) * 2 + m.a(x)), torch.zeros(1, 3), a=nn.Linear(3, 4), b=nn.Linear(4, 2))
+    assert len(topology.joins) == 2
+
+
+def test_concatenated_channels_are_told_apart():
+    topology = traced(
+        lambda m, x: m.c(torch.cat([m.a(x), m.b(x)], dim=1)),
+        torch.zeros(1, 3, 4, 4),
+        a=nn.Conv2d(3, 2, 1),
+        b=nn.Conv2d(3, 5, 1),
+        c=nn.Conv2d(7, 1, 1),
+    )
+    to_c = {topology.parts[join.source].name: join.inputs for join in topology.joins if join.target == 3}
+    assert to_c == {"a": (Span(0, 2, 1), Span(-1, 1, 5)), "b": (Span(-1, 1, 2), Span(0, 5, 1))}
+
+
+def test_a_zero_padded_shortcut_joins_the_channels_it_carries():
+    topology = traced(
+        lambda m, x: m.b(functional.pad(m.a(x)[:, :, ::2, ::2], (0, 0, 0, 0, 2, 2))),
+        torch.zeros(1, 3, 4, 4),
+        a=nn.Conv2d(3, 4, 1),
+        b=nn.Conv2d(8, 1, 1),
+    )
+    assert topology.joins[1].inputs == (Span(-1, 1, 2), Span(0, 4, 1), Span(-1, 1, 2))
+
+
+def test_a_module_called_twice_keeps_its_nodes():
+    topology = traced(lambda m, x: m.b(m.a(m.a(x))), torch.zeros(1, 3), a=nn.Linear(3, 3), b=nn.Linear(3, 2))
+    assert topology.sizes == (3, 3, 2)
+    assert joins(topology) == {("input", "a"), ("a", "a"), ("a", "b")}
+
+
+def test_pixels_turned_into_channels_join_their_filter():
+    topology = traced(
+        lambda m, x: m.b(functional.pixel_unshuffle(m.a(x), 2)), torch.zeros(1, 3, 4, 4), a=nn.Conv2d(3, 2, 1), b=nn.Conv2d(8, 1, 1)
+    )
+    assert topology.joins[1].inputs == (Span(0, 2, 4),)
+
+
+def test_several_inputs_have_their_own_parts():
+    topology = traced(
+        lambda m, x, y: m.c(m.a(x) + m.b(y)), torch.zeros(1, 3), torch.zeros(1, 5), a=nn.Linear(3, 4), b=nn.Linear(5, 4), c=nn.Linear(4, 1)
+    )
+    assert [part.name for part in topology.parts[:2]] == ["inputs_0", "inputs_1"]
+    assert topology.sizes == (3, 5, 4, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "forward", "layer", "size"),
+    [
+        ((2, 3, 8, 8), lambda m, x: m.a(x), nn.Conv2d(3, 4, 3), 3),
+        ((2, 8, 8, 3), lambda m, x: m.a(x.permute(0, 3, 1, 2)), nn.Conv2d(3, 4, 3), 3),
+        ((2, 1, 6, 6), lambda m, x: m.a(x.flatten(1)), nn.Linear(36, 4), 36),
+        ((2, 5, 7), lambda m, x: m.a(x), nn.Linear(7, 4), 7),
+        ((2, 5, 7), lambda m, x: m.a(x), nn.Conv1d(5, 4, 3), 5),
+        ((2, 1, 8, 8), lambda m, x: m.a(x), nn.Conv2d(1, 4, 3), 1),
+    ],
+    ids=["channels first", "channels last", "flattened image", "tokens", "signal", "greyscale"],
+)
+def test_the_nodes_of_the_input_are_what_the_first_layer_reads(shape, forward, layer, size):
+    assert traced(forward, torch.zeros(shape), a=layer).sizes[0] == size
+
+
+def test_batch_norm_is_folded_where_it_follows_one_layer():
+    def forward(m, x):
+        x = m.a_norm(m.a(x))
+        return m.b(m.sum_norm(x + m.c(x)))
+
+    topology = traced(
+        forward,
+        torch.zeros(2, 3, 4, 4),
+        a=nn.Conv2d(3, 4, 1),
+        a_norm=nn.BatchNorm2d(4, eps=0.5),
+        c=nn.Conv2d(4, 4, 1),
+        sum_norm=nn.BatchNorm2d(4),
+        b=nn.Conv2d(4, 1, 1),
+    )
+    (fold,) = topology.folds
+    assert (topology.parts[fold.part].name, fold.scale, fold.variance, fold.epsilon) == ("a", "a_norm.weight", "a_norm.running_var", 0.5)
+    assert left_out(topology).keys() == {"sum_norm.weight", "sum_norm.bias"}
+    assert "does not follow one layer alone" in left_out(topology)["sum_norm.weight"]
+
+
+def test_what_is_not_understood_is_reported_and_the_rest_is_joined():
+    topology = traced(
+        lambda m, x: m.c(m.b(torch.cumsum(m.a(x), 1))), torch.zeros(1, 3), a=nn.Linear(3, 3), b=nn.Linear(3, 3), c=nn.Linear(3, 2)
+    )
+    assert joins(topology) == {("input", "a"), ("b", "c")}
+    assert "aten.cumsum.default" in left_out(topology)["b.weight"]
+    assert topology.coverage.share == pytest.approx(1 - 9 / 32)
+
+
+def test_parameters_off_the_path_are_reported():
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 3)
+            self.scale = nn.Parameter(torch.ones(3))
+            self.unused = nn.Linear(3, 3)
+
+        def forward(self, x):
+            return self.layer(x) * self.scale
+
+    reasons = left_out(trace(Scaled(), torch.zeros(1, 3)))
+    assert reasons.keys() == {"scale", "unused.weight", "unused.bias"}
+    assert "place by place" in reasons["scale"]
+    assert "does not use it" in reasons["unused.weight"]
+
+
+def test_a_sum_written_through_a_view_is_not_guessed():
+    def forward(m, x):
+        x = m.a(x)
+        x[:, :1].add_(m.b(x)[:, :1])
+        return m.c(x)
+
+    topology = traced(forward, torch.zeros(1, 3), a=nn.Linear(3, 3), b=nn.Linear(3, 3), c=nn.Linear(3, 1))
+    assert "in place" in left_out(topology)["c.weight"]
+
+
+def test_tied_weights_are_listed_once():
+    first, second = nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False)
+    second.weight = first.weight
+    topology = traced(lambda m, x: m.b(m.a(x)), torch.zeros(1, 3), a=first, b=second)
+    assert [set(names) for names in topology.tied] == [{"a.weight", "b.weight"}]
+    assert topology.joins[0].parameter == topology.tied[0][0]
+    assert len(topology.coverage.entries) == 1
+    assert topology.coverage.share == 1.0
+
+
+def test_a_model_on_the_meta_device_has_no_weights_to_compute():
+    with torch.device("meta"):
+        model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 36, 2))
+    assert trace(model, torch.zeros(1, 3, 8, 8)).sizes == (3, 4, 2)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch.compile's own
+def test_wrappers_of_training_are_looked_through():
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    plain = trace(model, torch.zeros(1, 3))
+    assert trace(nn.DataParallel(model), torch.zeros(1, 3)) == plain
+    assert trace(torch.compile(model), torch.zeros(1, 3)) == plain
+
+
+def test_the_model_and_the_random_state_are_left_as_they_were():
+    model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3), nn.Dropout(), nn.Linear(3, 2))
+    model[2].eval()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    modes = [module.training for module in model.modules()]
+    random = torch.random.get_rng_state()
+    trace(model, torch.zeros(2, 3))
+    assert [module.training for module in model.modules()] == modes
+    assert torch.equal(torch.random.get_rng_state(), random)
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+
+
+def test_a_forward_pass_that_fails_is_one_clear_line():
+    with pytest.raises(TracingError, match="no example input"):
+        trace(nn.Linear(3, 2))
+    with pytest.raises(TracingError, match="Linear could not be exported") as raised:
+        trace(nn.Linear(3, 2), torch.zeros(1, 4))
+    assert "\n" not in str(raised.value)
