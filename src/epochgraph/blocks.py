@@ -1,7 +1,7 @@
 """Block: the weights of one join as a linear operator.
 
 A measure never sees a weight, it only multiplies. So a dense layer, a grouped convolution, a part of a concatenation
-and an unrolled convolution that would not fit in memory are all the same to it, and a new kind of layer is one new Block.
+and an unrolled convolution that would not fit in memory are all the same to it; a new kind of layer is one new Block.
 """
 
 from abc import ABC, abstractmethod
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
+from typing_extensions import override
 
 CHUNK = 768 * 1024
 """Weights worked on at a time where each needs a temporary copy: few enough to stay in the processor's cache."""
@@ -70,9 +71,11 @@ class Dense(Block):
     signed: bool = False
 
     @property
+    @override
     def shape(self) -> tuple[int, int]:
         return self.weights.shape[0], self.weights.shape[1]
 
+    @override
     def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         x, y = source.to(self.weights), target.to(self.weights)
         if not self.signed:
@@ -88,9 +91,11 @@ class Dense(Block):
             backward.addmv_(magnitude.T, y[part])
         return _home(forward), _home(backward)
 
+    @override
     def entries(self) -> Entries:
         return _matrix_entries(self.weights.abs())
 
+    @override
     def magnitudes(self) -> tuple[Tensor, ...]:
         return (self.weights.abs(),)
 
@@ -108,6 +113,7 @@ class Grouped(Block):
     groups: int
 
     @property
+    @override
     def shape(self) -> tuple[int, int]:
         return self.weights.shape[0], self.weights.shape[1] * self.groups
 
@@ -116,16 +122,19 @@ class Grouped(Block):
         """The weights shaped (groups, targets in a group, sources in a group)."""
         return self.weights.reshape(self.groups, -1, self.weights.shape[1])
 
+    @override
     def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         x = source.to(self.weights).reshape(self.groups, -1, 1)
         y = target.to(self.weights).reshape(self.groups, -1, 1)
         return _home((self.stacked @ x).flatten()), _home((self.stacked.mT @ y).flatten())
 
+    @override
     def entries(self) -> Entries:
         rows, columns, values = _matrix_entries(self.weights)
         group = rows // (self.shape[0] // self.groups)
         return rows, columns + group * self.weights.shape[1], values
 
+    @override
     def magnitudes(self) -> tuple[Tensor, ...]:
         return (self.weights,)
 
@@ -145,9 +154,11 @@ class Gathered(Block):
     size: int
 
     @property
+    @override
     def shape(self) -> tuple[int, int]:
         return self.block.shape[0], self.size
 
+    @override
     def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         read = self.nodes >= 0
         positions = source.new_zeros(len(self.nodes))
@@ -156,11 +167,13 @@ class Gathered(Block):
         backward = source.new_zeros(self.size).index_add_(0, self.nodes[read], at_positions[read])
         return forward, backward
 
+    @override
     def entries(self) -> Entries:
         rows, columns, values = self.block.entries()
         nodes = self.nodes.numpy()[columns]
         return rows[nodes >= 0], nodes[nodes >= 0], values[nodes >= 0]
 
+    @override
     def magnitudes(self) -> tuple[Tensor, ...]:
         return self.block.magnitudes()
 
@@ -178,17 +191,21 @@ class Scaled(Block):
     factors: Tensor
 
     @property
+    @override
     def shape(self) -> tuple[int, int]:
         return self.block.shape
 
+    @override
     def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         forward, backward = self.block.products(source, self.factors * target)
         return self.factors * forward, backward
 
+    @override
     def entries(self) -> Entries:
         rows, columns, values = self.block.entries()
         return rows, columns, values * self.factors.numpy()[rows]
 
+    @override
     def magnitudes(self) -> tuple[Tensor, ...]:
         return tuple(self.factors[:, None].to(weights.device) * weights for weights in self.block.magnitudes())
 
@@ -204,17 +221,21 @@ class Sum(Block):
     blocks: tuple[Block, ...]
 
     @property
+    @override
     def shape(self) -> tuple[int, int]:
         return self.blocks[0].shape
 
+    @override
     def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         pairs = [block.products(source, target) for block in self.blocks]
         return torch.stack([pair[0] for pair in pairs]).sum(0), torch.stack([pair[1] for pair in pairs]).sum(0)
 
+    @override
     def entries(self) -> Entries:
         rows, columns, values = zip(*(block.entries() for block in self.blocks), strict=True)
         return np.concatenate(rows), np.concatenate(columns), np.concatenate(values)
 
+    @override
     def magnitudes(self) -> tuple[Tensor, ...]:
         return tuple(weights for block in self.blocks for weights in block.magnitudes())
 
@@ -237,9 +258,11 @@ class Functional(Block):
     weights: Tensor
 
     @property
+    @override
     def shape(self) -> tuple[int, int]:
         return self.size
 
+    @override
     def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         x = source.to(self.weights).requires_grad_()
         with torch.enable_grad():
@@ -256,9 +279,11 @@ class Functional(Block):
         columns = [self.function(zero.index_fill(0, torch.tensor([n]), 1.0)).flatten() for n in range(self.size[1])]
         return torch.stack(columns, dim=1)
 
+    @override
     def entries(self) -> Entries:
         return _matrix_entries(self.matrix)
 
+    @override
     def magnitudes(self) -> tuple[Tensor, ...]:
         return (self.weights,)
 

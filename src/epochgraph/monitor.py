@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from epochgraph.graph import rolled_graph
+from epochgraph.graph import NodeValues, rolled_graph
 from epochgraph.graph.rolled import NonFinite
 from epochgraph.graph.weights import Source
 from epochgraph.measures import STANDARD, Measure
@@ -53,7 +53,7 @@ class Monitor:
         self.features = Features(tuple(measures), tuple(scopes), tuple(change))
         self._past = Past()
         self._times: list[float] = []
-        self._rows: list = []
+        self._rows: list[NodeValues] = []
         self._diverged: list[bool] = []
 
     def observe(self, source: Source, epoch: float) -> None:
@@ -68,7 +68,11 @@ class Monitor:
             ShapeMismatchError: The model is another one than before.
         """
         graph = rolled_graph(
-            source, self.topology, fold_batch_norm=self.fold_batch_norm, nonfinite=self.nonfinite, copy=bool(self.features.change)
+            source,
+            self.topology,
+            fold_batch_norm=self.fold_batch_norm,
+            nonfinite=self.nonfinite,
+            copy=bool(self.features.change),
         )
         self._past, row = extended(self._past, graph, self.features)
         self._times.append(epoch)

@@ -66,9 +66,7 @@ def test_scaling_all_weights_scales_degree_and_leaves_eigenvector_centrality(gra
         },
     )
     np.testing.assert_allclose(degree(scaled), factor * degree(graph), rtol=1e-5)
-    np.testing.assert_allclose(
-        eigenvector_centrality(scaled), eigenvector_centrality(graph), rtol=1e-4, atol=1e-6
-    )
+    np.testing.assert_allclose(eigenvector_centrality(scaled), eigenvector_centrality(graph), rtol=1e-4, atol=1e-6)
 
 
 @measured

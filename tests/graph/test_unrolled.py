@@ -55,10 +55,10 @@ class Explicit:
     def linear(self, layer: nn.Linear) -> None:
         weight = layer.weight.detach().abs().numpy()
         after = self.new_part((weight.shape[0],))
-        for l, k in product(*map(range, weight.shape)):
-            self.edges.append((self.last.flatten()[k], after[l], weight[l, k]))
-        for l, target in enumerate(after):
-            self.strength[target] = weight[l].max()
+        for row, column in product(*map(range, weight.shape)):
+            self.edges.append((self.last.flatten()[column], after[row], weight[row, column]))
+        for row, target in enumerate(after):
+            self.strength[target] = weight[row].max()
         self.last = after
 
     def pool(self, windows: list[list[range]]) -> None:
@@ -164,7 +164,13 @@ def test_adaptive_pooling_has_uneven_windows(pool):
 def test_a_small_lenet():
     torch.manual_seed(0)
     model = nn.Sequential(
-        nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(2, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(12, 4)
+        nn.Conv2d(1, 2, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(2, 3, 2),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(12, 4),
     ).double()
     explicit = Explicit((1, 8, 8))
     explicit.convolution(model[0])

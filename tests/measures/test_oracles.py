@@ -70,7 +70,9 @@ def test_of_zero_weights_the_degree_is_zero_and_the_centrality_undefined():
 def test_weights_of_any_scale_have_the_same_centrality(scale):
     weights = torch.rand(5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     expected = eigenvector_centrality(rolled_graph({"fc.weight": weights}))
-    np.testing.assert_allclose(eigenvector_centrality(rolled_graph({"fc.weight": scale * weights})), expected, rtol=1e-9)
+    np.testing.assert_allclose(
+        eigenvector_centrality(rolled_graph({"fc.weight": scale * weights})), expected, rtol=1e-9
+    )
 
 
 def test_a_part_that_reads_itself_counts_both_ways():

@@ -27,7 +27,7 @@ def run_of(length: int, seed: int = 0) -> list[Graph]:
         graphs.append(rolled_graph(model))
         with torch.no_grad():
             for parameter in model.parameters():
-                parameter += 0.1 * torch.randn_like(parameter)
+                parameter.add_(0.1 * torch.randn_like(parameter))
     return graphs
 
 
@@ -102,7 +102,9 @@ def test_changes_by_hand():
         np.testing.assert_allclose(row[f"degree/graph/log_norm_ratio_since_{reference}"], ratio, rtol=1e-9)
         a, b = graphs[2].to_scipy().toarray(), then.to_scipy().toarray()
         np.testing.assert_allclose(
-            row[f"weights/graph/relative_change_since_{reference}"], np.linalg.norm(a - b) / np.linalg.norm(b), rtol=1e-9
+            row[f"weights/graph/relative_change_since_{reference}"],
+            np.linalg.norm(a - b) / np.linalg.norm(b),
+            rtol=1e-9,
         )
         growth = np.log(np.linalg.eigvalsh(a)[-1] / np.linalg.eigvalsh(b)[-1])
         np.testing.assert_allclose(row[f"eigenvalue/graph/log_ratio_since_{reference}"], growth, rtol=1e-6)

@@ -18,12 +18,20 @@ def test_a_chain_of_a_model_is_its_trace():
 
 def test_parameters_alone_tell_the_same_chain():
     chained = chain(PLAIN.state_dict())
-    assert (chained.parts, chained.joins, chained.folds) == (chain(PLAIN).parts, chain(PLAIN).joins, chain(PLAIN).folds)
+    assert (chained.parts, chained.joins, chained.folds) == (
+        chain(PLAIN).parts,
+        chain(PLAIN).joins,
+        chain(PLAIN).folds,
+    )
     assert chained.coverage.share == 1.0
 
 
 def test_a_layer_that_does_not_fit_is_left_out_and_the_chain_goes_on():
-    tensors = {"a.weight": torch.zeros(4, 3), "shortcut.weight": torch.zeros(4, 3), "b.weight": torch.zeros(2, 4)}
+    tensors = {
+        "a.weight": torch.zeros(4, 3),
+        "shortcut.weight": torch.zeros(4, 3),
+        "b.weight": torch.zeros(2, 4),
+    }
     chained = chain(tensors)
     assert [part.name for part in chained.parts] == ["input", "a", "b"]
     (entry,) = chained.coverage.left_out

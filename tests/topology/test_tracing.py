@@ -53,7 +53,10 @@ def test_convolutions_of_any_dimension(convolution, n, batched):
 
 def test_a_flatten_repeats_each_channel_once_a_pixel():
     topology = traced(
-        lambda m, x: m.b(functional.max_pool2d(m.a(x), 2).flatten(1)), torch.zeros(2, 3, 8, 8), a=nn.Conv2d(3, 5, 3), b=nn.Linear(45, 7)
+        lambda m, x: m.b(functional.max_pool2d(m.a(x), 2).flatten(1)),
+        torch.zeros(2, 3, 8, 8),
+        a=nn.Conv2d(3, 5, 3),
+        b=nn.Linear(45, 7),
     )
     assert topology.joins[1].inputs == (Span(0, 5, 9),)
 
@@ -107,14 +110,22 @@ def test_a_module_called_twice_keeps_its_nodes():
 
 def test_pixels_turned_into_channels_join_their_filter():
     topology = traced(
-        lambda m, x: m.b(functional.pixel_unshuffle(m.a(x), 2)), torch.zeros(1, 3, 4, 4), a=nn.Conv2d(3, 2, 1), b=nn.Conv2d(8, 1, 1)
+        lambda m, x: m.b(functional.pixel_unshuffle(m.a(x), 2)),
+        torch.zeros(1, 3, 4, 4),
+        a=nn.Conv2d(3, 2, 1),
+        b=nn.Conv2d(8, 1, 1),
     )
     assert topology.joins[1].inputs == (Span(0, 2, 4),)
 
 
 def test_several_inputs_have_their_own_parts():
     topology = traced(
-        lambda m, x, y: m.c(m.a(x) + m.b(y)), torch.zeros(1, 3), torch.zeros(1, 5), a=nn.Linear(3, 4), b=nn.Linear(5, 4), c=nn.Linear(4, 1)
+        lambda m, x, y: m.c(m.a(x) + m.b(y)),
+        torch.zeros(1, 3),
+        torch.zeros(1, 5),
+        a=nn.Linear(3, 4),
+        b=nn.Linear(5, 4),
+        c=nn.Linear(4, 1),
     )
     assert [part.name for part in topology.parts[:2]] == ["inputs_0", "inputs_1"]
     assert topology.sizes == (3, 5, 4, 4, 1)
@@ -151,14 +162,23 @@ def test_batch_norm_is_folded_where_it_follows_one_layer():
         b=nn.Conv2d(4, 1, 1),
     )
     (fold,) = topology.folds
-    assert (topology.parts[fold.part].name, fold.scale, fold.variance, fold.epsilon) == ("a", "a_norm.weight", "a_norm.running_var", 0.5)
+    assert (topology.parts[fold.part].name, fold.scale, fold.variance, fold.epsilon) == (
+        "a",
+        "a_norm.weight",
+        "a_norm.running_var",
+        0.5,
+    )
     assert left_out(topology).keys() == {"sum_norm.weight", "sum_norm.bias"}
     assert "does not follow one layer alone" in left_out(topology)["sum_norm.weight"]
 
 
 def test_what_is_not_understood_is_reported_and_the_rest_is_joined():
     topology = traced(
-        lambda m, x: m.c(m.b(torch.cumsum(m.a(x), 1))), torch.zeros(1, 3), a=nn.Linear(3, 3), b=nn.Linear(3, 3), c=nn.Linear(3, 2)
+        lambda m, x: m.c(m.b(torch.cumsum(m.a(x), 1))),
+        torch.zeros(1, 3),
+        a=nn.Linear(3, 3),
+        b=nn.Linear(3, 3),
+        c=nn.Linear(3, 2),
     )
     assert joins(topology) == {("input", "a"), ("b", "c")}
     assert "aten.cumsum.default" in left_out(topology)["b.weight"]

@@ -69,10 +69,11 @@ def _adaptive(before: Shape, after: Shape, n: int) -> Pooling:
         i = torch.arange(places)
         window = -((-(i + 1) * length) // places) - (i * length) // places  # end (rounded up) minus begin
         sizes = sizes[..., None] * window
-    mean, largest = ADAPTIVE_MEANS[n], ADAPTIVE_MAXIMA[n]
+    mean: Callable[..., Tensor] = ADAPTIVE_MEANS[n]
+    largest: Callable[..., Tensor] = ADAPTIVE_MAXIMA[n]
     return Pooling(
-        lambda x: mean(x[None], after[-n:])[0] * sizes.to(x),  # type: ignore[operator]
-        lambda x: largest(x[None], after[-n:])[0],  # type: ignore[operator]
+        lambda x: mean(x[None], after[-n:])[0] * sizes.to(x),
+        lambda x: largest(x[None], after[-n:])[0],
     )
 
 
@@ -100,7 +101,8 @@ def _windows(step: Step, before: Shape, after: Shape, n: int) -> Pooling:
         reach = (after[d - n] - 1) * stride[d] + dilation[d] * (kernel[d] - 1) + 1
         sides += [padding[d], reach - padding[d] - before[d - n]]
     ones = torch.ones(1, 1, *kernel)
-    convolution, maximum = CONVOLUTIONS[n], MAXIMA[n]
+    convolution: Callable[..., Tensor] = CONVOLUTIONS[n]
+    maximum: Callable[..., Tensor] = MAXIMA[n]
     channels = before[:-n]
 
     def total(x: Tensor) -> Tensor:
@@ -109,13 +111,12 @@ def _windows(step: Step, before: Shape, after: Shape, n: int) -> Pooling:
 
     def largest(x: Tensor) -> Tensor:
         padded = functional.pad(x, sides).reshape(-1, 1, *_padded(before[-n:], sides))
-        return maximum(padded, kernel, stride, 0, dilation).reshape(*channels, *after[-n:])  # type: ignore[operator]
+        return maximum(padded, kernel, stride, 0, dilation).reshape(*channels, *after[-n:])
 
     return Pooling(total, largest)
 
 
 def _padded(lengths: Shape, sides: list[int]) -> Shape:
     return tuple(
-        length + before + behind
-        for length, before, behind in zip(lengths, sides[-2::-2], sides[-1::-2], strict=True)
+        length + before + behind for length, before, behind in zip(lengths, sides[-2::-2], sides[-1::-2], strict=True)
     )

@@ -28,10 +28,11 @@ def rolled_graph(
     nonfinite: NonFinite = "raise",
     copy: bool = True,
 ) -> Graph:
-    """The paper's compact graph of one snapshot: filters and neurons are nodes, the norms of their weights are edges.
+    """The paper's compact graph of one snapshot: filters and neurons are nodes, norms of their weights are edges.
 
-    The edge between filter k and a filter l that reads it weighs the Frobenius norm of all weights through which l reads
-    k: of K[l, k] for a convolution, |W[l, k]| for a linear layer, of the weights of all k's positions after a flatten.
+    The edge between filter k and a filter l that reads it weighs the Frobenius norm of all weights through which l
+    reads k: of K[l, k] for a convolution, of W[l, k] for a linear layer, of the weights of all k's positions after a
+    flatten.
 
     Args:
         source: A module, tensors by name, or a checkpoint.
@@ -105,7 +106,7 @@ def finite(
 
 
 def batch_norm_factors(fold: Fold, weights: Weights) -> Tensor:
-    """The absolute factor by which a batch norm multiplies each node of its part, float64: |gamma| / sqrt(var + eps)."""
+    """The factor by which a batch norm multiplies each node of its part, float64: |gamma| / sqrt(var + eps)."""
     variance = weights.numbers(fold.variance).double().cpu()
     scale = torch.ones_like(variance) if fold.scale is None else weights.numbers(fold.scale).double().cpu()
     return scale.abs() / torch.sqrt(variance + fold.epsilon)
@@ -115,9 +116,7 @@ def _fold_names(topology: Topology) -> set[str]:
     return {name for fold in topology.folds for name in (fold.scale, fold.variance) if name}
 
 
-def _blocks(
-    topology: Topology, weights: Weights, *, fold_batch_norm: bool, copy: bool
-) -> dict[tuple[int, int], Block]:
+def _blocks(topology: Topology, weights: Weights, *, fold_batch_norm: bool, copy: bool) -> dict[tuple[int, int], Block]:
     """One block for each pair of joined parts; what several joins read in the same way is one and the same block."""
     folds = {fold.part: fold for fold in topology.folds} if fold_batch_norm else {}
     shared: dict[object, Block] = {}
@@ -142,8 +141,9 @@ def _block(join: Join, weight: Tensor, topology: Topology, *, copy: bool) -> Blo
     size = topology.parts[join.source].size
     if join.groups > 1:
         return _gathered(Grouped(_norms(weight.flatten(2), copy=True), join.groups), nodes(join.inputs), size)
-    if len(join.inputs) == 1 and join.inputs[0][:2] == (0, size):
-        return _dense(weight, join.inputs[0].repeat, copy=copy)  # the plain case, without looking at each position
+    first = join.inputs[0]
+    if (first.first, first.count) == (0, size) and first.count * first.repeat == width:
+        return _dense(weight, first.repeat, copy=copy)  # the plain case, without looking at each position
     read = nodes(join.inputs)
     places = np.flatnonzero(read != NO_NODE)
     if len(places) < len(read):
@@ -176,7 +176,8 @@ def _norms(weight: Tensor, *, copy: bool) -> Tensor:
     if weight.shape[2] == 1:
         return weight[:, :, 0].abs() if copy else weight[:, :, 0]
     flat = weight.reshape(-1, weight.shape[2])  # of a matrix the norms are several times as fast
-    return torch.linalg.vector_norm(flat, dim=1).reshape(weight.shape[:2])
+    norms: Tensor = torch.linalg.vector_norm(flat, dim=1)
+    return norms.reshape(weight.shape[:2])
 
 
 def _gathered(block: Block, read: np.ndarray, size: int) -> Block:

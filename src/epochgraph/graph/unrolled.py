@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional
+from typing_extensions import override
 
 from epochgraph.blocks import Block, Functional, Sum
 from epochgraph.errors import EpochgraphError, SettingError, TracingError
@@ -26,7 +27,7 @@ def unrolled_graph(
 ) -> Graph:
     """The graph of every single multiplication: a node for each place of every feature map, an edge weighs |w|.
 
-    It has one node for each place of the input, of the result of each convolution and linear layer, and of each pooling;
+    It has a node for each place of the input, of the result of each convolution and linear layer, and of each pooling;
     zero padding has no nodes. It is never built: a block multiplies by a convolution with |K| and, for the other
     direction, by the transposed convolution, so that it takes the memory of a forward pass. Two conventions follow the
     paper's authors: pooling joins every place of its window to the pooled place, and that edge weighs as much as the
@@ -115,11 +116,13 @@ class _UnrolledWiring(Wiring):
         self.strengths: list[Tensor] = []
         self.blocks: dict[tuple[int, int], list[Block]] = {}
 
+    @override
     def input(self, source: Source) -> Flow:
         if source.integer:
             raise TracingError("the model's input holds integers", "An unrolled graph needs values of nodes.")
         return self.part("input", self.shape, torch.ones(self.shape[1:] if self.batched else self.shape))
 
+    @override
     def layer(self, layer: Layer, flow: Flow) -> Flow:
         if layer.weight is None:
             raise TracingError(f"the weight of {layer.step.name} is computed", "It has no edges of its own.")
@@ -136,6 +139,7 @@ class _UnrolledWiring(Wiring):
         self.join(flow, apply, kernel)
         return result
 
+    @override
     def pool(self, step: Step, flow: Flow, dimensions: Shape, shape: Shape) -> Flow:
         rule = pooling(step, tuple(d - self.batched for d in dimensions), self.sample(flow.shape), self.sample(shape))
         reads = [read for nodes in self.samples(flow) for read in self.reads(nodes)]
@@ -146,9 +150,11 @@ class _UnrolledWiring(Wiring):
             self.add(read, _weighted(rule, strength), strength)
         return result
 
+    @override
     def batch_norm(self, step: Step, flow: Flow, sources: dict[str, Source], epsilon: float) -> Flow:
         return Flow(flow.shape, flow.layers, unknown=flow.unknown)
 
+    @override
     def leave_out(self, parameter: Source, reason: str) -> None:
         """Whatever is left out of the rolled graph is left out here: its coverage tells."""
 
@@ -214,9 +220,7 @@ def _convolution(kernel: Tensor, geometry: Geometry) -> Callable[[Tensor], Tenso
 
     def apply(x: Tensor) -> Tensor:
         padded = x if symmetric else functional.pad(x, sides)
-        return convolution(
-            padded[None], kernel, None, geometry.stride, padding, geometry.dilation, geometry.groups
-        )
+        return convolution(padded[None], kernel, None, geometry.stride, padding, geometry.dilation, geometry.groups)
 
     return apply
 

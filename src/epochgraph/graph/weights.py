@@ -12,7 +12,6 @@ Source = nn.Module | Mapping[str, Tensor]
 """Where weights come from: a module, tensors by name, or a checkpoint (which is such a mapping)."""
 
 
-
 LARGEST = 1e150
 """Weights beyond this have squares that not even float64 can add up: they count as infinite."""
 

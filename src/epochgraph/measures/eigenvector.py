@@ -14,10 +14,10 @@ def eigenvector_centrality(graph: Graph) -> NodeValues:
     """Score each node by the scores of its neighbours, weighted by the strength of the edges.
 
     A chain of layers is bipartite, so its adjacency has eigenvalues +lambda and -lambda of equal size and power
-    iteration may oscillate for ever. Lanczos asks for +lambda directly, and starts from a vector of ones: the same graph
-    gives the same scores. The scores are unique if one component has the largest eigenvalue (Perron-Frobenius); the
-    nodes of every other component, isolated nodes among them, then score 0. If several components share it exactly, the
-    scores are the part of the vector of ones that lies in the space of their eigenvectors, which favours none.
+    iteration may oscillate for ever. Lanczos asks for +lambda directly, and starts from a vector of ones, so that the
+    same graph gives the same scores. They are unique if one component has the largest eigenvalue (Perron-Frobenius);
+    the nodes of every other component, isolated nodes among them, then score 0. If several components share it exactly,
+    the scores are the part of the vector of ones that lies in the space of their eigenvectors, which favours none.
 
     Returns:
         Non-negative scores of unit Euclidean length; rescaling all weights does not change them.
@@ -34,13 +34,15 @@ def eigenvector_centrality(graph: Graph) -> NodeValues:
     if largest == 0:
         raise EmptyGraphError
     # Weights of any scale: the iteration's tolerances are those of numbers near one.
-    adjacency = LinearOperator((graph.size, graph.size), matvec=lambda x: graph.matvec(x.ravel()) / largest, dtype=float)
+    adjacency = LinearOperator(
+        (graph.size, graph.size), matvec=lambda x: graph.matvec(x.ravel()) / largest, dtype=float
+    )
     try:
         _, vectors = eigsh(adjacency, k=1, which="LA", v0=np.ones(graph.size), maxiter=ITERATIONS)
     except ArpackNoConvergence as error:
         raise ConvergenceError(ITERATIONS, graph.size) from error
-    scores = np.abs(vectors[:, 0])
-    return scores / np.linalg.norm(scores)
+    scores: NodeValues = np.abs(vectors[:, 0])
+    return scores / np.float64(np.linalg.norm(scores))
 
 
 def largest_eigenvalue(graph: Graph, scores: NodeValues) -> float:

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from epochgraph.predictors.storage import Predictor
 from epochgraph.signature import Signature
 
@@ -42,9 +40,14 @@ def predict_runs(predictor: Predictor, signatures: Sequence[Signature], names: S
     Raises:
         FeatureMismatchError: A signature lacks a feature or an epoch that the predictor needs.
     """
-    if predictor.task == "regression":
-        return [
-            _of_accuracy(predictor, name, float(accuracy))
-            for name, accuracy in zip(names, predictor.estimator.predict(signatures), strict=True)
-        ]
-    ...
+    if not signatures:
+        return []
+    estimator, threshold, up_to = predictor.estimator, predictor.threshold, predictor.up_to
+    if predictor.task == "classification":
+        chances = estimator.predict_proba(signatures)[:, 1].tolist()
+        return [Prediction(name, p, p > 0.5, None, up_to) for name, p in zip(names, chances, strict=True)]
+    accuracies = estimator.predict(signatures).tolist()
+    return [
+        Prediction(name, None, None if threshold is None else accuracy >= threshold, accuracy, up_to)
+        for name, accuracy in zip(names, accuracies, strict=True)
+    ]

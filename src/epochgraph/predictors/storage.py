@@ -12,7 +12,6 @@ import numpy as np
 import sklearn
 import skops
 import skops.io
-from sklearn.utils.validation import check_is_fitted
 
 from epochgraph.errors import SettingError, UnreadableFileError
 from epochgraph.files import atomic_write
@@ -33,7 +32,6 @@ TRUSTED = (  # besides numbers, arrays and scikit-learn's public estimators, whi
 )
 
 FIELDS = {"threshold": float | int | None, "extraction": dict, "trained_on": dict, "versions": dict}
-ADVICE = "Train a predictor and write it with `write_predictor`."
 
 
 def _versions() -> dict[str, str]:
@@ -53,7 +51,8 @@ class Predictor:
         versions: The packages that it was fitted with.
 
     Raises:
-        SettingError: The estimator is a classifier without a threshold, or of other labels than 0 and 1.
+        SettingError: The estimator was not fitted on signatures, or it is a classifier without a threshold, or of
+            other labels than 0 and 1.
     """
 
     estimator: SignatureClassifier | SignatureRegressor
@@ -63,12 +62,14 @@ class Predictor:
     versions: Mapping[str, str] = field(default_factory=_versions)
 
     def __post_init__(self) -> None:
-        check_is_fitted(self.estimator)
-        if self.task == "classification":
-            if self.threshold is None:
-                raise SettingError("threshold", None, "the one of the labels that the classifier was fitted on")
-            if self.estimator.classes_.tolist() != [0, 1]:
-                raise SettingError("classes_", self.estimator.classes_.tolist(), "[0, 1], as `labels` gives them")
+        if not hasattr(self.estimator, "feature_names_in_"):
+            raise SettingError("estimator", self.estimator, "fitted on signatures, whose features have names")
+        if self.task == "regression":
+            return
+        if self.threshold is None:
+            raise SettingError("threshold", None, "the one of the labels that the classifier was fitted on")
+        if self.estimator.classes_.tolist() != [0, 1]:
+            raise SettingError("classes_", self.estimator.classes_.tolist(), "[0, 1], as `labels` gives them")
 
     @property
     def task(self) -> Task:
@@ -126,17 +127,18 @@ def read_predictor(path: Path | str) -> Predictor:
 
 def _header(path: Path, data: bytes) -> dict[str, Any]:
     """What the file says about itself."""
+    advice = "Train a predictor and write it with `write_predictor`."
     try:
         with ZipFile(io.BytesIO(data)) as archive:
-            packed = any(entry.compress_type != ZIP_STORED for entry in archive.infolist())
+            if any(entry.compress_type != ZIP_STORED for entry in archive.infolist()):
+                raise ValueError  # we never compress: it may be a bomb
             header = json.loads(archive.read(HEADER))
         version = header["version"]
-        whole = all(isinstance(header[name], kind) for name, kind in FIELDS.items())
     except Exception as error:  # likewise
-        raise UnreadableFileError(path, "it is not a predictor", ADVICE) from error
+        raise UnreadableFileError(path, "it is not a predictor", advice) from error
     if version != VERSION:
         found = f"it has format version {version!r}, this package reads {VERSION}"
         raise UnreadableFileError(path, found, "Update epochgraph.")
-    if packed or not whole:  # we never compress: a compressed entry may be a bomb
-        raise UnreadableFileError(path, "it is not a whole predictor", ADVICE)
+    if not all(isinstance(header.get(name), kind) for name, kind in FIELDS.items()):
+        raise UnreadableFileError(path, "its header is not a predictor's", advice)
     return dict(header)

@@ -34,8 +34,8 @@ class Snapshot:
 def node_changes(now: NodeValues, then: NodeValues) -> tuple[float, float]:
     """`NODE_CHANGES`: how far the node values have turned, and how much they have grown.
 
-    The angle is taken from the chord of the unit vectors, which stays exact where the cosine rounds to one. Where a norm
-    is zero there is no direction, and both are NaN.
+    The angle is taken from the chord of the unit vectors, which stays exact where the cosine rounds to one. Where a
+    norm is zero there is no direction, and both are NaN.
     """
     norms = np.linalg.norm(now), np.linalg.norm(then)
     if not all(norms):

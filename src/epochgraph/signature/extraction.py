@@ -159,7 +159,9 @@ def extended(past: Past, graph: Graph, features: Features) -> tuple[Past, Float6
     row = [statistics(nodes[group.nodes]) for nodes in values.values() for group in groups]
     row += [_changes(now, references[name], groups) for name in features.change]
     kept = {name: references[name] for name in features.change}
-    return Past(initial if "initial" in kept else _bare(initial), now if "previous" in kept else None), np.concatenate(row)
+    return Past(initial if "initial" in kept else _bare(initial), now if "previous" in kept else None), np.concatenate(
+        row
+    )
 
 
 def feature_names(parts: Sequence[Part], features: Features) -> tuple[str, ...]:

@@ -102,7 +102,11 @@ class _Chain:
         linear = len(shape) == 2
         if width == previous.size or (linear and width % previous.size == 0):
             return (Span(0, previous.size, width // previous.size),), groups, ""
-        return (), 1, f"it reads {width} channels, but {previous.name!r} before it has {previous.size}: trace the model"
+        return (
+            (),
+            1,
+            f"it reads {width} channels, but {previous.name!r} before it has {previous.size}: trace the model",
+        )
 
     def add_norm(self, layer: _Candidate) -> None:
         last = len(self.parts) - 1

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ def write_topology(topology: Topology, path: Path | str) -> None:
         "format": FORMAT,
         "version": VERSION,
         "parts": [asdict(part) for part in topology.parts],
-        "joins": [asdict(join) for join in topology.joins],
+        "joins": [asdict(join) | {"inputs": [astuple(span) for span in join.inputs]} for join in topology.joins],
         "folds": [asdict(fold) for fold in topology.folds],
         "coverage": [asdict(entry) for entry in topology.coverage.entries],
         "tied": topology.tied,
@@ -87,7 +87,7 @@ def _join(document: Mapping[str, Any], parts: tuple[Part, ...]) -> Join:
     inputs = tuple(Span(*map(int, span)) for span in document["inputs"])
     for span in inputs:
         if span.count < 1 or span.repeat < 1 or span.first < -1 or span.first + span.count > parts[source].size:
-            raise ValueError(f"a join reads {tuple(span)} of a part of {parts[source].size} nodes")
+            raise ValueError(f"a join reads {span} of a part of {parts[source].size} nodes")
     return Join(source, target, str(document["parameter"]), inputs, _count(document["groups"]))
 
 
@@ -105,7 +105,14 @@ def _program_document(program: Program) -> dict[str, object]:
     return {
         "sources": [asdict(source) for source in program.sources],
         "steps": [
-            [s.name, s.operation, _encoded(s.arguments), {k: _encoded(v) for k, v in s.options}, s.shape, s.module]
+            [
+                s.name,
+                s.operation,
+                _encoded(s.arguments),
+                {k: _encoded(v) for k, v in s.options},
+                s.shape,
+                s.module,
+            ]
             for s in program.steps
         ],
     }
@@ -114,7 +121,14 @@ def _program_document(program: Program) -> dict[str, object]:
 def _program(document: Mapping[str, Any]) -> Program:
     sources = tuple(Source(**{**d, "shape": tuple(map(int, d["shape"]))}) for d in document["sources"])
     steps = tuple(
-        Step(str(name), str(operation), tuple(map(_decoded, arguments)), _options(options), _shape(shape), str(module))
+        Step(
+            str(name),
+            str(operation),
+            tuple(map(_decoded, arguments)),
+            _options(options),
+            _shape(shape),
+            str(module),
+        )
         for name, operation, arguments, options, shape, module in document["steps"]
     )
     return Program(sources, steps)
@@ -124,7 +138,7 @@ def _options(document: Mapping[str, object]) -> tuple[tuple[str, Argument], ...]
     return tuple((str(key), _decoded(value)) for key, value in document.items())
 
 
-def _shape(value: list[Any]) -> Any:  # noqa: ANN401 - a shape, or a tuple of shapes
+def _shape(value: list[Any]) -> Any:
     return tuple(_shape(item) if isinstance(item, list) else int(item) for item in value)
 
 

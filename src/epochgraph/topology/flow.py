@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -200,7 +201,7 @@ class _Walk:
     def pointwise(self, step: Step) -> Value:
         self.leave_out_operands(step, f"is combined with a value place by place ({step.operation})")
         flows = [self.flow(value) for value in self.tensors(step)]
-        shape = tuple(torch.broadcast_shapes(*(flow.shape for flow in flows)))
+        shape = tuple(np.broadcast_shapes(*(flow.shape for flow in flows)))
         unknown = next((flow.unknown for flow in flows if flow.unknown), "")
         layers = _distinct(layer.expand(shape) for flow in flows for layer in flow.layers)
         return Flow(shape, () if unknown else layers, unknown=unknown)
@@ -250,7 +251,7 @@ class _Walk:
     def operands(self, step: Step) -> list[Any]:
         return [self.value(argument) for argument in step.arguments]
 
-    def value(self, argument: Argument) -> Any:  # noqa: ANN401 - a value of the program or a plain argument
+    def value(self, argument: Argument) -> Any:
         if isinstance(argument, Ref):
             return self.values[argument.name]
         if isinstance(argument, tuple):
@@ -278,15 +279,15 @@ class _Walk:
     def shape_of(self, value: object) -> Shape:
         return value.shape if isinstance(value, Flow | Source) else ()
 
-    def shape(self, step: Step) -> Any:  # noqa: ANN401 - a shape, or a tuple of shapes
+    def shape(self, step: Step) -> Any:
         """Shape of the step's result, from the operation itself on tensors without data."""
         if not self.resized:
             return step.shape
         result = self.call(step, lambda value: torch.empty(value.shape, device="meta"))
         return tuple(result.shape) if isinstance(result, Tensor) else tuple(tuple(item.shape) for item in result)
 
-    def call(self, step: Step, stand_in: Callable[[Any], Tensor]) -> Any:  # noqa: ANN401 - what the operation returns
-        def filled(argument: object) -> Any:  # noqa: ANN401 - likewise
+    def call(self, step: Step, stand_in: Callable[[Any], Tensor]) -> Any:
+        def filled(argument: object) -> Any:
             if isinstance(argument, list):
                 return [filled(item) for item in argument]
             return stand_in(argument) if isinstance(argument, Flow | Source) else argument
@@ -298,7 +299,7 @@ class _Walk:
         return ops.call(step.operation, arguments, options)
 
 
-def _run_on_indices(operation: str, arguments: list[Any], options: dict[str, Any]) -> Any:  # noqa: ANN401
+def _run_on_indices(operation: str, arguments: list[Any], options: dict[str, Any]) -> Any:
     """Run a move on node indices: what it pads with is no node, and what interpolates wants floating point."""
     match ops.base(operation):
         case "constant_pad_nd":
@@ -342,7 +343,7 @@ def _plain(shape: Shape | tuple[Shape, ...]) -> Shape:
 def _geometry(dimensions: int, kernel: Shape, options: dict[str, Any]) -> Geometry:
     """Read a convolution's options, in which one number stands for all dimensions and padding may be a word."""
 
-    def each(value: Any, default: int) -> Shape:  # noqa: ANN401 - None, a number, or one a dimension
+    def each(value: Any, default: int) -> Shape:
         numbers = [default] if value is None else list(value) if isinstance(value, list | tuple) else [value]
         return tuple(map(int, numbers * dimensions if len(numbers) == 1 else numbers))
 

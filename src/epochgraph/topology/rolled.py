@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from epochgraph.topology.flow import Flow, Layer, Wiring
 from epochgraph.topology.program import Shape, Source, Step
@@ -32,6 +33,7 @@ class RolledWiring(Wiring):
         self.reasons: dict[str, str] = {}
         self.known: dict[tuple[str, str | None], int] = {}
 
+    @override
     def input(self, source: Source) -> Flow:
         if source.integer:
             return Flow(source.shape, unknown=f"{source.name} holds integers, not values of nodes")
@@ -42,6 +44,7 @@ class RolledWiring(Wiring):
         nodes = torch.arange(size).reshape(counted) + self.offsets[part]
         return Flow(source.shape, (nodes.expand(source.shape),))
 
+    @override
     def layer(self, layer: Layer, flow: Flow) -> Flow:
         outputs = layer.shape[-1 - layer.geometry.dimensions]
         part = self.part_of(layer, outputs)
@@ -61,6 +64,7 @@ class RolledWiring(Wiring):
         return self.known[weight, bias]
 
     def add_part(self, name: str, size: int, bias: str | None) -> int:
+        """Add a part, under a name that no other has, and return its index."""
         taken = {part.name for part in self.parts}
         number = 2
         unique = name
@@ -93,6 +97,7 @@ class RolledWiring(Wiring):
                 found.append(Join(source, target, parameter, inputs, layer.geometry.groups))
         return found
 
+    @override
     def pool(self, step: Step, flow: Flow, dimensions: Shape, shape: Shape) -> Flow:
         if flow.unknown:
             return Flow(shape, unknown=flow.unknown)
@@ -103,6 +108,7 @@ class RolledWiring(Wiring):
             layers = [layer.squeeze(dimensions) for layer in layers]
         return Flow(shape, tuple(layer.expand(shape) for layer in layers))
 
+    @override
     def batch_norm(self, step: Step, flow: Flow, sources: dict[str, Source], epsilon: float) -> Flow:
         names = {role: source.target for role, source in sources.items()}
         if flow.part is not None and flow.part not in self.folds and {"mean", "variance"} <= names.keys():
@@ -113,6 +119,7 @@ class RolledWiring(Wiring):
                 self.leave_out(source, "it is a batch norm that does not follow one layer alone")
         return Flow(flow.shape, flow.layers, unknown=flow.unknown)
 
+    @override
     def leave_out(self, parameter: Source, reason: str) -> None:
         self.reasons.setdefault(parameter.target, reason)
 
@@ -130,12 +137,14 @@ class InputAxes(Wiring):
         self.ranges: dict[str, tuple[int, int, Shape]] = {}
         self.size = 0
 
+    @override
     def input(self, source: Source) -> Flow:
         count = int(torch.tensor(source.shape).prod())
         begin, self.size = self.size, self.size + count
         self.ranges[source.name] = (begin, self.size, source.shape)
         return Flow(source.shape, (torch.arange(begin, self.size).reshape(source.shape),))
 
+    @override
     def layer(self, layer: Layer, flow: Flow) -> Flow:
         for nodes in flow.layers:
             self.read(nodes.movedim(-1 - layer.geometry.dimensions, 0).flatten(1)[:, 0])
@@ -155,6 +164,7 @@ class InputAxes(Wiring):
         rank = len(self.ranges[name][2])
         return self.axes.get(name) or ((1,) if rank > 1 else (0,))
 
+    @override
     def pool(self, step: Step, flow: Flow, dimensions: Shape, shape: Shape) -> Flow:
         keep = tuple(slice(0, 1) if d in dimensions else slice(None) for d in range(len(flow.shape)))
         first = tuple(nodes[keep] for nodes in flow.layers)
@@ -162,9 +172,11 @@ class InputAxes(Wiring):
             first = tuple(nodes.squeeze(dimensions) for nodes in first)
         return Flow(shape, tuple(nodes.expand(shape) for nodes in first), unknown=flow.unknown)
 
+    @override
     def batch_norm(self, step: Step, flow: Flow, sources: dict[str, Source], epsilon: float) -> Flow:
         return Flow(flow.shape, flow.layers, unknown=flow.unknown)
 
+    @override
     def leave_out(self, parameter: Source, reason: str) -> None:
         """Nothing is joined here, so nothing is left out."""
 
@@ -180,13 +192,11 @@ def peeled(nodes: Tensor, dimensions: Shape) -> list[Tensor]:
         dimensions: The dimensions to take out; they stay with size 1.
     """
     # Along dimensions of stride zero the nodes are constant: one place stands for all.
-    keep = tuple(
-        slice(0, 1) if d in dimensions and nodes.stride(d) == 0 else slice(None) for d in range(nodes.dim())
-    )
+    keep = tuple(slice(0, 1) if d in dimensions and nodes.stride(d) == 0 else slice(None) for d in range(nodes.dim()))
     rest = nodes[keep]
     if not dimensions or all(rest.shape[d] == 1 for d in dimensions):
         return [rest]
-    layers = []
+    layers: list[Tensor] = []
     while len(layers) <= MOST_NODES_A_PLACE:
         top = rest.amax(dimensions, keepdim=True)
         if bool((top == NO_NODE).all()):

@@ -1,6 +1,6 @@
 """Which node each position of a weight's input axis reads, as a few runs instead of one number a position."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Int64
@@ -11,7 +11,8 @@ NO_NODE = -1
 NodeIndex = Int64[np.ndarray, "positions"]
 
 
-class Span(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Span:
     """`count` consecutive nodes from `first` on, each read at `repeat` consecutive positions.
 
     `first` is `NO_NODE` for positions that carry no node; `count` is then 1.

@@ -20,10 +20,10 @@ WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -> Topology:
     """Read the wiring of a model from its forward pass.
 
-    The pass runs once in `torch.export` on tensors without data: no weight is computed with or copied, so a model on the
-    "meta" device will do. The operations are then followed on node indices (see `flow.py`), so a residual sum joins its
-    reader to every producer, and slices, concatenations or shuffled channels are exact. What is not understood is never
-    guessed: `coverage` of the result lists every parameter, and why it is left out if it is.
+    The pass runs once in `torch.export` on tensors without data: no weight is computed with or copied, so that a model
+    on the "meta" device will do. The operations are then followed on node indices (see `flow.py`): the reader of a
+    residual sum is joined to every producer, and slices, concatenations or shuffled channels are exact. What is not
+    understood is never guessed: `coverage` of the result lists every parameter, and why it is left out if it is.
 
     A norm, an activation or a gate passes nodes on: edges are weights, so that the statistics through which a layer
     norm lets its channels see each other are no edges.
@@ -49,7 +49,9 @@ def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -
     """
     inner = unwrapped(model)
     if not example_inputs and not example_kwargs:
-        raise TracingError("no example input was given", "Pass what the model's forward pass takes: trace(model, images).")
+        raise TracingError(
+            "no example input was given", "Pass what the model's forward pass takes: trace(model, images)."
+        )
     tied = tied_names(inner)
     first_names = {name: names[0] for names in tied for name in names}
     recorded = renamed(program(_exported(inner, example_inputs, example_kwargs)), first_names)
@@ -84,9 +86,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
         model = inner
 
 
-def _exported(
-    model: nn.Module, inputs: tuple[object, ...], kwargs: dict[str, object]
-) -> torch.export.ExportedProgram:
+def _exported(model: nn.Module, inputs: tuple[object, ...], kwargs: dict[str, object]) -> torch.export.ExportedProgram:
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
 
     def moved(value: object) -> object:
@@ -99,7 +99,8 @@ def _exported(
             return torch.export.export(model, arguments, options, strict=False)
         except Exception as error:  # the model's own code runs here, and may raise anything
             first_line = next(iter(str(error).strip().splitlines()), "")
-            found = f"the forward pass of {type(model).__name__} could not be exported ({type(error).__name__}: {first_line})"
+            reason = f"{type(error).__name__}: {first_line}"
+            found = f"the forward pass of {type(model).__name__} could not be exported ({reason})"
             advice = "Check that it runs on the example input and does not branch on values, or use chain(model)."
             raise TracingError(found, advice) from error
 

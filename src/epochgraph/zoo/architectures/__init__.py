@@ -1,0 +1,67 @@
+"""The networks that a zoo is made of, all made with the same keyword arguments."""
+
+from typing import Protocol
+
+from torch import nn
+
+from epochgraph.zoo.architectures.chains import VGG, AlexNet, DigitsNet, LeNet
+from epochgraph.zoo.architectures.residual import (
+    CifarResNet,
+    ResNet,
+    resnet20,
+    resnet32,
+    resnet34,
+    resnet44,
+    resnet50,
+)
+
+
+class Architecture(Protocol):
+    """A class or function that makes a network for images, with new weights from torch's global random numbers."""
+
+    @property
+    def __name__(self) -> str:
+        """What a zoo calls the architecture."""
+
+    def __call__(
+        self, *, classes: int, channels: int, image_size: int, width: float, dropout: float
+    ) -> nn.Module:
+        """Make the network.
+
+        Args:
+            classes: Number of outputs.
+            channels: Channels of the images.
+            image_size: Height and width of the images.
+            width: Factor of the number of filters and hidden neurons.
+            dropout: Probability that a neuron is dropped, in [0, 1).
+        """
+
+
+ARCHITECTURES: tuple[Architecture, ...] = (
+    LeNet,
+    AlexNet,
+    VGG,
+    resnet20,
+    resnet32,
+    resnet44,
+    resnet34,
+    resnet50,
+    DigitsNet,
+)
+"""Every architecture of the zoo; `__name__` tells which is which."""
+
+__all__ = [
+    "ARCHITECTURES",
+    "VGG",
+    "AlexNet",
+    "Architecture",
+    "CifarResNet",
+    "DigitsNet",
+    "LeNet",
+    "ResNet",
+    "resnet20",
+    "resnet32",
+    "resnet34",
+    "resnet44",
+    "resnet50",
+]

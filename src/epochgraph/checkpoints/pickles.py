@@ -1,0 +1,201 @@
+"""A pickle read as data: what it would build is described; nothing in it is imported, called or built.
+
+Unpickling runs whatever the file asks for, and `torch.load(weights_only=True)` refuses any file that also holds a
+path, an enum or a config. The third way: the standard library's disassembler decodes the instructions, this module
+keeps the stack that they work on, and a class or function stays a name.
+"""
+
+import pickletools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from epochgraph.checkpoints.danger import runs_code
+from epochgraph.errors import UnsafeCheckpointError
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A class or function that the pickle refers to; nothing but its dotted name."""
+
+    name: str
+
+
+@dataclass(slots=True, eq=False)
+class Made:
+    """What calling something would make.
+
+    Attributes:
+        callee: What would be called; mostly a `Named`.
+        arguments: What it would be called with; mostly a tuple.
+        state: What would be set on the result afterwards.
+        items: What would be put into the result under a string, as into a dict.
+    """
+
+    callee: object
+    arguments: object
+    state: object = None
+    items: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outside:
+    """What the pickle leaves to its surroundings: for torch, the identity of a storage."""
+
+    key: object
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pickle:
+    """What a pickle would build, and everything in it that lies outside."""
+
+    root: object
+    outside: list[Outside]
+
+
+def read_pickle(file: BinaryIO, path: Path) -> Pickle:
+    """Describe what the pickle at the file's position would build; the position moves behind its end.
+
+    Containers are lists, tuples and dicts, of which only the entries under strings are kept: that is where weights
+    are, and hashing a stranger's nested tuples could take for ever.
+
+    Raises:
+        UnsafeCheckpointError: The pickle names a function that could run code.
+        ValueError: It is not a whole and consistent pickle.
+    """
+    machine = _Machine(path)
+    try:
+        for opcode, argument, _ in pickletools.genops(file):
+            _STEPS[opcode.name](machine, argument)
+        return Pickle(machine.stack.pop(), machine.outside)
+    except (LookupError, TypeError, AttributeError, OverflowError, MemoryError) as error:
+        raise ValueError(f"not a consistent pickle ({type(error).__name__})") from error
+
+
+class _Machine:
+    """The stack, the marks and the memo that pickle instructions work on."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.stack: list[Any] = []
+        self.marks: list[list[Any]] = []
+        self.memo: dict[int, object] = {}
+        self.outside: list[Outside] = []
+
+    def push(self, value: object) -> None:
+        self.stack.append(value)
+
+    def mark(self, _: object) -> None:
+        self.marks.append(self.stack)
+        self.stack = []
+
+    def since_mark(self) -> list[Any]:
+        items, self.stack = self.stack, self.marks.pop()
+        return items
+
+    def pop(self, _: object) -> None:
+        if self.stack:
+            self.stack.pop()
+        else:  # a mark lies on the stack like any other item
+            self.since_mark()
+
+    def tuple_of(self, count: int) -> None:
+        items = [self.stack.pop() for _ in range(count)]
+        self.push(tuple(reversed(items)))
+
+    def put(self, key: int | None) -> None:
+        self.memo[len(self.memo) if key is None else key] = self.stack[-1]
+
+    def name(self, module: str, name: str) -> None:
+        if runs_code(module, name):
+            shown = ascii(f"{module}.{name}")[1:-1]
+            raise UnsafeCheckpointError(self.path, shown[:80])
+        self.push(Named(f"{module}.{name}"))
+
+    def call(self, _: object) -> None:
+        arguments, callee = self.stack.pop(), self.stack.pop()
+        self.push(Made(callee, arguments))
+
+    def call_with_options(self, _: object) -> None:
+        self.stack.pop()
+        self.call(None)
+
+    def instance(self, class_: str) -> None:
+        arguments = tuple(self.since_mark())
+        self.name(*class_.split(" ", 1))
+        self.push(Made(self.stack.pop(), arguments))
+
+    def object_(self, _: object) -> None:
+        callee, *arguments = self.since_mark()
+        self.push(Made(callee, tuple(arguments)))
+
+    def build(self, _: object) -> None:
+        state = self.stack.pop()
+        if isinstance(self.stack[-1], Made):
+            self.stack[-1].state = state
+
+    def store(self, entries: list[Any]) -> None:
+        target = self.stack[-1]
+        items = target.items if isinstance(target, Made) else target
+        items.update({k: v for k, v in zip(entries[::2], entries[1::2], strict=True) if isinstance(k, str)})
+
+    def extend(self, items: list[Any]) -> None:
+        if isinstance(self.stack[-1], list):  # what a subclass of list or set holds, nobody asks for
+            self.stack[-1].extend(items)
+
+    def dictionary(self, _: object) -> None:
+        entries = self.since_mark()
+        self.push({})
+        self.store(entries)
+
+    def outer(self, key: object) -> None:
+        self.outside.append(Outside(key))
+        self.push(self.outside[-1])
+
+
+_Step = Callable[[_Machine, Any], None]
+_LITERALS = """INT BININT BININT1 BININT2 LONG LONG1 LONG4 STRING BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES
+BINBYTES8 BYTEARRAY8 UNICODE SHORT_BINUNICODE BINUNICODE BINUNICODE8 FLOAT BINFLOAT""".split()
+_SET = Named("builtins.set")
+
+# Left out on purpose, so that a pickle with them is refused: EXT1, EXT2, EXT4 (names from a table of the process) and
+# NEXT_BUFFER, READONLY_BUFFER (data from outside the file).
+_STEPS: dict[str, _Step] = {
+    **dict.fromkeys(_LITERALS, _Machine.push),
+    **dict.fromkeys(("PROTO", "FRAME", "STOP"), lambda _machine, _argument: None),
+    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), lambda m, key: m.push(m.memo[key])),
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), _Machine.put),
+    **dict.fromkeys(("REDUCE", "NEWOBJ"), _Machine.call),
+    "NONE": lambda m, _: m.push(None),
+    "NEWTRUE": lambda m, _: m.push(True),
+    "NEWFALSE": lambda m, _: m.push(False),
+    "EMPTY_LIST": lambda m, _: m.push([]),
+    "EMPTY_DICT": lambda m, _: m.push({}),
+    "EMPTY_TUPLE": lambda m, _: m.push(()),
+    "EMPTY_SET": lambda m, _: m.push(Made(_SET, ())),
+    "FROZENSET": lambda m, _: m.push(Made(_SET, tuple(m.since_mark()))),
+    "LIST": lambda m, _: m.push(m.since_mark()),
+    "TUPLE": lambda m, _: m.push(tuple(m.since_mark())),
+    "TUPLE1": lambda m, _: m.tuple_of(1),
+    "TUPLE2": lambda m, _: m.tuple_of(2),
+    "TUPLE3": lambda m, _: m.tuple_of(3),
+    "DICT": _Machine.dictionary,
+    "APPEND": lambda m, _: m.extend([m.stack.pop()]),
+    "APPENDS": lambda m, _: m.extend(m.since_mark()),
+    "ADDITEMS": lambda m, _: m.extend(m.since_mark()),
+    "SETITEM": lambda m, _: m.store([m.stack.pop(-2), m.stack.pop()]),
+    "SETITEMS": lambda m, _: m.store(m.since_mark()),
+    "MARK": _Machine.mark,
+    "POP": _Machine.pop,
+    "POP_MARK": lambda m, _: m.pop(m.since_mark()),
+    "DUP": lambda m, _: m.push(m.stack[-1]),
+    "GLOBAL": lambda m, name: m.name(*name.split(" ", 1)),
+    "STACK_GLOBAL": lambda m, _: m.name(m.stack.pop(-2), m.stack.pop()),
+    "INST": _Machine.instance,
+    "OBJ": _Machine.object_,
+    "NEWOBJ_EX": _Machine.call_with_options,
+    "BUILD": _Machine.build,
+    "PERSID": _Machine.outer,
+    "BINPERSID": lambda m, _: m.outer(m.stack.pop()),
+}

@@ -1,0 +1,69 @@
+"""A checkpoint as a mapping from names to tensors that are still on disk."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+_AXES = 64  # the most that torch's own operations take
+_VALUES = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A tensor on disk: its shape is known, its values are read on demand.
+
+    Attributes:
+        shape: The tensor's shape.
+        read: Returns the values, in memory of their own.
+
+    Raises:
+        ValueError: No tensor can have this shape.
+    """
+
+    shape: tuple[int, ...]
+    read: Callable[[], torch.Tensor] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.shape) > _AXES or math.prod(n for n in self.shape if n) >= _VALUES:
+            raise ValueError("a tensor has an impossible shape")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint(Mapping[str, torch.Tensor]):
+    """The weights of one moment of training, by parameter name.
+
+    Lazy: names and shapes are known from the file's header; each access to a tensor reads that tensor, on the CPU and
+    in its own dtype. Two checkpoints are equal only if they are the same object.
+
+    Attributes:
+        path: The file or folder it was read from.
+        epoch: The time in its name, if there is one.
+        stored: The tensors on disk, by name.
+    """
+
+    path: Path
+    epoch: float | None
+    stored: Mapping[str, Stored] = field(repr=False)
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        return self.stored[name].read()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.stored)
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.stored  # the inherited test would read the tensor
+
+    __eq__ = object.__eq__  # the inherited comparison would read both files, and fail on the first tensor
+    __hash__ = object.__hash__
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Every tensor's shape, without reading any."""
+        return {name: stored.shape for name, stored in self.stored.items()}

@@ -1,0 +1,167 @@
+"""Runs -> how well candidates tell their end: repeated cross-validation, on random or on grouped folds."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from scipy.stats import kendalltau
+from sklearn.dummy import DummyClassifier
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, mean_absolute_error, r2_score, roc_auc_score
+from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
+
+from epochgraph.errors import SettingError
+from epochgraph.predictors import Candidate, Task, labels
+from epochgraph.runs import Run
+
+Split = list[tuple[np.ndarray, np.ndarray]]
+"""One dealing: for each fold the places of the runs to fit on, and of those to predict."""
+
+Score = tuple[str, float, float]
+"""A measure, its value for one dealing, and the share of folds that it could not be computed for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """How candidates are compared.
+
+    Attributes:
+        task: Tell good from bad runs, or the final accuracy.
+        threshold: The final accuracy from which on a run is good; for classification.
+        folds: Number of parts that the runs are dealt into; each is predicted by what was fitted on the others.
+        repeats: How often the runs are dealt anew.
+        groups: A setting, such as "learning_rate": runs that share its value come into the same fold. None deals at
+            random; for classification, with the same share of good runs in each fold.
+        seed: Of dealing and of fitting; all candidates and epochs see the same folds.
+        target: The metric whose last value is to be told.
+    """
+
+    task: Task
+    threshold: float | None = None
+    folds: int = 5
+    repeats: int = 10
+    groups: str | None = None
+    seed: int = 0
+    target: str = "test_accuracy"
+
+    def __post_init__(self) -> None:
+        if self.task == "classification" and self.threshold is None:
+            raise SettingError("threshold", None, "the accuracy from which on a run is good")
+        for option, value, least in (("folds", self.folds, 2), ("repeats", self.repeats, 1)):
+            if value < least:
+                raise SettingError(option, value, f"at least {least}")
+
+
+def cross_validated(
+    candidates: Sequence[Candidate],
+    runs: Sequence[Run],
+    protocol: Protocol,
+    *,
+    epochs: Sequence[float],
+    progress: Callable[[int, int], None] | None = None,
+) -> pd.DataFrame:
+    """Compare how well candidates tell the end of runs from their first epochs.
+
+    Everything, scaling included, is fitted on the training folds alone. What compares a prediction with its truth
+    (accuracy, balanced accuracy, R^2, mean absolute error) is computed over all runs at once, each predicted when it
+    was held out: folds of a few runs have no balanced accuracy or R^2 worth averaging. What compares predictions with
+    each other (area under the ROC curve, Kendall's tau) is computed inside a fold and averaged, since scores of
+    estimators that were fitted on different runs have no common scale: over all runs, even a constant guess would
+    seem to rank them, backwards, as the mean of the training folds is low where the held-out runs are good.
+
+    Folds by groups may leave less than two runs of a class to fit on; then every candidate predicts the other class.
+
+    Args:
+        candidates: What to compare.
+        runs: The population.
+        protocol: How to compare.
+        epochs: The last epoch to look at; each is an experiment of its own.
+        progress: Called after each repeat of each candidate with the number of these done, and of all.
+
+    Returns:
+        A row an epoch, candidate and measure. `mean` and `spread` (standard deviation) are over the repeats: the spread
+        says how much hangs on the dealing of the folds, not what another population would give. `unscored` is the
+        share of folds without a ranking: all their runs end alike, or (tau) are told to. Mean absolute errors are in
+        the unit of the accuracies.
+
+    Raises:
+        SettingError: There are too few runs, runs of a class, or groups for the folds; or a run lacks the target, the
+            setting to group by, or what a candidate looks at.
+        FeatureMismatchError: Signatures differ in features or epochs.
+    """
+    truth = _truth(runs, protocol)
+    seeds = np.random.SeedSequence(protocol.seed).generate_state(protocol.repeats).tolist()
+    splits = [_split(runs, truth, protocol, seed) for seed in seeds]
+    rows = []
+    for done, (epoch, candidate) in enumerate(product(epochs, candidates)):
+        inputs = candidate.inputs(runs, epoch)
+        for repeat, (seed, split) in enumerate(zip(seeds, splits, strict=True), start=1):
+            scores = _scores(candidate, seed, protocol.task, inputs, truth, split)
+            rows += [(epoch, candidate.name, *score) for score in scores]
+            if progress is not None:
+                progress(done * len(seeds) + repeat, len(epochs) * len(candidates) * len(seeds))
+    table = pd.DataFrame(rows, columns=["epoch", "candidate", "measure", "score", "unscored"])
+    by_row = table.groupby(["epoch", "candidate", "measure"], sort=False)
+    return by_row.agg(mean=("score", "mean"), spread=("score", "std"), unscored=("unscored", "mean")).reset_index()
+
+
+def _truth(runs: Sequence[Run], protocol: Protocol) -> np.ndarray:
+    """What is to be told of each run, if there are runs enough to tell it."""
+    accuracies = [run.final_accuracy(protocol.target) for run in runs]
+    if protocol.task == "regression" or protocol.threshold is None:
+        _check_enough("the number of runs", len(runs), 2 * protocol.folds, "two for each fold")
+        return np.array(accuracies)
+    truth = labels(accuracies, protocol.threshold)
+    # one of a class for each fold, and two of a class to fit on, which two folds of two or three do not always leave
+    least = max(protocol.folds, 4) if protocol.folds == 2 else protocol.folds
+    _check_enough("the number of runs in the rarer class", int(np.bincount(truth).min()), least, "one for each fold")
+    return truth
+
+
+def _split(runs: Sequence[Run], truth: np.ndarray, protocol: Protocol, seed: int) -> Split:
+    """Deal the runs into folds, once."""
+    options = {"n_splits": protocol.folds, "shuffle": True, "random_state": seed}
+    if protocol.groups is not None:
+        groups = _groups(runs, protocol.groups)
+        _check_enough(f"the number of values of {protocol.groups!r}", len(set(groups)), protocol.folds, "one for each fold")
+        return list(GroupKFold(**options).split(truth, groups=groups))
+    folds = StratifiedKFold(**options) if protocol.task == "classification" else KFold(**options)
+    return list(folds.split(truth, truth))
+
+
+def _groups(runs: Sequence[Run], setting: str) -> list[int]:
+    """A number for each value of the setting."""
+    for run in runs:
+        if setting not in run.settings:
+            known = ", ".join(run.settings)
+            raise SettingError("groups", setting, f"a setting of every run; run {run.name!r} has {known or 'none'}")
+    values = [run.settings[setting] for run in runs]
+    numbers = {value: number for number, value in enumerate(dict.fromkeys(values))}
+    return [numbers[value] for value in values]
+
+
+def _check_enough(what: str, found: int, least: int, why: str) -> None:
+    if found < least:
+        advice = "add runs, use fewer folds or, for classification, move the threshold"
+        raise SettingError(what, found, f"at least {least} ({why}): {advice}")
+
+
+def _scores(
+    candidate: Candidate, seed: int, task: Task, inputs: pd.DataFrame, truth: np.ndarray, split: Split
+) -> list[Score]:
+    """Fit and predict fold by fold, then score."""
+    told, rankings = np.empty_like(truth), []
+    for fitted_on, held_out in split:
+        enough = task == "regression" or np.bincount(truth[fitted_on], minlength=2).min() >= 2
+        model = candidate.estimator(seed) if enough else DummyClassifier()
+        model.fit(inputs.iloc[fitted_on], truth[fitted_on])
+        told[held_out] = model.predict(inputs.iloc[held_out])
+        if task == "classification":
+            p_good = model.predict_proba(inputs.iloc[held_out])[:, model.classes_ == 1].sum(axis=1)
+            rankings.append(_area(truth[held_out], p_good))
+        else:
+            rankings.append(_tau(truth[held_out], told[held_out]))
+    if task == "classification":
+        pooled = {"accuracy": accuracy_score, "balanced_accuracy": balanced_accuracy_score}
+    ...

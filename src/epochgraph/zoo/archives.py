@@ -1,0 +1,131 @@
+"""The files of a folder or an archive, by name; nothing is unpacked to disk, so a name can lead nowhere."""
+
+import gzip
+import lzma
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from epochgraph.errors import EpochgraphError, UnreadableFileError
+
+TAR_OPENERS: Mapping[str, Callable[[Path], BinaryIO]] = {
+    ".tar": lambda path: path.open("rb"),
+    ".tar.gz": lambda path: gzip.open(path),
+    ".tgz": lambda path: gzip.open(path),
+    ".tar.xz": lambda path: lzma.open(path),
+    ".txz": lambda path: lzma.open(path),
+}
+"""Endings of the tar archives that can be read -> how to open the plain archive within."""
+
+TAR_BLOCK = 512
+
+
+@dataclass(frozen=True, slots=True)
+class FileTree:
+    """The files of a folder or archive.
+
+    Attributes:
+        files: Name of each file, with "/" between the parts, and its size in bytes. In a compressed archive every
+            step back means to decompress from the start again, so read in this order.
+        folders: Names of the folders that the archive lists, without a "/" at the end.
+        read: The content of a file, by its name.
+    """
+
+    files: Mapping[str, int]
+    folders: tuple[str, ...]
+    read: Callable[[str], bytes]
+
+
+@contextmanager
+def open_tree(path: Path) -> Iterator[FileTree]:
+    """Lend the files of a folder, a .tar, .tar.gz, .tar.xz or a .zip archive.
+
+    Of a folder, only files of three levels, "train/cat/1.png", are listed. Links and devices within an archive are
+    not.
+
+    Args:
+        path: The folder or archive.
+
+    Yields:
+        Its files.
+
+    Raises:
+        UnreadableFileError: There is no such path, it is no archive, or it is damaged, cut short or encrypted; also
+            from `read`.
+    """
+    with ExitStack() as stack:
+        with _intact(path):
+            tree = _tree(path, stack)
+        yield tree
+
+
+def _tree(path: Path, stack: ExitStack) -> FileTree:
+    if not path.exists():
+        raise UnreadableFileError(path, "no such file or folder", "Check the path.")
+    if path.is_dir():
+        return _folder(path)
+    name = path.name.lower()
+    if name.endswith(".zip"):
+        return _zip(path, stack.enter_context(zipfile.ZipFile(path)))
+    for ending, opened in TAR_OPENERS.items():
+        if name.endswith(ending):
+            return _tar(path, stack.enter_context(opened(path)))
+    endings = ", ".join((*TAR_OPENERS, ".zip"))
+    raise UnreadableFileError(path, "neither a folder nor a known archive", f"Give a folder or one of {endings}.")
+
+
+def _folder(path: Path) -> FileTree:
+    def read(name: str) -> bytes:
+        with _intact(path / name):
+            return (path / name).read_bytes()
+
+    files = {_name(file, path): file.stat().st_size for file in sorted(path.glob("*/*/*")) if file.is_file()}
+    return FileTree(files, tuple(_name(folder, path) for folder in path.glob("*/*") if folder.is_dir()), read)
+
+
+def _name(file: Path, path: Path) -> str:
+    return file.relative_to(path).as_posix()
+
+
+def _zip(path: Path, archive: zipfile.ZipFile) -> FileTree:
+    def read(name: str) -> bytes:
+        with _intact(path):
+            return archive.read(name)
+
+    members = archive.infolist()
+    files = {member.filename: member.file_size for member in members if not member.is_dir()}
+    return FileTree(files, tuple(member.filename.rstrip("/") for member in members if member.is_dir()), read)
+
+
+def _tar(path: Path, stream: BinaryIO) -> FileTree:
+    def read(name: str) -> bytes:
+        with _intact(path):
+            content = archive.extractfile(files[name])
+            return content.read() if content else b""
+
+    archive = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115 - it holds nothing but the stream
+    members = archive.getmembers()
+    # Python takes an archive that stops between two files for complete; but a whole one ends with blocks of zeros.
+    stream.seek(archive.offset)  # to the block read last, still in the buffer: nothing is decompressed again
+    if stream.read(TAR_BLOCK) != bytes(TAR_BLOCK):
+        raise tarfile.ReadError("its end is missing")
+    files = {member.name: member for member in members if member.isreg()}
+    sizes = {name: member.size for name, member in files.items()}
+    return FileTree(sizes, tuple(member.name for member in members if member.isdir()), read)
+
+
+@contextmanager
+def _intact(path: Path) -> Iterator[None]:
+    """Turn whatever a file makes the standard library raise into one error that names the file."""
+    try:
+        yield
+    except EpochgraphError:
+        raise
+    except Exception as error:  # a damaged archive raises nearly anything, from EOFError to struct.error
+        reason = str(getattr(error, "strerror", None) or error or type(error).__name__)
+        advice = "Compare its size or checksum with its source: it may be cut short."
+        raise UnreadableFileError(path, f"cannot be read ({reason})", advice) from error
