@@ -16,9 +16,7 @@ from epochgraph.signature import Signature
 from populations import population
 
 NAMES = st.text(st.characters(codec="utf-8"), max_size=8)
-EPOCHS = st.lists(st.floats(0, 1e6), unique=True, max_size=4).map(
-    lambda times: np.array(sorted(times), float)
-)
+EPOCHS = st.lists(st.floats(0, 1e6), unique=True, max_size=4).map(lambda times: np.array(sorted(times), float))
 VALUES = st.floats(allow_nan=True, allow_infinity=True, allow_subnormal=True)
 SETTINGS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
 

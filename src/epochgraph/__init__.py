@@ -4,7 +4,7 @@ Data flows one way: checkpoints and a topology make graphs, measures give a numb
 graphs of a run over time, predictors turn signatures into the final accuracy.
 """
 
-# from epochgraph.checkpoints import load_checkpoint, read_run
+from epochgraph.checkpoints import load_checkpoint, read_run
 from epochgraph.errors import EpochgraphError
 from epochgraph.graph import Graph, rolled_graph, unrolled_graph
 from epochgraph.measures import degree, eigenvector_centrality

@@ -174,9 +174,9 @@ class FeatureMismatchError(EpochgraphError, ValueError):
         missing, expected, found, signature = self.args
         shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         return (
-            f"signature {signature} (counted from 0) has {found} features, and {len(missing)} of the {expected} expected "
-            f"are not among them: {shown}. Extract all signatures with the same settings (for a predictor, its own) and "
-            "up to the same epoch."
+            f"signature {signature} (counted from 0) has {found} features, and {len(missing)} of the {expected} "
+            f"expected are not among them: {shown}. Extract all signatures with the same settings (for a predictor, "
+            "its own) and up to the same epoch."
         )
 
 

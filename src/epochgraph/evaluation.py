@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,11 @@ from epochgraph.runs import Run
 
 Split = list[tuple[np.ndarray, np.ndarray]]
 """One dealing: for each fold the places of the runs to fit on, and of those to predict."""
+
+POOLED = {
+    "classification": {"accuracy": accuracy_score, "balanced_accuracy": balanced_accuracy_score},
+    "regression": {"r2": r2_score, "mean_absolute_error": mean_absolute_error},
+}
 
 Score = tuple[str, float, float]
 """A measure, its value for one dealing, and the share of folds that it could not be computed for."""
@@ -82,7 +88,7 @@ def cross_validated(
     Returns:
         A row an epoch, candidate and measure. `mean` and `spread` (standard deviation) are over the repeats: the spread
         says how much hangs on the dealing of the folds, not what another population would give. `unscored` is the
-        share of folds without a ranking: all their runs end alike, or (tau) are told to. Mean absolute errors are in
+        share of folds without a ranking, as all their runs end alike or (tau) are told to. Mean absolute errors are in
         the unit of the accuracies.
 
     Raises:
@@ -98,24 +104,25 @@ def cross_validated(
         inputs = candidate.inputs(runs, epoch)
         for repeat, (seed, split) in enumerate(zip(seeds, splits, strict=True), start=1):
             scores = _scores(candidate, seed, protocol.task, inputs, truth, split)
-            rows += [(epoch, candidate.name, *score) for score in scores]
+            rows += [(done, epoch, candidate.name, *score) for score in scores]
             if progress is not None:
                 progress(done * len(seeds) + repeat, len(epochs) * len(candidates) * len(seeds))
-    table = pd.DataFrame(rows, columns=["epoch", "candidate", "measure", "score", "unscored"])
-    by_row = table.groupby(["epoch", "candidate", "measure"], sort=False)
-    return by_row.agg(mean=("score", "mean"), spread=("score", "std"), unscored=("unscored", "mean")).reset_index()
+    keys = ["place", "epoch", "candidate", "measure"]  # by place too: candidates may share a name
+    table = pd.DataFrame(rows, columns=[*keys, "score", "unscored"]).groupby(keys, sort=False)
+    summary = table.agg(mean=("score", "mean"), spread=("score", "std"), unscored=("unscored", "mean"))
+    return summary.reset_index().drop(columns="place")
 
 
 def _truth(runs: Sequence[Run], protocol: Protocol) -> np.ndarray:
     """What is to be told of each run, if there are runs enough to tell it."""
     accuracies = [run.final_accuracy(protocol.target) for run in runs]
     if protocol.task == "regression" or protocol.threshold is None:
-        _check_enough("the number of runs", len(runs), 2 * protocol.folds, "two for each fold")
+        _check_enough("the number of runs", len(runs), 2 * protocol.folds, "for each fold to have two")
         return np.array(accuracies)
     truth = labels(accuracies, protocol.threshold)
-    # one of a class for each fold, and two of a class to fit on, which two folds of two or three do not always leave
-    least = max(protocol.folds, 4) if protocol.folds == 2 else protocol.folds
-    _check_enough("the number of runs in the rarer class", int(np.bincount(truth).min()), least, "one for each fold")
+    rarer = int(np.bincount(truth).min())
+    least = 4 if protocol.folds == 2 else protocol.folds  # two of a class must be left to fit on
+    _check_enough("the number of runs in the rarer class", rarer, least, "for each fold to have one")
     return truth
 
 
@@ -124,7 +131,8 @@ def _split(runs: Sequence[Run], truth: np.ndarray, protocol: Protocol, seed: int
     options = {"n_splits": protocol.folds, "shuffle": True, "random_state": seed}
     if protocol.groups is not None:
         groups = _groups(runs, protocol.groups)
-        _check_enough(f"the number of values of {protocol.groups!r}", len(set(groups)), protocol.folds, "one for each fold")
+        what = f"the number of values of {protocol.groups!r}"
+        _check_enough(what, len(set(groups)), protocol.folds, "for each fold to have one")
         return list(GroupKFold(**options).split(truth, groups=groups))
     folds = StratifiedKFold(**options) if protocol.task == "classification" else KFold(**options)
     return list(folds.split(truth, truth))
@@ -150,18 +158,25 @@ def _check_enough(what: str, found: int, least: int, why: str) -> None:
 def _scores(
     candidate: Candidate, seed: int, task: Task, inputs: pd.DataFrame, truth: np.ndarray, split: Split
 ) -> list[Score]:
-    """Fit and predict fold by fold, then score."""
+    """Every measure of one candidate on one dealing of the folds."""
     told, rankings = np.empty_like(truth), []
     for fitted_on, held_out in split:
         enough = task == "regression" or np.bincount(truth[fitted_on], minlength=2).min() >= 2
         model = candidate.estimator(seed) if enough else DummyClassifier()
         model.fit(inputs.iloc[fitted_on], truth[fitted_on])
         told[held_out] = model.predict(inputs.iloc[held_out])
-        if task == "classification":
-            p_good = model.predict_proba(inputs.iloc[held_out])[:, model.classes_ == 1].sum(axis=1)
-            rankings.append(_area(truth[held_out], p_good))
-        else:
-            rankings.append(_tau(truth[held_out], told[held_out]))
-    if task == "classification":
-        pooled = {"accuracy": accuracy_score, "balanced_accuracy": balanced_accuracy_score}
-    ...
+        rankings.append(_ranking(task, model, inputs.iloc[held_out], truth[held_out]))
+    scores = [(name, float(measure(truth, told)), 0.0) for name, measure in POOLED[task].items()]
+    unscored = np.isnan(rankings).mean()
+    ranking = np.nan if unscored == 1 else np.nanmean(rankings)
+    return [*scores, ("roc_auc" if task == "classification" else "kendall_tau", float(ranking), float(unscored))]
+
+
+def _ranking(task: Task, model: Any, inputs: pd.DataFrame, truth: np.ndarray) -> float:
+    """How well the model ranks the held-out runs of one fold; NaN if they end alike or are told to."""
+    if len(np.unique(truth)) < 2:
+        return np.nan
+    if task == "regression":
+        return float(kendalltau(truth, model.predict(inputs)).statistic)
+    p_good = model.predict_proba(inputs)[:, model.classes_ == 1].sum(axis=1)
+    return float(roc_auc_score(truth, p_good))

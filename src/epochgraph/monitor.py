@@ -1,6 +1,6 @@
 """The one stateful object: watches a training loop."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from epochgraph.graph import NodeValues, rolled_graph
 from epochgraph.graph.rolled import NonFinite
@@ -32,7 +32,7 @@ class Monitor:
         >>> model = torch.nn.Linear(3, 2)
         >>> monitor = Monitor(chain(model))
         >>> for epoch in range(3):  # train the model in between
-        ...     monitor.observe(model, epoch)
+        ...     scores = monitor.observe(model, epoch)
         >>> monitor.signature().values.shape
         (3, 10)
     """
@@ -56,12 +56,15 @@ class Monitor:
         self._rows: list[NodeValues] = []
         self._diverged: list[bool] = []
 
-    def observe(self, source: Source, epoch: float) -> None:
+    def observe(self, source: Source, epoch: float) -> Mapping[str, NodeValues]:
         """Take a snapshot.
 
         Args:
             source: The model, or its parameters by name.
             epoch: Completed passes over the data so far; 0 for the initial network, fractions allowed.
+
+        Returns:
+            The node values by name of the measure, to log or draw; none if the snapshot has diverged.
 
         Raises:
             NonFiniteWeightsError: Weights are NaN or infinite and `nonfinite` is "raise".
@@ -74,10 +77,11 @@ class Monitor:
             nonfinite=self.nonfinite,
             copy=bool(self.features.change),
         )
-        self._past, row = extended(self._past, graph, self.features)
+        self._past, row, values = extended(self._past, graph, self.features)
         self._times.append(epoch)
         self._rows.append(row)
         self._diverged.append(bool(graph.nonfinite))
+        return values
 
     def signature(self) -> Signature:
         """The signature of all snapshots so far.

@@ -52,12 +52,7 @@ class Run:
             ("metrics.index.dtype", str(epochs.dtype), epochs.dtype == np.float64, "'float64'"),
             ("metrics.index", epochs.tolist(), (np.diff(epochs) > 0).all(), "strictly increasing"),
             ("metrics.columns", [*columns], all(isinstance(name, str) for name in columns), "strings"),
-            (
-                "metrics.dtypes",
-                columns,
-                all(dtype == np.float64 for dtype in columns.values()),
-                "all float64",
-            ),
+            ("metrics.dtypes", columns, all(dtype == np.float64 for dtype in columns.values()), "all float64"),
             ("metrics.index", epochs.tolist(), columns or epochs.empty, "empty, as there are no columns"),
         ):
             if not valid:
@@ -118,7 +113,7 @@ def read_stored_run(path: Path | str) -> Run:
         if version == VERSION:
             return _run(document, table)
     except OSError as error:
-        raise UnreadableFileError(path, (error.strerror or str(error)).splitlines()[0], advice) from error
+        raise UnreadableFileError(path, (error.strerror or str(error)).partition("\n")[0], advice) from error
     except pa.ArrowException as error:
         raise UnreadableFileError(path, "it is not a whole Parquet file", advice) from error
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
@@ -137,9 +132,7 @@ def read_stored_runs(folder: Path | str) -> list[Run]:
     # a hidden file is one that is being written, or that a crash has left half written
     paths = [path for path in folder.glob("*.parquet") if not path.name.startswith(".")]
     if not paths:
-        raise UnreadableFileError(
-            folder, "there are no runs (.parquet files)", "Write some with `write_run`."
-        )
+        raise UnreadableFileError(folder, "there are no runs (.parquet files)", "Write some with `write_run`.")
     return [read_stored_run(path) for path in sorted(paths, key=_natural)]
 
 
@@ -182,9 +175,7 @@ def _column(values: np.ndarray, present: np.ndarray) -> pa.Array:
 def _run(document: Mapping[str, Any], table: pa.Table) -> Run:
     """Put a run together from the parts of its file; a ValueError if they are not what `write_run` writes."""
     types = {field.type for field in table.schema if field.name != "diverged"}
-    typed = (
-        types == {pa.float64()} and table["diverged"].type == pa.bool_() and isinstance(document["name"], str)
-    )
+    typed = types == {pa.float64()} and table["diverged"].type == pa.bool_() and isinstance(document["name"], str)
     if not typed or not (np.diff(table["epoch"]) > 0).all():
         raise ValueError
     snapshots = table.filter(pc.is_valid(table["diverged"]))
@@ -201,10 +192,10 @@ def _run(document: Mapping[str, Any], table: pa.Table) -> Run:
 
 def _columns(table: pa.Table, prefix: str) -> tuple[list[str], np.ndarray]:
     """Names, less the prefix, and values of the columns of one kind."""
-    places = [place for place, name in enumerate(table.column_names) if name.startswith(prefix)]
-    columns = [table[place].to_numpy() for place in places]
-    values = np.array(columns, dtype=np.float64).reshape(len(places), table.num_rows)
-    return [table.column_names[place].removeprefix(prefix) for place in places], values.T.copy()
+    named = zip(table.column_names, table.columns, strict=True)
+    columns = [(name.removeprefix(prefix), column.to_numpy()) for name, column in named if name.startswith(prefix)]
+    values = np.array([column for _, column in columns], dtype=np.float64).reshape(len(columns), table.num_rows)
+    return [name for name, _ in columns], values.T.copy()
 
 
 def _natural(path: Path) -> list[str | int]:

@@ -8,9 +8,11 @@ keeps the stack that they work on, and a class or function stays a name.
 import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from io import BufferedReader, BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+from epochgraph.checkpoints.archive import damaged
 from epochgraph.checkpoints.danger import runs_code
 from epochgraph.errors import UnsafeCheckpointError
 
@@ -54,7 +56,7 @@ class Pickle:
     outside: list[Outside]
 
 
-def read_pickle(file: BinaryIO, path: Path) -> Pickle:
+def read_pickle(file: BufferedReader | BytesIO, path: Path) -> Pickle:
     """Describe what the pickle at the file's position would build; the position moves behind its end.
 
     Containers are lists, tuples and dicts, of which only the entries under strings are kept: that is where weights
@@ -62,15 +64,17 @@ def read_pickle(file: BinaryIO, path: Path) -> Pickle:
 
     Raises:
         UnsafeCheckpointError: The pickle names a function that could run code.
-        ValueError: It is not a whole and consistent pickle.
+        UnreadableFileError: It is not a whole and consistent pickle.
     """
     machine = _Machine(path)
     try:
         for opcode, argument, _ in pickletools.genops(file):
             _STEPS[opcode.name](machine, argument)
         return Pickle(machine.stack.pop(), machine.outside)
-    except (LookupError, TypeError, AttributeError, OverflowError, MemoryError) as error:
-        raise ValueError(f"not a consistent pickle ({type(error).__name__})") from error
+    except UnsafeCheckpointError:
+        raise
+    except (LookupError, ValueError, TypeError, AttributeError, OverflowError, MemoryError) as error:
+        raise damaged(path, "its pickle is cut short or contradicts itself") from error
 
 
 class _Machine:
@@ -107,7 +111,9 @@ class _Machine:
     def put(self, key: int | None) -> None:
         self.memo[len(self.memo) if key is None else key] = self.stack[-1]
 
-    def name(self, module: str, name: str) -> None:
+    def name(self, module: object, name: object) -> None:
+        if not (isinstance(module, str) and isinstance(name, str)):
+            raise TypeError("a name is no text")
         if runs_code(module, name):
             shown = ascii(f"{module}.{name}")[1:-1]
             raise UnsafeCheckpointError(self.path, shown[:80])
@@ -154,9 +160,9 @@ class _Machine:
         self.push(self.outside[-1])
 
 
-_Step = Callable[[_Machine, Any], None]
+_Step = Callable[[_Machine, Any], object]
 _LITERALS = """INT BININT BININT1 BININT2 LONG LONG1 LONG4 STRING BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES
-BINBYTES8 BYTEARRAY8 UNICODE SHORT_BINUNICODE BINUNICODE BINUNICODE8 FLOAT BINFLOAT""".split()
+BINBYTES8 BYTEARRAY8 UNICODE SHORT_BINUNICODE BINUNICODE BINUNICODE8 FLOAT BINFLOAT""".split()  # noqa: SIM905 - as in danger.py
 _SET = Named("builtins.set")
 
 # Left out on purpose, so that a pickle with them is refused: EXT1, EXT2, EXT4 (names from a table of the process) and
@@ -168,8 +174,8 @@ _STEPS: dict[str, _Step] = {
     **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), _Machine.put),
     **dict.fromkeys(("REDUCE", "NEWOBJ"), _Machine.call),
     "NONE": lambda m, _: m.push(None),
-    "NEWTRUE": lambda m, _: m.push(True),
-    "NEWFALSE": lambda m, _: m.push(False),
+    "NEWTRUE": lambda m, _: m.push(value=True),
+    "NEWFALSE": lambda m, _: m.push(value=False),
     "EMPTY_LIST": lambda m, _: m.push([]),
     "EMPTY_DICT": lambda m, _: m.push({}),
     "EMPTY_TUPLE": lambda m, _: m.push(()),
@@ -188,7 +194,7 @@ _STEPS: dict[str, _Step] = {
     "SETITEMS": lambda m, _: m.store(m.since_mark()),
     "MARK": _Machine.mark,
     "POP": _Machine.pop,
-    "POP_MARK": lambda m, _: m.pop(m.since_mark()),
+    "POP_MARK": lambda m, _: m.since_mark(),
     "DUP": lambda m, _: m.push(m.stack[-1]),
     "GLOBAL": lambda m, name: m.name(*name.split(" ", 1)),
     "STACK_GLOBAL": lambda m, _: m.name(m.stack.pop(-2), m.stack.pop()),

@@ -4,8 +4,14 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
+
+if TYPE_CHECKING:
+    _Tensors = Mapping[str, torch.Tensor]
+else:  # with its types, a checker at run time (beartype) would read a tensor to look at it
+    _Tensors = Mapping
 
 _AXES = 64  # the most that torch's own operations take
 _VALUES = 2**63
@@ -28,11 +34,11 @@ class Stored:
 
     def __post_init__(self) -> None:
         if len(self.shape) > _AXES or math.prod(n for n in self.shape if n) >= _VALUES:
-            raise ValueError("a tensor has an impossible shape")
+            raise ValueError("has a shape that no tensor can have")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Checkpoint(Mapping[str, torch.Tensor]):
+class Checkpoint(_Tensors):
     """The weights of one moment of training, by parameter name.
 
     Lazy: names and shapes are known from the file's header; each access to a tensor reads that tensor, on the CPU and

@@ -1,12 +1,13 @@
 """scikit-learn estimators that take signatures."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import StratifiedKFold
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -21,13 +22,15 @@ from epochgraph.predictors.features import feature_table, selected_table
 from epochgraph.signature import Signature
 
 Task = Literal["classification", "regression"]
+Method = Literal["svm", "mlp", "trees"]
 
 # The paper names neither widths nor penalties. One hidden layer of 100 is scikit-learn's default; its penalty of 1e-4
 # is not for populations of some dozens of runs, where the network then learns the noise (regression: R^2 below 0).
 NETWORK = {"hidden_layer_sizes": (100,), "alpha": 1.0, "max_iter": 2000}
 
+TREES = {"n_estimators": 300, "min_samples_leaf": 2}
 
-UNCHECKED = {"dtype": np.float64, "ensure_all_finite": False}
+UNCHECKED = {"dtype": np.float64, "ensure_all_finite": False}  # the pipeline treats what is not finite
 
 
 class SignatureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
@@ -39,13 +42,14 @@ class SignatureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     column that says that they were missing, as divergence is informative; then every column is standardised.
 
     Probabilities of the support vector machine are Platt's, from scores that cross-validation gave to runs it had not
-    been fitted on; its predictions are the more probable class. Where the features say nothing, they are therefore
-    slightly worse than chance on small populations. The network's probabilities are its own.
+    been fitted on; it predicts the more probable class. Where the features say nothing, such scores lean against the
+    labels, so on a small population it may do slightly worse than chance. The network's probabilities are its own.
 
     Args:
-        method: "svm" (radial basis functions) or "mlp" (a hidden layer of 100).
+        method: "svm" (radial basis functions) and "mlp" (a hidden layer of 100) are the paper's; "trees" (extremely
+            randomised) look at one feature at a time, which suits many features of few runs.
         up_to: The last epoch to use of signatures; None for every snapshot. Tables and arrays are used as they are.
-        random_state: Seed of the folds and of the network's initial weights.
+        random_state: Seed of the folds, of the network's initial weights and of the trees.
 
     Attributes:
         classes_: The labels.
@@ -66,6 +70,7 @@ class SignatureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Vahedian et al. 2022, section 3 (S4); Platt 1999.
     """
 
+    # scikit-learn's contract: a constructor keeps whatever it is given, and `fit` checks it
     def __init__(self, method: Any = "svm", *, up_to: Any = None, random_state: Any = 0) -> None:
         self.method = method
         self.up_to = up_to
@@ -85,24 +90,24 @@ class SignatureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         _check_method(self.method)
         table, y = validate_data(self, _training_table(X, self.up_to), y, ensure_min_samples=2, **UNCHECKED)
         check_classification_targets(y)
-        folds = min(5, _rarest(y))
-        if self.method == "svm":
-            cv = StratifiedKFold(folds, shuffle=True, random_state=self.random_state)
-            final = CalibratedClassifierCV(SVC(), cv=cv, ensemble=False)
-        else:
-            final = MLPClassifier(**NETWORK, random_state=self.random_state)
+        cv = StratifiedKFold(min(5, _rarest(y)), shuffle=True, random_state=self.random_state)
+        final = {
+            "svm": CalibratedClassifierCV(SVC(), cv=cv, ensemble=False),
+            "mlp": MLPClassifier(**NETWORK, random_state=self.random_state),
+            "trees": ExtraTreesClassifier(**TREES, random_state=self.random_state),
+        }[self.method]
         self.pipeline_ = _pipeline(final).fit(_finite(table), y)
         self.classes_ = self.pipeline_.classes_
         return self
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """The more probable label of each run."""
-        table = _table(self, X)
+        table = _prediction_table(self, X)
         return np.asarray(self.pipeline_.predict(table))
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """The probability of each label (a column, in the order of `classes_`) for each run (a row)."""
-        table = _table(self, X)
+        table = _prediction_table(self, X)
         return np.asarray(self.pipeline_.predict_proba(table))
 
     def __sklearn_tags__(self) -> Any:
@@ -116,9 +121,9 @@ class SignatureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  
     do not depend on their unit. Predictions are not kept inside the range of an accuracy.
 
     Args:
-        method: "svm" (support vector regression, radial basis functions) or "mlp" (a hidden layer of 100).
+        method: "svm" (support vector regression, radial basis functions), "mlp" or "trees", as for the classifier.
         up_to: The last epoch to use of signatures; None for every snapshot. Tables and arrays are used as they are.
-        random_state: Seed of the network's initial weights.
+        random_state: Seed of the network's initial weights and of the trees.
 
     Attributes:
         feature_names_in_: Names of the columns, if fitted on signatures or a table.
@@ -147,14 +152,18 @@ class SignatureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  
         _check_method(self.method)
         table = _training_table(X, self.up_to)
         table, y = validate_data(self, table, y, y_numeric=True, ensure_min_samples=2, **UNCHECKED)
-        final = SVR() if self.method == "svm" else MLPRegressor(**NETWORK, random_state=self.random_state)
+        final = {
+            "svm": SVR(),
+            "mlp": MLPRegressor(**NETWORK, random_state=self.random_state),
+            "trees": ExtraTreesRegressor(**TREES, random_state=self.random_state),
+        }[self.method]
         standardised = TransformedTargetRegressor(final, transformer=StandardScaler())
         self.pipeline_ = _pipeline(standardised).fit(_finite(table), y)
         return self
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """The final accuracy of each run."""
-        table = _table(self, X)
+        table = _prediction_table(self, X)
         return np.asarray(self.pipeline_.predict(table))
 
     def __sklearn_tags__(self) -> Any:
@@ -168,8 +177,8 @@ def _pipeline(final: Any) -> Pipeline:
 
 
 def _check_method(method: str) -> None:
-    if method not in ("svm", "mlp"):
-        raise SettingError("method", method, "'svm' or 'mlp'")
+    if method not in get_args(Method):
+        raise SettingError("method", method, "'svm', 'mlp' or 'trees'")
 
 
 def _rarest(y: np.ndarray) -> int:
@@ -185,12 +194,12 @@ def _training_table(runs: Any, up_to: float | None) -> Any:
     return feature_table(runs, up_to=up_to) if _are_signatures(runs) else runs
 
 
-def _table(estimator: Any, runs: Any) -> np.ndarray:
+def _prediction_table(estimator: Any, runs: Any) -> np.ndarray:
     """Runs as the columns that the estimator was fitted on."""
     check_is_fitted(estimator)
     if _are_signatures(runs):
         names = getattr(estimator, "feature_names_in_", None)
-        runs = feature_table(runs).to_numpy() if names is None else selected_table(runs, names)
+        runs = feature_table(runs).to_numpy() if names is None else selected_table(runs, names.tolist())
     return _finite(validate_data(estimator, runs, reset=False, **UNCHECKED))
 
 

@@ -30,7 +30,7 @@ def feature_table(signatures: Sequence[Signature], *, up_to: float | None = None
     """
     if not signatures:
         raise SettingError("signatures", signatures, "at least one signature")
-    last = max(float(signature.times[-1]) for signature in signatures)
+    last = max(float(np.max(signature.times, initial=-np.inf)) for signature in signatures)
     if up_to is not None and up_to > last:
         raise SettingError("up_to", up_to, f"at most {last:g}, the last epoch that a signature records")
     rows = [_row(signature if up_to is None else signature.up_to(up_to)) for signature in signatures]
@@ -60,8 +60,9 @@ def labels(accuracies: ArrayLike, threshold: float) -> Int64[np.ndarray, "runs"]
         raise SettingError("accuracies", values.tolist(), "numbers; leave out the runs whose accuracy is unknown")
     high = values >= threshold
     if high.all() or not high.any():
-        found = f"these {len(values)} range from {values.min():g} to {values.max():g}" if len(values) else "there are none"
-        raise SettingError("threshold", threshold, f"above the lowest and not above the highest accuracy; {found}")
+        found = f"from {values.min():g} to {values.max():g}" if len(values) else "none at all"
+        expected = f"above the lowest and not above the highest of the {len(values)} accuracies ({found})"
+        raise SettingError("threshold", threshold, expected)
     return high.astype(np.int64)
 
 

@@ -29,6 +29,7 @@ TRUSTED = (  # besides numbers, arrays and scikit-learn's public estimators, whi
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.model_selection._split.StratifiedKFold",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.tree._tree.Tree",
 )
 
 FIELDS = {"threshold": float | int | None, "extraction": dict, "trained_on": dict, "versions": dict}
@@ -117,12 +118,30 @@ def read_predictor(path: Path | str) -> Predictor:
     try:
         unknown = set(skops.io.get_untrusted_types(data=data)) - set(TRUSTED)
         if not unknown:
-            return Predictor(skops.io.loads(data, trusted=TRUSTED), **{name: header[name] for name in FIELDS})
+            estimator = skops.io.loads(data, trusted=TRUSTED)
+            _check_trees(estimator)
+            return Predictor(estimator, **{name: header[name] for name in FIELDS})
     except Exception as error:  # a parser may do anything with bytes of any origin
         found = f"its estimator, of {header['versions']}, cannot be used with {_versions()}"
         raise UnreadableFileError(path, found, "Train it anew, or install the versions it was trained with.") from error
-    found = f"it asks for {min(unknown)}, which no predictor needs; nothing was executed"
+    found = f"it asks for {min(unknown)!r}, which no predictor needs; nothing was executed"
     raise UnreadableFileError(path, found, "Do not trust this file.")
+
+
+def _check_trees(estimator: SignatureClassifier | SignatureRegressor) -> None:
+    """See that no tree points outside itself: scikit-learn follows its numbers without looking.
+
+    Raises:
+        ValueError: One does.
+    """
+    final = estimator.pipeline_[-1]
+    forest = getattr(final, "regressor_", final)
+    for grown in getattr(forest, "estimators_", ()):
+        tree = grown.tree_
+        children = np.concatenate([tree.children_left, tree.children_right])
+        inside = children.max(initial=-1) < tree.node_count and tree.feature.max(initial=-1) < tree.n_features
+        if not inside or tree.n_features != estimator.pipeline_[-2].n_features_in_:
+            raise ValueError("a tree points outside itself")
 
 
 def _header(path: Path, data: bytes) -> dict[str, Any]:
@@ -130,9 +149,9 @@ def _header(path: Path, data: bytes) -> dict[str, Any]:
     advice = "Train a predictor and write it with `write_predictor`."
     try:
         with ZipFile(io.BytesIO(data)) as archive:
-            if any(entry.compress_type != ZIP_STORED for entry in archive.infolist()):
-                raise ValueError  # we never compress: it may be a bomb
-            header = json.loads(archive.read(HEADER))
+            # we never compress, so a compressed entry is not ours and may be a bomb
+            stored = all(entry.compress_type == ZIP_STORED for entry in archive.infolist())
+            header = json.loads(archive.read(HEADER)) if stored else {}
         version = header["version"]
     except Exception as error:  # likewise
         raise UnreadableFileError(path, "it is not a predictor", advice) from error

@@ -4,15 +4,15 @@
 graphs of a run, the live monitor to each as it comes, so both end in the same numbers.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import numpy as np
 from jaxtyping import Float64
 
 from epochgraph.errors import SettingError, ShapeMismatchError
-from epochgraph.graph import Graph
+from epochgraph.graph import Graph, NodeValues
 from epochgraph.measures import STANDARD, Measure, eigenvector_centrality, largest_eigenvalue
 from epochgraph.signature.change import NODE_CHANGES, Reference, Snapshot, node_changes, weight_changes
 from epochgraph.signature.scopes import Scope, Scoping, scopes
@@ -109,7 +109,7 @@ def signature(
     diverged = []
     for graph in graphs:
         names = names or feature_names(graph.parts, features)
-        past, row = extended(past, graph, features)
+        past, row, _ = extended(past, graph, features)
         rows.append(row)
         epochs.append(graph.epoch)
         diverged.append(bool(graph.nonfinite))
@@ -138,8 +138,22 @@ def assembled(
     return Signature(np.asarray(times, dtype=np.float64), names, values, np.asarray(diverged, dtype=bool))
 
 
-def extended(past: Past, graph: Graph, features: Features) -> tuple[Past, Float64[np.ndarray, "features"]]:
-    """The features of one more snapshot, and the past as the next one will see it.
+class Extended(NamedTuple):
+    """What one more snapshot adds.
+
+    Attributes:
+        past: The past as the next snapshot will see it.
+        row: The features of the snapshot.
+        values: Its node values by name of the measure; none if it has diverged.
+    """
+
+    past: Past
+    row: Float64[np.ndarray, "features"]
+    values: Mapping[str, NodeValues]
+
+
+def extended(past: Past, graph: Graph, features: Features) -> Extended:
+    """Measure one more snapshot.
 
     Raises:
         ShapeMismatchError: The graph is of another network than the past.
@@ -148,7 +162,7 @@ def extended(past: Past, graph: Graph, features: Features) -> tuple[Past, Float6
     if past.initial is not None and graph.sizes != past.initial.graph.sizes:
         raise ShapeMismatchError("the graph", past.initial.graph.sizes, graph.sizes)
     if graph.nonfinite:
-        return past, np.full(len(feature_names(graph.parts, features)), np.nan)
+        return Extended(past, np.full(len(feature_names(graph.parts, features)), np.nan), {})
     values = {measure.__name__: measure(graph) for measure in features.measures}
     scores = values.get(eigenvector_centrality.__name__)
     eigenvalue = None if scores is None else largest_eigenvalue(graph, scores)
@@ -159,9 +173,8 @@ def extended(past: Past, graph: Graph, features: Features) -> tuple[Past, Float6
     row = [statistics(nodes[group.nodes]) for nodes in values.values() for group in groups]
     row += [_changes(now, references[name], groups) for name in features.change]
     kept = {name: references[name] for name in features.change}
-    return Past(initial if "initial" in kept else _bare(initial), now if "previous" in kept else None), np.concatenate(
-        row
-    )
+    past = Past(initial if "initial" in kept else _bare(initial), now if "previous" in kept else None)
+    return Extended(past, np.concatenate(row), values)
 
 
 def feature_names(parts: Sequence[Part], features: Features) -> tuple[str, ...]:

@@ -1,0 +1,44 @@
+"""Populations of trained networks: architectures, datasets, and the trainer that reports after every epoch."""
+
+from epochgraph.zoo.architectures import (
+    ARCHITECTURES,
+    VGG,
+    AlexNet,
+    Architecture,
+    CifarResNet,
+    DigitsNet,
+    LeNet,
+    ResNet,
+    resnet20,
+    resnet32,
+    resnet34,
+    resnet44,
+    resnet50,
+)
+from epochgraph.zoo.datasets import Dataset, Split, read_digits
+from epochgraph.zoo.images import read_images
+from epochgraph.zoo.trainer import EpochReport, TrainingSettings, build, train
+
+__all__ = [
+    "ARCHITECTURES",
+    "VGG",
+    "AlexNet",
+    "Architecture",
+    "CifarResNet",
+    "Dataset",
+    "DigitsNet",
+    "EpochReport",
+    "LeNet",
+    "ResNet",
+    "Split",
+    "TrainingSettings",
+    "build",
+    "read_digits",
+    "read_images",
+    "resnet20",
+    "resnet32",
+    "resnet34",
+    "resnet44",
+    "resnet50",
+    "train",
+]

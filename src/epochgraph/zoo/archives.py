@@ -7,21 +7,22 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 from epochgraph.errors import EpochgraphError, UnreadableFileError
 
-TAR_OPENERS: Mapping[str, Callable[[Path], BinaryIO]] = {
+TAR_OPENERS: Mapping[str, Callable[[Path], BufferedIOBase]] = {
     ".tar": lambda path: path.open("rb"),
-    ".tar.gz": lambda path: gzip.open(path),
-    ".tgz": lambda path: gzip.open(path),
-    ".tar.xz": lambda path: lzma.open(path),
-    ".txz": lambda path: lzma.open(path),
+    ".tar.gz": gzip.GzipFile,
+    ".tgz": gzip.GzipFile,
+    ".tar.xz": lzma.LZMAFile,
+    ".txz": lzma.LZMAFile,
 }
-"""Endings of the tar archives that can be read -> how to open the plain archive within."""
+"""Ending of a tar archive -> what opens the plain archive within."""
 
 TAR_BLOCK = 512
+PIECE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def _zip(path: Path, archive: zipfile.ZipFile) -> FileTree:
     return FileTree(files, tuple(member.filename.rstrip("/") for member in members if member.is_dir()), read)
 
 
-def _tar(path: Path, stream: BinaryIO) -> FileTree:
+def _tar(path: Path, stream: BufferedIOBase) -> FileTree:
     def read(name: str) -> bytes:
         with _intact(path):
             content = archive.extractfile(files[name])
@@ -113,6 +114,8 @@ def _tar(path: Path, stream: BinaryIO) -> FileTree:
     stream.seek(archive.offset)  # to the block read last, still in the buffer: nothing is decompressed again
     if stream.read(TAR_BLOCK) != bytes(TAR_BLOCK):
         raise tarfile.ReadError("its end is missing")
+    while stream.read(PIECE):
+        pass  # only at the very end are the checksums of compressed data compared
     files = {member.name: member for member in members if member.isreg()}
     sizes = {name: member.size for name, member in files.items()}
     return FileTree(sizes, tuple(member.name for member in members if member.isdir()), read)

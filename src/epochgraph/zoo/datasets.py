@@ -1,6 +1,5 @@
 """Images in memory, split into what trains a network, what its learning curve is measured on, and what judges it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,6 +122,6 @@ def stratified(dataset: Dataset, held_out: int, *, seed: int) -> tuple[Dataset, 
     return _subset(dataset, kept), _subset(dataset, held)
 
 
-def _subset(dataset: Dataset, indices: Sequence[int]) -> Dataset:
-    chosen = torch.as_tensor(indices).sort().values
+def _subset(dataset: Dataset, indices: Int64[np.ndarray, "chosen"]) -> Dataset:
+    chosen = torch.from_numpy(np.sort(indices))
     return Dataset(dataset.images[chosen], dataset.labels[chosen], dataset.classes)

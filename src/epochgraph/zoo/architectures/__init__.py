@@ -1,6 +1,6 @@
 """The networks that a zoo is made of, all made with the same keyword arguments."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import nn
 
@@ -16,6 +16,7 @@ from epochgraph.zoo.architectures.residual import (
 )
 
 
+@runtime_checkable
 class Architecture(Protocol):
     """A class or function that makes a network for images, with new weights from torch's global random numbers."""
 
@@ -23,9 +24,7 @@ class Architecture(Protocol):
     def __name__(self) -> str:
         """What a zoo calls the architecture."""
 
-    def __call__(
-        self, *, classes: int, channels: int, image_size: int, width: float, dropout: float
-    ) -> nn.Module:
+    def __call__(self, *, classes: int, channels: int, image_size: int, width: float, dropout: float) -> nn.Module:
         """Make the network.
 
         Args:

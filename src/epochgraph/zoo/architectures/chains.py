@@ -176,6 +176,6 @@ def _outputs(features: nn.Sequential, channels: int, image_size: int) -> int:
     """How many values the features make of one image; they are run, so that no formula can differ from them."""
     try:
         with torch.no_grad():
-            return features(torch.zeros(1, channels, image_size, image_size)).numel()
+            return int(features(torch.zeros(1, channels, image_size, image_size)).numel())
     except RuntimeError as error:
         raise SettingError("image_size", image_size, "larger: a kernel or pool of the network does not fit") from error

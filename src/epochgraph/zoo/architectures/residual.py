@@ -158,9 +158,7 @@ def _steps(first: int, sizes: Sequence[int], blocks: Sequence[int]) -> Iterator[
 
 
 def _basic(inputs: int, outputs: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(
-        *_normed(inputs, outputs, 3, stride=stride), nn.ReLU(), *_normed(outputs, outputs, 3)
-    )
+    return nn.Sequential(*_normed(inputs, outputs, 3, stride=stride), nn.ReLU(), *_normed(outputs, outputs, 3))
 
 
 def _bottleneck(inputs: int, outputs: int, stride: int) -> nn.Sequential:

@@ -1,0 +1,8 @@
+"""`python -m benchmarks`: all of them."""
+
+from benchmarks import measures, unrolled
+from benchmarks.timing import machine, report
+
+report("machine", **machine())
+measures.main()
+unrolled.main()

@@ -1,0 +1,37 @@
+"""Time alternatives in turn, so that whatever else the machine does falls on all of them."""
+
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+import torch
+
+
+def seconds(alternatives: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Median seconds of each alternative, all called once in every round after one round to warm up."""
+    taken: dict[str, list[float]] = {name: [] for name in alternatives}
+    for number in range(rounds + 1):
+        for name, function in alternatives.items():
+            begin = time.perf_counter()
+            function()
+            if number:
+                taken[name].append(time.perf_counter() - begin)
+    return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def report(benchmark: str, **figures: object) -> None:
+    """Print one result as a JSON line."""
+    rounded = {name: float(f"{value:.4g}") if isinstance(value, float) else value for name, value in figures.items()}
+    print(json.dumps({"benchmark": benchmark, **rounded}), flush=True)
+
+
+def machine() -> dict[str, object]:
+    """What the figures were measured on."""
+    return {
+        "processor": platform.machine(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }

@@ -1,0 +1,10 @@
+"""path -> Checkpoint: named tensors, read lazily; folder -> CheckpointRun: the checkpoints of a run in time order.
+
+Files may come from strangers: nothing in them is ever imported or run.
+"""
+
+from epochgraph.checkpoints.loading import load_checkpoint
+from epochgraph.checkpoints.run import CheckpointRun, read_run
+from epochgraph.checkpoints.structure import Checkpoint
+
+__all__ = ["Checkpoint", "CheckpointRun", "load_checkpoint", "read_run"]

@@ -1,0 +1,127 @@
+"""A folder -> the checkpoints of one run, in time order."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+from epochgraph.checkpoints.archive import readable
+from epochgraph.checkpoints.loading import load_checkpoint
+from epochgraph.checkpoints.sharded import is_shard, model_file
+from epochgraph.checkpoints.structure import Checkpoint
+from epochgraph.checkpoints.suffixes import is_named_like_a_checkpoint
+from epochgraph.checkpoints.times import gap, time, times
+from epochgraph.errors import CheckpointMismatchError, MissingCheckpointError, UnreadableFileError
+
+if TYPE_CHECKING:
+    _Checkpoints = Sequence[Checkpoint]
+else:  # with its type, a checker at run time (beartype) would open any of the checkpoints to look at it
+    _Checkpoints = Sequence
+
+_COMPANIONS = ("optim", "scheduler", "scaler", "rng_state", "random_states", "training_args")
+_NAMING = "Name each file by its epoch, such as epoch_3.pt."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CheckpointRun(_Checkpoints):
+    """The checkpoints of one run in time order; each is opened when it is asked for, and closed again.
+
+    Every checkpoint is compared with the first: same names, same shapes. Access raises what `load_checkpoint` raises,
+    and CheckpointMismatchError.
+
+    Attributes:
+        path: The folder, or the only checkpoint.
+        files: The checkpoints' paths, in time order.
+        epochs: Their times; None for a single checkpoint without a number in its name.
+        skipped: Checkpoints without a number in their names beside others that have one, such as `best.pt`.
+        shapes: The shape of every tensor of the first checkpoint.
+    """
+
+    path: Path
+    files: tuple[Path, ...]
+    epochs: tuple[float | None, ...]
+    skipped: tuple[Path, ...]
+    shapes: Mapping[str, tuple[int, ...]] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    @overload
+    def __getitem__(self, index: int) -> Checkpoint: ...
+    @overload
+    def __getitem__(self, index: slice) -> "CheckpointRun": ...
+    def __getitem__(self, index: int | slice) -> "Checkpoint | CheckpointRun":
+        if isinstance(index, slice):
+            return replace(self, files=self.files[index], epochs=self.epochs[index])
+        checkpoint = replace(load_checkpoint(self.files[index]), epoch=self.epochs[index])
+        _check_shapes(checkpoint, self.shapes)
+        return checkpoint
+
+
+def read_run(folder: Path | str, *, allow_gaps: bool = False) -> CheckpointRun:
+    """Find the checkpoints of one run and put them in the order of the times in their names.
+
+    Only the first is opened now. Files that stand beside checkpoints (optimizer.pt, training_args.bin, ...), hidden
+    files and other folders are ignored.
+
+    Args:
+        folder: A folder of checkpoint files, or of folders that Hugging Face wrote; or a single checkpoint.
+        allow_gaps: Accept whole-numbered times that are not evenly spaced, such as 1, 2, 4.
+
+    Raises:
+        MissingCheckpointError: There is a gap in the times.
+        UnreadableFileError: There are no checkpoints, their order is unknown, or two have the same time.
+        EpochgraphError: The first checkpoint cannot be read; see `load_checkpoint`.
+    """
+    folder = Path(folder)
+    with readable(folder):
+        found = _checkpoints(folder)
+        whole = [folder] if model_file(folder) else found
+    dated = sorted((epoch, path) for path, epoch in zip(found, times(found), strict=True) if epoch is not None)
+    if not dated:
+        return _single(folder, whole)
+    _check_order(folder, dated, allow_gaps=allow_gaps)
+    epochs, files = zip(*dated, strict=True)
+    skipped = tuple(path for path in found if path not in files)
+    return CheckpointRun(folder, files, epochs, skipped, load_checkpoint(files[0]).shapes)
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """Everything in a folder that is one checkpoint; a path that is no folder is one itself."""
+    if not folder.is_dir():
+        return [folder]
+    entries = [entry for entry in sorted(folder.iterdir()) if not entry.name.startswith((".", *_COMPANIONS))]
+    return [
+        entry
+        for entry in entries
+        if (is_named_like_a_checkpoint(entry) and not is_shard(entry)) or (entry.is_dir() and model_file(entry))
+    ]
+
+
+def _single(path: Path, found: Sequence[Path]) -> CheckpointRun:
+    """A run of one checkpoint, whose name needs no number."""
+    if not found:
+        advice = "Name the folder that has the files *.pt, *.pth, *.th, *.ckpt, *.bin or *.safetensors in it."
+        raise UnreadableFileError(path, "it holds no checkpoints", advice)
+    if len(found) > 1:
+        shown = ", ".join(entry.name for entry in found[:3]) + (", ..." if len(found) > 3 else "")
+        raise UnreadableFileError(path, f"its {len(found)} checkpoints ({shown}) have no order", _NAMING)
+    return CheckpointRun(path, (found[0],), (time(found[0]),), (), load_checkpoint(found[0]).shapes)
+
+
+def _check_order(folder: Path, dated: Sequence[tuple[float, Path]], *, allow_gaps: bool) -> None:
+    for (before, first), (after, second) in pairwise(dated):
+        if before == after:
+            found = f"{first.name} and {second.name} have the same time {before:g}"
+            raise UnreadableFileError(folder, found, "Keep one of them, or give each run a folder of its own.")
+    missing = None if allow_gaps else gap([epoch for epoch, _ in dated])
+    if missing is not None:
+        raise MissingCheckpointError(folder, *missing)
+
+
+def _check_shapes(checkpoint: Checkpoint, expected: Mapping[str, tuple[int, ...]]) -> None:
+    found = checkpoint.shapes
+    for name in {**expected, **found}:
+        if expected.get(name) != found.get(name):
+            raise CheckpointMismatchError(checkpoint.path, name, expected.get(name), found.get(name))

@@ -1,0 +1,62 @@
+"""A .safetensors file -> its tensors."""
+
+import re
+from functools import partial
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from epochgraph.checkpoints.archive import COPY_AGAIN, damaged
+from epochgraph.checkpoints.content import described
+from epochgraph.checkpoints.structure import Stored
+from epochgraph.errors import UnreadableFileError, WeightDtypeError
+
+_PACKED = ("F4", "F6")  # values smaller than a byte: the tensor that torch makes of them has another shape
+
+
+def safetensors_weights(path: Path) -> dict[str, Stored]:
+    """The tensors of a .safetensors file; the library checks the header against the file's size.
+
+    The format does not keep the order of the model, so the names come in natural order: `layer2` before `layer10`.
+
+    Raises:
+        UnreadableFileError: The header is damaged, or lies about the data.
+        WeightDtypeError: A tensor holds values smaller than a byte.
+        OSError: The file cannot be read.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            headers = {name: file.get_slice(name) for name in sorted(file.keys(), key=_natural)}
+            return {name: _stored(path, name, tuple(h.get_shape()), h.get_dtype()) for name, h in headers.items()}
+    except SafetensorError as error:
+        with path.open("rb") as content:
+            head = content.read(512)
+        reason = str(error).removeprefix("Error while deserializing header: ")
+        found = described(head) if head else "it is empty"
+        raise UnreadableFileError(path, found or f"it is damaged ({ascii(reason)[1:-1][:120]})", COPY_AGAIN) from error
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """A key that sorts numbers by size: the longer number is the larger one."""
+    pieces = re.split("([0-9]+)", name)
+    return [(len(p) if n % 2 else 0, p) for n, p in enumerate(pieces)]
+
+
+def _stored(path: Path, name: str, shape: tuple[int, ...], dtype: str) -> Stored:
+    if dtype.startswith(_PACKED):
+        raise WeightDtypeError(name, dtype)
+    try:
+        return Stored(shape, partial(_read, path, name))
+    except ValueError as error:
+        raise damaged(path, f"the tensor {name!r} {error}") from error
+
+
+def _read(path: Path, name: str) -> torch.Tensor:
+    """Copy a tensor out of the file: what the library returns would change when the file is written anew."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensor: torch.Tensor = file.get_tensor(name)
+            return tensor.clone()
+    except (OSError, SafetensorError) as error:
+        raise damaged(path, "it has changed or vanished since it was opened") from error

@@ -1,0 +1,20 @@
+"""How the names of checkpoints end."""
+
+from pathlib import Path
+
+TORCH_SUFFIXES = (".pt", ".pth", ".th", ".ckpt", ".bin")
+SAFETENSORS_SUFFIX = ".safetensors"
+INDEX_SUFFIXES = (".safetensors.index.json", ".bin.index.json")
+_ALL = (*INDEX_SUFFIXES, *TORCH_SUFFIXES, SAFETENSORS_SUFFIX)
+
+
+def is_named_like_a_checkpoint(path: Path) -> bool:
+    """Say whether a name ends like a checkpoint's."""
+    return path.name.lower().endswith(_ALL)
+
+
+def bare_name(path: Path) -> str:
+    """The name without the ending; a folder such as `checkpoint-0.5` has none."""
+    name = path.name
+    ending = next((suffix for suffix in _ALL if name.lower().endswith(suffix)), "")
+    return name[: len(name) - len(ending)]

@@ -1,0 +1,148 @@
+"""A tensor as a pickle of torch describes it -> the bytes to read for it."""
+
+import math
+import re
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from epochgraph.checkpoints.archive import Archive, Region, damaged, readable
+from epochgraph.checkpoints.pickles import Made, Named, Outside
+from epochgraph.checkpoints.storages import Storage, storage
+from epochgraph.checkpoints.structure import Stored
+from epochgraph.errors import UnreadableFileError, WeightDtypeError
+
+_REBUILDERS = ("torch._utils._rebuild_", "torch._tensor._rebuild_")
+_NUMBER = re.compile("bool|bfloat16|(float|u?int|complex)(8|16|32|64|128)(_[a-z0-9]+)?")
+_ADVICE = "If the file is not damaged, save dense clones of the tensors."
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A tensor's place in its storage, in values; dtype is a name."""
+
+    source: Storage
+    dtype: str
+    offset: int
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+
+    @property
+    def span(self) -> int:
+        """The number of values from the tensor's first to its last."""
+        if 0 in self.shape:
+            return 0
+        return 1 + sum((size - 1) * step for size, step in zip(self.shape, self.stride, strict=True))
+
+
+def is_tensor(node: object) -> bool:
+    """Say whether a described object is a tensor, of whatever kind."""
+    return isinstance(node, Made) and isinstance(node.callee, Named) and node.callee.name.startswith(_REBUILDERS)
+
+
+def stored_tensor(node: object, name: str, archive: Archive, path: Path) -> Stored:
+    """Find a tensor's values in the file, and check that they can be there.
+
+    Args:
+        node: The tensor, as the pickle describes it.
+        name: Its name, for messages.
+        archive: Where the storages are.
+        path: The file.
+
+    Raises:
+        WeightDtypeError: The tensor is quantised.
+        UnreadableFileError: It is sparse or of another special kind, or does not fit into its storage.
+    """
+    try:
+        view = _view(_unwrapped(node))
+        dtype = vars(torch).get(view.dtype) if _NUMBER.fullmatch(view.dtype) else None
+        if isinstance(dtype, torch.dtype):
+            return _stored(view, dtype, archive, path)
+    except ValueError as error:
+        raise UnreadableFileError(path, f"the tensor {name!r} {error}", _ADVICE) from error
+    raise WeightDtypeError(name, ascii(view.dtype)[1:-1][:40])
+
+
+def _unwrapped(node: object) -> object:
+    """The tensor inside a parameter, or inside a subclass that adds only attributes."""
+    while True:
+        match node:
+            case Made(Named("torch._utils._rebuild_parameter"), (inner, *_)):
+                node = inner
+            case Made(Named("torch._utils._rebuild_parameter_with_state"), (inner, *_)):
+                node = inner
+            case Made(Named("torch._utils._rebuild_device_tensor_from_cpu_tensor"), (inner, *_)):
+                node = inner
+            case Made(Named("torch._tensor._rebuild_from_type_v2"), (function, _, arguments, _)):
+                node = Made(function, arguments)
+            case _:
+                return node
+
+
+def _view(node: object) -> _View:
+    """Read the arguments of the functions that make a tensor from a storage.
+
+    Raises:
+        ValueError: It is another function, or the arguments make no sense.
+    """
+    match node:
+        case Made(Named(maker), (Outside() as outside, int(offset), tuple(shape), tuple(stride), *rest)):
+            source = storage(outside)
+            dtype = _dtype_name(maker.removeprefix("torch._utils."), source, rest)
+            if dtype is not None and len(shape) == len(stride) and all(map(_is_count, (offset, *shape, *stride))):
+                return _View(source, dtype, offset, shape, stride)
+    raise ValueError("is sparse, or of another special kind")
+
+
+def _dtype_name(maker: str, source: Storage, rest: list[object]) -> str | None:
+    """The dtype of the values, if a function makes its tensor of a storage's values as they are."""
+    if any(isinstance(item, dict) and item for item in rest):
+        return None  # marked as conjugated or negated: those in the file are not the true ones
+    match maker, rest:
+        case "_rebuild_tensor" | "_rebuild_tensor_v2" | "_rebuild_qtensor", _:
+            return source.dtype
+        case "_rebuild_tensor_v3", [_, _, Named(name), *_]:
+            return name.removeprefix("torch.")
+        case _:
+            return None
+
+
+def _is_count(number: object) -> bool:
+    return type(number) is int and 0 <= number < 2**63
+
+
+def _stored(view: _View, dtype: torch.dtype, archive: Archive, path: Path) -> Stored:
+    """Check a view against its storage.
+
+    Raises:
+        ValueError: The storage is missing, or has fewer values than the tensor.
+    """
+    try:
+        region = archive.region(view.source.key)
+    except KeyError as error:
+        raise ValueError("lies in a storage that the file does not contain") from error
+    announced = view.source.size * view.source.item_size
+    if announced > region.size:
+        raise ValueError(f"lies in a storage of {announced} bytes, of which the file has {region.size}")
+    capacity = announced // dtype.itemsize
+    needed = max(math.prod(view.shape), view.offset + view.span) if view.span else 0  # an empty one may lie anywhere
+    if needed > capacity:
+        raise ValueError(f"needs {needed} values, but its storage has {capacity}")
+    place = Region(region.position + view.offset * dtype.itemsize, view.span * dtype.itemsize)
+    return Stored(view.shape, partial(_read, path, place, dtype, view.shape, view.stride))
+
+
+def _read(
+    path: Path, place: Region, dtype: torch.dtype, shape: tuple[int, ...], stride: tuple[int, ...]
+) -> torch.Tensor:
+    buffer = bytearray(place.size)
+    with readable(path), path.open("rb") as file:
+        file.seek(place.position)
+        count = file.readinto(buffer)
+    if count < place.size:
+        raise damaged(path, "it has become shorter since it was opened")
+    if not buffer:
+        return torch.empty(shape, dtype=dtype)
+    return torch.frombuffer(buffer, dtype=torch.uint8).view(dtype).as_strided(shape, stride)

@@ -1,0 +1,32 @@
+"""A file of torch.save -> its weights."""
+
+import os
+from pathlib import Path
+
+from epochgraph.checkpoints.archive import COPY_AGAIN
+from epochgraph.checkpoints.legacy import legacy_archive
+from epochgraph.checkpoints.nesting import weights
+from epochgraph.checkpoints.structure import Stored
+from epochgraph.checkpoints.tensors import stored_tensor
+from epochgraph.checkpoints.zipped import zip_archive
+from epochgraph.errors import UnreadableFileError
+
+
+def torch_weights(path: Path) -> dict[str, Stored]:
+    """The tensors of a model in a file of torch.save, of any age; whatever else the file holds is left alone.
+
+    Raises:
+        UnreadableFileError: The file is damaged, or not one of torch.save, or holds no weights.
+        UnsafeCheckpointError: Its pickle names a function that could run code.
+        WeightDtypeError: A tensor is quantised.
+        OSError: The file cannot be read.
+    """
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if not size:
+            raise UnreadableFileError(path, "it is empty", COPY_AGAIN)
+        is_zip = file.read(2) == b"PK"
+        file.seek(0)
+        archive = zip_archive(file, path, size) if is_zip else legacy_archive(file, path, size)
+        found = weights(archive.root, path)
+        return {name: stored_tensor(node, name, archive, path) for name, node in found.items()}

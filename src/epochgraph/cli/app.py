@@ -1,0 +1,69 @@
+"""The commands, and what becomes of an error."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from epochgraph.cli.demonstrate import demo
+from epochgraph.cli.evaluate import evaluate
+from epochgraph.cli.extract import extract
+from epochgraph.cli.inspect import inspect
+from epochgraph.cli.predict import fit, predict
+from epochgraph.errors import EpochgraphError
+
+FAILED = 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Predict how a training run will end from the graphs of its first checkpoints.
+
+    The way through: `extract` turns each run's folder of checkpoints into a signature, `fit` learns from
+    finished runs, `predict` tells how a new run will end, `evaluate` tells how far to trust that, and
+    `inspect` shows what the graph of a checkpoint looks like. `demo` does all of it on real images.""",
+)
+app.command()(demo)
+app.command()(inspect)
+app.command()(extract)
+app.command()(fit)
+app.command()(predict)
+app.command()(evaluate)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version  # noqa: PLC0415 - reads files, for this option only
+
+        typer.echo(version("epochgraph"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """See the help of the app."""
+
+
+def main() -> None:
+    """Run the command line; an error of the input is one line and exit code 2, never a traceback."""
+    try:
+        app()
+    except EpochgraphError as error:
+        _stop(f"epochgraph: {error}", FAILED)
+    except KeyboardInterrupt:
+        _stop("epochgraph: interrupted; what is finished is kept, the same command goes on from there.", INTERRUPTED)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _stop(line: str, code: int) -> None:
+    sys.stderr.write(" ".join(line.split()) + "\n")
+    sys.exit(code)

@@ -1,0 +1,86 @@
+"""`epochgraph demo`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+from rich.table import Table
+
+from epochgraph.cli.output import console, notes, progress_bar
+from epochgraph.demo import (
+    SHOWN,
+    Findings,
+    Population,
+    check_size,
+    digits_population,
+    draw,
+    findings,
+    images_population,
+    trained_runs,
+    usable_cores,
+)
+
+PICTURE = "demo.png"
+
+
+def demo(
+    data: Annotated[
+        Path | None,
+        typer.Argument(help="Images with one folder a class, in a folder or archive; none for scikit-learn's digits."),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the runs and the picture.")] = Path("out/demo"),
+    runs: Annotated[int, typer.Option(help="Networks to train.")] = 60,
+    epochs: Annotated[int, typer.Option(help="Epochs to train each for.")] = 12,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core if not given.")] = None,
+) -> None:
+    """Train a population of networks on real images, and tell from their first graphs how each will end.
+
+    Learning rate and dropout vary from network to network. Every network's graph is measured after each epoch while it
+    trains; then the end of each is told from its first epochs by what was learnt from the others, beside what the
+    validation accuracy tells. A finished run is kept: interrupted, the same command goes on where it was.
+    """
+    check_size(runs, epochs)
+    if data is None:
+        population = digits_population(runs=runs, epochs=epochs)
+    else:
+        with notes.status(f"reading {data}"):
+            population = images_population(data, runs=runs, epochs=epochs)
+    folder = out / ("digits" if data is None else data.name.split(".")[0])
+    trained = []
+    with progress_bar() as progress:
+        task = progress.add_task("training", total=runs)
+        for run in trained_runs(population, folder / "runs", workers=workers or usable_cores()):
+            trained.append(run)
+            progress.advance(task)
+        trained.sort(key=lambda run: run.name)
+        task = progress.add_task("cross-validating")
+        found = findings(trained, population, lambda done, total: progress.update(task, completed=done, total=total))
+    picture = folder / PICTURE
+    draw(trained, population, picture)
+    _print(found, population, len(trained))
+    console.print(f"Picture: {picture}\nRuns:    {folder / 'runs'}", highlight=False)
+
+
+def _print(found: Findings, population: Population, count: int) -> None:
+    console.print(f"\n[bold]{count} networks on {population.name}[/]; {found.good} of them end well", end="")
+    console.print(f" (test accuracy of at least {population.threshold:.0%}).")
+    console.print("How often the end is told rightly from the first epochs, by what was learnt from other networks:\n")
+    _print_scores(found.random, "networks held out at random")
+    if found.grouped is not None:
+        _print_scores(found.grouped, "whole learning rates held out")
+    console.print("Accuracy ± spread over three repetitions of five-fold cross-validation.\n")
+
+
+def _print_scores(scores: pd.DataFrame, title: str) -> None:
+    """Print one protocol's accuracies: a row a candidate, a column an epoch."""
+    accuracies = scores[scores["measure"] == "accuracy"]
+    epochs = [f"epoch {epoch:g}" for epoch in accuracies["epoch"].unique()]
+    table = Table(title, *epochs, box=None, header_style="bold")
+    for name in SHOWN:
+        rows = accuracies[accuracies["candidate"] == name]
+        table.add_row(name, *(f"{row.mean:.2f} ± {row.spread:.2f}" for row in rows.itertuples()))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    console.print(table)
+    console.print()

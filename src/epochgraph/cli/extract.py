@@ -1,0 +1,149 @@
+"""`epochgraph extract`."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+from rich.progress import Progress
+
+from epochgraph.checkpoints import Checkpoint, CheckpointRun, read_run
+from epochgraph.cli.output import notes, progress_bar
+from epochgraph.cli.wiring import InputOption, ModelOption, TopologyOption, topology_of
+from epochgraph.errors import SettingError, UnreadableFileError
+from epochgraph.extraction import Extraction
+from epochgraph.runs import Run, Setting, write_run
+from epochgraph.topology import Topology
+
+METRICS_FILE = "metrics.csv"
+SETTINGS_FILE = "settings.json"
+
+
+def extract(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of checkpoints, one a run.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the stored runs, one Parquet file each.")],
+    topology: TopologyOption = None,
+    model: ModelOption = None,
+    input_shape: InputOption = None,
+    measures: Annotated[str, typer.Option(help="Measures of the nodes, separated by commas.")] = ",".join(
+        Extraction().measures
+    ),
+    scopes: Annotated[
+        str, typer.Option(help="Groups of nodes to summarise: any of graph (the paper's), part, depth.")
+    ] = "graph",
+    change: Annotated[
+        str, typer.Option(help="Also how each graph has changed: since any of initial, previous. Empty for none.")
+    ] = "",
+    smoothing: Annotated[str, typer.Option(help="Average over time: none, linear or exponential.")] = "none",
+    alpha: Annotated[float, typer.Option(help="Weight of the present in exponential smoothing.")] = 0.5,
+    fold_batch_norm: Annotated[
+        bool, typer.Option("--fold-batch-norm", help="Multiply batch norms into the weights they follow.")
+    ] = False,
+    allow_gaps: Annotated[
+        bool, typer.Option("--allow-gaps", help="Accept runs whose epochs are not evenly spaced.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Extract runs anew that are stored already.")] = False,
+) -> None:
+    """Turn the checkpoints of runs into stored signatures.
+
+    A run is a folder of checkpoints (.pt .pth .th .ckpt .bin .safetensors) whose names tell their epoch. Beside them
+    may lie `metrics.csv`, with a column `epoch` and one a metric (train_loss, validation_accuracy,
+    test_accuracy, ...), and `settings.json`, an object with the run's settings (learning_rate, ...); fit and
+    evaluate need them. Runs that are stored already are left as they are, so an interrupted command goes on.
+
+    Example: `epochgraph extract sweep/* -o store --topology lenet.json --change initial`
+    """
+    how = Extraction(
+        measures=_several(measures),
+        scopes=_several(scopes),  # type: ignore[arg-type]  # checked when the signature is taken
+        change=_several(change),  # type: ignore[arg-type]
+        smoothing=smoothing,  # type: ignore[arg-type]
+        alpha=alpha,
+        fold_batch_norm=fold_batch_norm,
+    )
+    targets = _targets(runs, out)
+    missing = {path: target for path, target in targets.items() if force or not target.exists()}
+    with progress_bar() as progress:
+        task = progress.add_task("runs", total=len(missing))
+        for path, target in missing.items():
+            checkpoints = read_run(path, allow_gaps=allow_gaps)
+            wiring = topology_of(checkpoints[0], topology, model, input_shape)
+            write_run(extracted(checkpoints, wiring, how, progress), target)
+            _note_left_out(checkpoints, wiring)
+            progress.advance(task)
+    already = len(targets) - len(missing)
+    notes.print(f"{len(missing)} runs extracted to {out}" + (f", {already} were there already" if already else ""))
+
+
+def extracted(checkpoints: CheckpointRun, topology: Topology, how: Extraction, progress: Progress) -> Run:
+    """The run in a folder of checkpoints, with the metrics and settings beside them.
+
+    Raises:
+        UnreadableFileError: The metrics or settings cannot be read.
+        EpochgraphError: As for the checkpoints and the signature.
+    """
+    task = progress.add_task(checkpoints.path.name, total=len(checkpoints))
+
+    def snapshots() -> Iterator[Checkpoint]:
+        for checkpoint in checkpoints:
+            yield checkpoint
+            progress.advance(task)
+
+    taken = how.signature(snapshots(), topology)
+    progress.remove_task(task)
+    folder = checkpoints.path if checkpoints.path.is_dir() else checkpoints.path.parent
+    settings = _settings(folder / SETTINGS_FILE) | how.settings()
+    return Run(checkpoints.path.name, taken, _metrics(folder / METRICS_FILE), settings)
+
+
+def _note_left_out(checkpoints: CheckpointRun, topology: Topology) -> None:
+    """Say what was not looked at."""
+    share = topology.coverage.share
+    if share < 1:
+        notes.print(
+            f"{checkpoints.path}: {1 - share:.1%} of the parameters are left out (epochgraph inspect says which)"
+        )
+    for path in checkpoints.skipped:
+        notes.print(f"{path}: skipped, since its name tells no epoch")
+
+
+def _targets(runs: list[Path], out: Path) -> dict[Path, Path]:
+    """Where each run is stored; two runs of one name would overwrite each other."""
+    targets = {path: out / f"{path.resolve().name}.parquet" for path in runs}
+    names = [target.name for target in targets.values()]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise SettingError("the runs", twice[0].removesuffix(".parquet"), "folders of different names")
+    return targets
+
+
+def _several(text: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in text.split(",") if item.strip())
+
+
+def _metrics(path: Path) -> pd.DataFrame:
+    if not path.exists():
+        return pd.DataFrame(index=pd.Index([], name="epoch", dtype=float))
+    try:
+        return pd.read_csv(path, dtype=float).set_index("epoch").sort_index()
+    except (ValueError, KeyError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UnreadableFileError(
+            path, f"it is no table of metrics ({reason})", "Give numbers under a header with 'epoch'."
+        ) from error
+
+
+def _settings(path: Path) -> dict[str, Setting]:
+    if not path.exists():
+        return {}
+    advice = 'Give one object of plain values, such as {"learning_rate": 0.1}.'
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise UnreadableFileError(path, f"it is no JSON file ({error})", advice) from error
+    plain = isinstance(document, dict) and all(isinstance(value, Setting) for value in document.values())
+    if not plain:
+        raise UnreadableFileError(path, "it is not an object of plain values", advice)
+    return dict(document)

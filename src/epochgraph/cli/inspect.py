@@ -1,0 +1,115 @@
+"""`epochgraph inspect`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from epochgraph.checkpoints import Checkpoint, read_run
+from epochgraph.cli.output import console, print_json
+from epochgraph.cli.wiring import InputOption, ModelOption, TopologyOption, topology_of
+from epochgraph.graph import Graph, rolled_graph
+from epochgraph.measures import degree, eigenvector_centrality
+from epochgraph.topology import Topology, write_topology
+
+SHOWN_LEFT_OUT = 8
+
+
+def inspect(
+    path: Annotated[Path, typer.Argument(help="A checkpoint, or a folder of them (the last one is shown).")],
+    topology: TopologyOption = None,
+    model: ModelOption = None,
+    input_shape: InputOption = None,
+    top: Annotated[int, typer.Option(min=0, help="How many of the most central nodes to show.")] = 10,
+    fold_batch_norm: Annotated[
+        bool, typer.Option("--fold-batch-norm", help="Multiply batch norms into the weights they follow.")
+    ] = False,
+    save: Annotated[Path | None, typer.Option(help="Write the topology to this JSON file, for later commands.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show the graph of a checkpoint: its parts, what became of every parameter, and the most central nodes.
+
+    Without `--topology` or `--model` the layers are taken one after another, as their shapes allow; the
+    coverage says how much of the network that is.
+
+    Example: `epochgraph inspect runs/7/epoch_3.pt --model mymodels:LeNet --input 1,3,32,32 --save lenet.json`
+    """
+    checkpoint = read_run(path, allow_gaps=True)[-1]
+    wiring = topology_of(checkpoint, topology, model, input_shape)
+    graph = rolled_graph(checkpoint, wiring, fold_batch_norm=fold_batch_norm)
+    if save is not None:
+        write_topology(wiring, save)
+    findings = _findings(checkpoint, wiring, graph, top)
+    if as_json:
+        print_json(findings)
+    else:
+        _print(findings)
+
+
+def _findings(checkpoint: Checkpoint, topology: Topology, graph: Graph, top: int) -> dict[str, object]:
+    strengths, scores = degree(graph), eigenvector_centrality(graph)
+    order = np.argsort(-scores, kind="stable")[:top]
+    starts = np.array([nodes.start for nodes in graph.ranges])
+    owners = np.searchsorted(starts, order, side="right") - 1
+    joined = [[graph.parts[source].name, graph.parts[target].name] for source, target in graph.blocks]
+    return {
+        "path": str(checkpoint.path),
+        "epoch": checkpoint.epoch,
+        "nodes": graph.size,
+        "edges": graph.to_scipy().nnz // 2,
+        "parts": [
+            {
+                "name": part.name,
+                "nodes": part.size,
+                "mean_degree": float(strengths[nodes].mean()),
+                "share_of_centrality": float(np.square(scores[nodes]).sum()),
+                "reads": [source for source, target in joined if target == part.name],
+            }
+            for part, nodes in zip(graph.parts, graph.ranges, strict=True)
+        ],
+        "coverage": {
+            "share": topology.coverage.share,
+            "left_out": [
+                {"parameter": e.name, "values": e.size, "reason": e.reason} for e in topology.coverage.left_out
+            ],
+        },
+        "most_central": [
+            {
+                "part": graph.parts[owner].name,
+                "index": int(node - starts[owner]),
+                "eigenvector_centrality": float(scores[node]),
+                "degree": float(strengths[node]),
+            }
+            for node, owner in zip(order.tolist(), owners.tolist(), strict=True)
+        ],
+    }
+
+
+def _print(findings: dict) -> None:
+    console.print(f"[bold]{findings['path']}[/]: {findings['nodes']:,} nodes, {findings['edges']:,} edges")
+    table = Table("part", "nodes", "mean degree", "share of centrality", "reads", box=None, header_style="bold")
+    for part in findings["parts"]:
+        reads = part["reads"]
+        shown = ", ".join(reads[-3:]) + (f" and {len(reads) - 3} more" if len(reads) > 3 else "")
+        share = f"{part['share_of_centrality']:.1%}"
+        table.add_row(part["name"], f"{part['nodes']:,}", f"{part['mean_degree']:.4g}", share, shown)
+    for column in (1, 2, 3):
+        table.columns[column].justify = "right"
+    console.print(table)
+    coverage = findings["coverage"]
+    console.print(f"\n[bold]coverage[/]: {coverage['share']:.1%} of all parameters are joined or folded")
+    for entry in coverage["left_out"][:SHOWN_LEFT_OUT]:
+        console.print(f"  left out: {entry['parameter']} ({entry['values']:,}): {entry['reason']}", highlight=False)
+    if len(coverage["left_out"]) > SHOWN_LEFT_OUT:
+        console.print(f"  and {len(coverage['left_out']) - SHOWN_LEFT_OUT} more (--json lists them all)")
+    if findings["most_central"]:
+        table = Table("most central", "node", "eigenvector centrality", "degree", box=None, header_style="bold")
+        for node in findings["most_central"]:
+            scores = (f"{node['eigenvector_centrality']:.4f}", f"{node['degree']:.4g}")
+            table.add_row(node["part"], str(node["index"]), *scores)
+        for column in (1, 2, 3):
+            table.columns[column].justify = "right"
+        console.print()
+        console.print(table)

@@ -1,0 +1,64 @@
+"""Options that say which runs, and runs from wherever they are."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from epochgraph.checkpoints import read_run
+from epochgraph.cli.extract import extracted
+from epochgraph.cli.output import progress_bar
+from epochgraph.cli.wiring import topology_of
+from epochgraph.errors import SettingError
+from epochgraph.extraction import Extraction, extraction
+from epochgraph.runs import Run, read_stored_run, read_stored_runs
+
+StoreArgument = Annotated[Path, typer.Argument(help="Folder of stored runs, from `extract`.")]
+ThresholdOption = Annotated[
+    float | None,
+    typer.Option(
+        help="The final accuracy from which on a run is good, in the unit of the metrics; for classification."
+    ),
+]
+TargetOption = Annotated[str, typer.Option(help="The metric whose last value is to be told.")]
+
+
+def finished_runs(store: Path, target: str) -> list[Run]:
+    """The stored runs of a folder, all extracted in the same way and with a known end.
+
+    Raises:
+        SettingError: They are not, or a run lacks the target.
+        UnreadableFileError: There are no runs.
+    """
+    runs = read_stored_runs(store)
+    first = extraction(runs[0].settings)
+    for run in runs:
+        run.final_accuracy(target)
+        if extraction(run.settings) != first:
+            expected = f"extracted like {runs[0].name!r}: extract all runs with the same options"
+            raise SettingError(f"run {run.name!r}", "another extraction", expected)
+    return runs
+
+
+def runs_to_tell(
+    path: Path, how: Extraction, topology: Path | None, model: str | None, input_shape: str | None
+) -> list[Run]:
+    """The run in a folder of checkpoints or a stored run's file, or all runs of a folder of stored runs.
+
+    Raises:
+        SettingError: A stored run was extracted in another way than `how`.
+        EpochgraphError: As for reading them.
+    """
+    if path.suffix == ".parquet":
+        runs = [read_stored_run(path)]
+    elif path.is_dir() and any(path.glob("*.parquet")):
+        runs = read_stored_runs(path)
+    else:
+        checkpoints = read_run(path)
+        wiring = topology_of(checkpoints[0], topology, model, input_shape)
+        with progress_bar() as progress:
+            return [extracted(checkpoints, wiring, how, progress)]
+    for run in runs:
+        if extraction(run.settings) != how:
+            raise SettingError(f"run {run.name!r}", "extracted in another way", "extracted like the predictor's runs")
+    return runs

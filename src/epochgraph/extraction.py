@@ -1,0 +1,97 @@
+"""Snapshots -> Signature in one stated way, which is stored beside the signature so that it can be repeated."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+from epochgraph.errors import SettingError
+from epochgraph.graph import rolled_graph
+from epochgraph.graph.weights import Source
+from epochgraph.signature import Signature, signature
+from epochgraph.signature.change import Reference
+from epochgraph.signature.scopes import Scoping
+from epochgraph.signature.smoothing import Smoothing
+from epochgraph.topology import Topology
+
+PREFIX = "extraction."
+SEPARATOR = ","
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extraction:
+    """How a run's signature is taken from its snapshots.
+
+    Attributes:
+        measures: Names of the measures (see `measures.STANDARD`).
+        scopes: Groups of nodes to summarise.
+        change: References that snapshots are compared with.
+        smoothing: Average over time.
+        alpha: Weight of the present in exponential smoothing.
+        fold_batch_norm: Whether the scale of batch norms is multiplied into the weights.
+    """
+
+    measures: tuple[str, ...] = ("degree", "eigenvector_centrality")
+    scopes: tuple[Scoping, ...] = ("graph",)
+    change: tuple[Reference, ...] = ()
+    smoothing: Smoothing = "none"
+    alpha: float = 0.5
+    fold_batch_norm: bool = False
+
+    def signature(
+        self, snapshots: Iterable[Source], topology: Topology, *, times: Sequence[float] | None = None
+    ) -> Signature:
+        """Take the signature of a run; a snapshot with NaN or infinite weights is recorded as diverged.
+
+        Args:
+            snapshots: Modules, parameters by name, or checkpoints, in time order; read one at a time.
+            topology: The wiring of the network.
+            times: Epoch of each snapshot; None for what the checkpoints know.
+
+        Raises:
+            SettingError: As `signature`.
+            MissingParameterError, ShapeMismatchError, WeightDtypeError: As `rolled_graph`.
+        """
+        graphs = (
+            rolled_graph(snapshot, topology, fold_batch_norm=self.fold_batch_norm, nonfinite="record")
+            for snapshot in snapshots
+        )
+        return signature(
+            graphs,
+            measures=self.measures,
+            scopes=self.scopes,
+            change=self.change,
+            smoothing=self.smoothing,
+            alpha=self.alpha,
+            times=times,
+        )
+
+    def settings(self) -> dict[str, str | float | bool]:
+        """The settings as plain values, under names that begin with "extraction."."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            PREFIX + name: SEPARATOR.join(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+        }
+
+
+def extraction(settings: Mapping[str, object]) -> Extraction:
+    """Read the settings of `Extraction.settings` back; other settings are ignored.
+
+    Raises:
+        SettingError: They do not say how the signature was extracted.
+    """
+    values = {name.removeprefix(PREFIX): value for name, value in settings.items() if name.startswith(PREFIX)}
+    missing = [field.name for field in fields(Extraction) if field.name not in values]
+    if missing:
+        raise SettingError("settings", sorted(settings), f"with {PREFIX + missing[0]!r}: extract the run anew")
+
+    def several(name: str) -> tuple[str, ...]:
+        return tuple(item for item in str(values[name]).split(SEPARATOR) if item)
+
+    return Extraction(
+        measures=several("measures"),
+        scopes=several("scopes"),  # type: ignore[arg-type]  # checked where they are used, like the next ones
+        change=several("change"),  # type: ignore[arg-type]
+        smoothing=str(values["smoothing"]),  # type: ignore[arg-type]
+        alpha=float(str(values["alpha"])),
+        fold_batch_norm=bool(values["fold_batch_norm"]),
+    )

@@ -1,0 +1,1 @@
+"""One outside library a file; each is imported only by who uses it."""
