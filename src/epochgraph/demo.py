@@ -231,7 +231,7 @@ def draw(runs: Sequence[Run], population: Population, path: Path, *, epoch: floa
     accuracies = np.array([run.final_accuracy() for run in runs])
     folds = KFold(5, shuffle=True, random_state=0)
     told = cross_val_predict(SignatureRegressor("trees"), table, accuracies, cv=folds)
-    title = f"{len(runs)} networks on {population.name}: the graphs of their first epochs tell how they end"
+    title = f"{len(runs)} networks on {population.name}: their graphs over time, and their end told from epoch {epoch:g}"
     population_picture(runs, Outlook(epoch, told.tolist(), population.threshold), title, path)
 
 

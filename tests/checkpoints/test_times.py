@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epochgraph.checkpoints.times import gap, time, times
+from epochgraph.checkpoints.times import gap, time_of, times
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ from epochgraph.checkpoints.times import gap, time, times
     ],
 )
 def test_time_of_a_single_name(name, expected):
-    assert time(Path(name)) == expected
+    assert time_of(Path(name)) == expected
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_the_seed_decides_on_what_is_held_out(album):
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-@pytest.mark.parametrize("prefix", ["", "./", "around/"])
+@pytest.mark.parametrize("prefix", ["", "./", "/", "around/"])
 def test_an_archive_is_read_as_the_folder_it_was_made_of(album, ending, prefix):
     assert same(read_images(packed(album, ending, prefix=prefix)), read_images(album))
     assert same(

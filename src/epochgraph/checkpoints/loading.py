@@ -8,7 +8,7 @@ from epochgraph.checkpoints.safetensors_file import safetensors_weights
 from epochgraph.checkpoints.sharded import model_file, sharded_weights
 from epochgraph.checkpoints.structure import Checkpoint, Stored
 from epochgraph.checkpoints.suffixes import INDEX_SUFFIXES, SAFETENSORS_SUFFIX, TORCH_SUFFIXES
-from epochgraph.checkpoints.times import time
+from epochgraph.checkpoints.times import time_of
 from epochgraph.checkpoints.torch_file import torch_weights
 from epochgraph.errors import UnreadableFileError
 
@@ -40,7 +40,7 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
     if not stored:
         raise UnreadableFileError(path, "it holds no tensors", "Save the model's weights in it.")
     names = plain_names(stored)
-    return Checkpoint(path, time(path), {names[name]: tensor for name, tensor in stored.items()})
+    return Checkpoint(path, time_of(path), {names[name]: tensor for name, tensor in stored.items()})
 
 
 def _weights(path: Path) -> dict[str, Stored]:
@@ -55,7 +55,7 @@ def _weights(path: Path) -> dict[str, Stored]:
         file = inner
     if not file.is_file():
         raise UnreadableFileError(path, "it is a device or a pipe, not a file", _CHECK)
-    if file.name.endswith(INDEX_SUFFIXES):
+    if file.name.lower().endswith(INDEX_SUFFIXES):
         return sharded_weights(file, _file_weights)
     return _file_weights(file)
 

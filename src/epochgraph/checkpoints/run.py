@@ -11,7 +11,7 @@ from epochgraph.checkpoints.loading import load_checkpoint
 from epochgraph.checkpoints.sharded import is_shard, model_file
 from epochgraph.checkpoints.structure import Checkpoint
 from epochgraph.checkpoints.suffixes import is_named_like_a_checkpoint
-from epochgraph.checkpoints.times import gap, time, times
+from epochgraph.checkpoints.times import gap, time_of, times
 from epochgraph.errors import CheckpointMismatchError, MissingCheckpointError, UnreadableFileError
 
 if TYPE_CHECKING:
@@ -78,12 +78,13 @@ def read_run(folder: Path | str, *, allow_gaps: bool = False) -> CheckpointRun:
     with readable(folder):
         found = _checkpoints(folder)
         whole = [folder] if model_file(folder) else found
-    dated = sorted((epoch, path) for path, epoch in zip(found, times(found), strict=True) if epoch is not None)
+    timed = list(zip(times(found), found, strict=True))
+    dated = sorted((epoch, path) for epoch, path in timed if epoch is not None)
     if not dated:
         return _single(folder, whole)
     _check_order(folder, dated, allow_gaps=allow_gaps)
     epochs, files = zip(*dated, strict=True)
-    skipped = tuple(path for path in found if path not in files)
+    skipped = tuple(path for epoch, path in timed if epoch is None)
     return CheckpointRun(folder, files, epochs, skipped, load_checkpoint(files[0]).shapes)
 
 
@@ -107,7 +108,7 @@ def _single(path: Path, found: Sequence[Path]) -> CheckpointRun:
     if len(found) > 1:
         shown = ", ".join(entry.name for entry in found[:3]) + (", ..." if len(found) > 3 else "")
         raise UnreadableFileError(path, f"its {len(found)} checkpoints ({shown}) have no order", _NAMING)
-    return CheckpointRun(path, (found[0],), (time(found[0]),), (), load_checkpoint(found[0]).shapes)
+    return CheckpointRun(path, (found[0],), (time_of(found[0]),), (), load_checkpoint(found[0]).shapes)
 
 
 def _check_order(folder: Path, dated: Sequence[tuple[float, Path]], *, allow_gaps: bool) -> None:

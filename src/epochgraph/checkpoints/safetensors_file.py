@@ -58,5 +58,9 @@ def _read(path: Path, name: str) -> torch.Tensor:
         with safe_open(path, framework="pt") as file:
             tensor: torch.Tensor = file.get_tensor(name)
             return tensor.clone()
-    except (OSError, SafetensorError) as error:
-        raise damaged(path, "it has changed or vanished since it was opened") from error
+    except (
+        OSError,
+        SafetensorError,
+        AttributeError,
+    ) as error:  # changed since it was listed, or too new for this torch
+        raise damaged(path, f"the tensor {name!r} cannot be read ({ascii(str(error))[1:-1][:120]})") from error

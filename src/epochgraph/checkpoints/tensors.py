@@ -15,7 +15,7 @@ from epochgraph.checkpoints.structure import Stored
 from epochgraph.errors import UnreadableFileError, WeightDtypeError
 
 _REBUILDERS = ("torch._utils._rebuild_", "torch._tensor._rebuild_")
-_NUMBER = re.compile("bool|bfloat16|(float|u?int|complex)(8|16|32|64|128)(_[a-z0-9]+)?")
+_PLAIN_DTYPE = re.compile("bool|bfloat16|(float|u?int|complex)(8|16|32|64|128)(_[a-z0-9]+)?")
 _ADVICE = "If the file is not damaged, save dense clones of the tensors."
 
 
@@ -57,7 +57,7 @@ def stored_tensor(node: object, name: str, archive: Archive, path: Path) -> Stor
     """
     try:
         view = _view(_unwrapped(node))
-        dtype = vars(torch).get(view.dtype) if _NUMBER.fullmatch(view.dtype) else None
+        dtype = vars(torch).get(view.dtype) if _PLAIN_DTYPE.fullmatch(view.dtype) else None
         if isinstance(dtype, torch.dtype):
             return _stored(view, dtype, archive, path)
     except ValueError as error:

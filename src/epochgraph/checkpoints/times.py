@@ -15,7 +15,7 @@ _WORDS = ("epoch", "ep", "e", "step", "checkpoint", "ckpt", "iter")
 _Column = str | tuple[int, str]
 
 
-def time(path: Path) -> float | None:
+def time_of(path: Path) -> float | None:
     """The time in a single name: `epoch_3.pt` -> 3, `checkpoint-500` -> 500, `resnet50.pt` -> None."""
     return times([path])[0]
 

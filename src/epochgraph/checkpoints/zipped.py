@@ -12,9 +12,7 @@ from epochgraph.checkpoints.pickles import read_pickle
 from epochgraph.errors import UnreadableFileError
 
 _Entries = Mapping[str, zipfile.ZipInfo]
-_LOCAL_HEADER = struct.Struct(
-    "<4s22xHH"
-)  # a signature, ..., the lengths of the name and of what else comes before data
+_LOCAL_HEADER = struct.Struct("<26xHH")  # at its end, the lengths of the name and the extra field that follow it
 
 
 def zip_archive(file: BufferedReader, path: Path, size: int) -> Archive:
@@ -78,7 +76,7 @@ def _region(file: BufferedReader, size: int, entries: _Entries, name: str) -> Re
     header = file.read(_LOCAL_HEADER.size)
     if len(header) < _LOCAL_HEADER.size or not header.startswith(b"PK\3\4"):
         raise ValueError("an entry of its zip archive is not where the table of contents says")
-    _, name_length, extra_length = _LOCAL_HEADER.unpack(header)
+    name_length, extra_length = _LOCAL_HEADER.unpack(header)
     region = Region(entry.header_offset + _LOCAL_HEADER.size + name_length + extra_length, entry.file_size)
     if region.position + region.size > size:
         raise ValueError("an entry of its zip archive ends behind the end of the file")

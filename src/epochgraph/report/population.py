@@ -70,6 +70,8 @@ def population_picture(runs: Sequence[Run], outlook: Outlook, title: str, path: 
             _bands(axes[row, column], chosen, measure, colour)
             _title(axes[row, column], f"{TITLES[measure]}, {len(chosen)} runs that {side}")
         _share_limits(axes[0, column], axes[1, column])
+    for axis in axes[:, 0]:
+        axis.legend(loc="upper left", frameon=False, fontsize=8)
     _curves(axes[0, 2], sides, outlook)
     _told(axes[1, 2], runs, good, outlook)
     for axis in axes.flat:
@@ -101,7 +103,6 @@ def _bands(axis: Axes, runs: Sequence[Run], measure: str, colour: str) -> None:
         axis.fill_between(epochs, middle[low], middle[high], color=colour, alpha=opacity, lw=0, label=f"{low}-{high} %")
     axis.plot(epochs, middle[50], color=colour, lw=2, label="median node")
     axis.set_xlim(epochs[0], epochs[-1])
-    axis.legend(loc="upper left", frameon=False, fontsize=8)
 
 
 def _title(axis: Axes, text: str) -> None:
@@ -139,7 +140,7 @@ def _told(axis: Axes, runs: Sequence[Run], good: Sequence[bool], outlook: Outloo
     colours = [GOOD if is_good else BAD for is_good in good]
     axis.scatter(true, np.clip(outlook.told, 0, 1), c=colours, s=26, alpha=0.8, lw=0)
     axis.set(xlabel="true final test accuracy", ylabel="told final test accuracy", xlim=(0, 1), ylim=(0, 1))
-    _title(axis, f"Told from the graphs up to epoch {outlook.epoch:g}, each run held out")
+    _title(axis, f"Told at epoch {outlook.epoch:g}, each run held out")
     axis.xaxis.set_major_formatter(PercentFormatter(1))
     axis.yaxis.set_major_formatter(PercentFormatter(1))
     axis.set_aspect("equal")

@@ -95,30 +95,35 @@ def _name(file: Path, path: Path) -> str:
 def _zip(path: Path, archive: zipfile.ZipFile) -> FileTree:
     def read(name: str) -> bytes:
         with _intact(path):
-            return archive.read(name)
+            return archive.read(members[name])
 
-    members = archive.infolist()
-    files = {member.filename: member.file_size for member in members if not member.is_dir()}
-    return FileTree(files, tuple(member.filename.rstrip("/") for member in members if member.is_dir()), read)
+    members = {member.filename.strip("/"): member for member in archive.infolist()}
+    files = {name: member.file_size for name, member in members.items() if not member.is_dir()}
+    return FileTree(files, tuple(name for name, member in members.items() if member.is_dir()), read)
 
 
 def _tar(path: Path, stream: BufferedIOBase) -> FileTree:
     def read(name: str) -> bytes:
         with _intact(path):
-            content = archive.extractfile(files[name])
+            content = archive.extractfile(members[name])
             return content.read() if content else b""
 
     archive = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115 - it holds nothing but the stream
-    members = archive.getmembers()
+    members = {member.name.strip("/"): member for member in archive.getmembers()}
     # Python takes an archive that stops between two files for complete; but a whole one ends with blocks of zeros.
     stream.seek(archive.offset)  # to the block read last, still in the buffer: nothing is decompressed again
     if stream.read(TAR_BLOCK) != bytes(TAR_BLOCK):
         raise tarfile.ReadError("its end is missing")
     while stream.read(PIECE):
         pass  # only at the very end are the checksums of compressed data compared
-    files = {member.name: member for member in members if member.isreg()}
-    sizes = {name: member.size for name, member in files.items()}
-    return FileTree(sizes, tuple(member.name for member in members if member.isdir()), read)
+    files = {name: member.size for name, member in members.items() if member.isreg()}
+    return FileTree(files, tuple(name for name, member in members.items() if member.isdir()), read)
+
+
+def reason(error: Exception) -> str:
+    """What an error of a library says, without the path, on one line; its type if it says nothing."""
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(said).split())
 
 
 @contextmanager
@@ -129,6 +134,5 @@ def _intact(path: Path) -> Iterator[None]:
     except EpochgraphError:
         raise
     except Exception as error:  # a damaged archive raises nearly anything, from EOFError to struct.error
-        reason = str(getattr(error, "strerror", None) or error or type(error).__name__)
         advice = "Compare its size or checksum with its source: it may be cut short."
-        raise UnreadableFileError(path, f"cannot be read ({reason})", advice) from error
+        raise UnreadableFileError(path, f"cannot be read ({reason(error)})", advice) from error

@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
 from epochgraph.errors import SettingError, UnreadableFileError
-from epochgraph.zoo.archives import FileTree, open_tree
+from epochgraph.zoo.archives import FileTree, open_tree, reason
 from epochgraph.zoo.datasets import Dataset, Split, stratified
 from epochgraph.zoo.layout import layout
 
@@ -70,9 +70,8 @@ def read_images(
     classes, count = len(files.classes), sum(map(len, files.train))
     labels = torch.tensor([n % classes for n, names in enumerate(chosen) for _ in names])
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
-    held_out = min(
-        max(round(validation_share * count), classes), count - classes
-    )  # one or more a class stay on each side
+    # A stratified split wants room for every class on both sides.
+    held_out = min(max(round(validation_share * count), classes), count - classes)
     train, validation = stratified(Dataset(images[:count], labels[:count], files.classes), held_out, seed=seed)
     return Split(train, validation, Dataset(images[count:].clone(), labels[count:], files.classes))
 
@@ -123,10 +122,13 @@ def _decodable(file: Path) -> Iterator[None]:
     """Turn whatever Pillow raises into one error that names the file."""
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is not used: transparency, metadata
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
     except UnidentifiedImageError as error:
         advice = "Remove it, or make it an image."
         raise UnreadableFileError(file, f"is no image of a known format ({', '.join(FORMATS)})", advice) from error
     except Exception as error:  # a damaged image raises nearly anything, from OSError to struct.error
-        raise UnreadableFileError(file, f"cannot be decoded ({error})", "Remove it, or fetch it again.") from error
+        raise UnreadableFileError(
+            file, f"cannot be decoded ({reason(error)})", "Remove it, or fetch it again."
+        ) from error

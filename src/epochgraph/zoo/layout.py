@@ -61,7 +61,7 @@ def layout(path: Path, tree: FileTree, *, limit_per_class: int | None = None) ->
 def _found(tree: FileTree) -> tuple[str, dict[str, dict[str, list[str]]]]:
     """The folder around everything if there is one; and folder (train, test, val) -> class -> names of its files."""
     files, folders = _visible(tree.files), _visible(tree.folders)
-    tops = {parts[0] for parts in files.values()}
+    tops = {parts[0] for parts in files.values() if len(parts) > 1}
     root = tops.pop() if len(tops) == 1 and tops.isdisjoint(FOLDERS) else ""
     start = 1 if root else 0
     found: dict[str, dict[str, list[str]]] = {}

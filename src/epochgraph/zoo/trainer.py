@@ -134,12 +134,20 @@ def train(model: nn.Module, split: Split, settings: TrainingSettings) -> Iterato
     reports; runs may take turns.
 
     Args:
-        model: Its weights are changed; `settings` says nothing about its making, see `build`.
+        model: Its weights are changed. It is trained as it is: width and dropout of `settings` are for `build`.
         split: What to train and evaluate on.
         settings: How to train.
 
     Yields:
         1 + `settings.epochs` reports.
+
+    Example:
+        >>> from epochgraph.zoo import DigitsNet, read_digits
+        >>> digits = read_digits()
+        >>> settings = TrainingSettings(learning_rate=0.1, epochs=2, crop_padding=0, flip=False)
+        >>> model = build(DigitsNet, digits, settings)
+        >>> [report.epoch for report in train(model, digits, settings)]
+        [0.0, 1.0, 2.0]
     """
     optimizer = torch.optim.SGD(model.parameters(), lr=settings.learning_rate, momentum=settings.momentum)
     order, dropped = (_generator(settings.seed, stream) for stream in (_Stream.BATCHES, _Stream.DROPOUT))
@@ -215,7 +223,7 @@ def _report(model: nn.Module, split: Split, epoch: int, learned: _Scores, *, sec
     validation = test = learned
     if math.isfinite(learned.loss):
         validation, test = _evaluate(model, split.validation), _evaluate(model, split.test)
-    return EpochReport(epoch, *learned, *validation, test.accuracy, seconds)
+    return EpochReport(float(epoch), *learned, *validation, test.accuracy, seconds)
 
 
 def _generator(seed: int, stream: _Stream) -> torch.Generator:

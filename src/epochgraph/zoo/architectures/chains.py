@@ -1,7 +1,8 @@
 """Layers one after another: LeNet, AlexNet and VGG as the paper trains them, and a small network for digits.
 
 Each is features (convolutions and pools), a flatten, and a classifier (linear layers and dropout). The initial weights
-are PyTorch's own. `width` scales the filters and the hidden neurons, but not the inputs and classes.
+are PyTorch's own. `width` scales the filters and the hidden neurons, but not the inputs and classes. A maximum pool
+stands before the activation: a rectified maximum is the maximum of the rectified, and fewer values are to be rectified.
 """
 
 from collections import OrderedDict
@@ -110,17 +111,13 @@ class VGG(nn.Sequential):
     ) -> None:
         w64, w128, w256 = scaled(width, 64, 128, 256)
         features = nn.Sequential(
-            *_padded(channels, w64),
-            nn.MaxPool2d(2),
+            *_pooled(channels, w64),
             *_padded(w64, w128),
-            *_padded(w128, w128),
-            nn.MaxPool2d(2),
+            *_pooled(w128, w128),
             *_padded(w128, w256),
+            *_pooled(w256, w256),
             *_padded(w256, w256),
-            nn.MaxPool2d(2),
-            *_padded(w256, w256),
-            *_padded(w256, w256),
-            nn.MaxPool2d(2),
+            *_pooled(w256, w256),
         )
         classifier = nn.Sequential(
             nn.Linear(_outputs(features, channels, image_size), w128),
@@ -152,7 +149,7 @@ class DigitsNet(nn.Sequential):
         self, *, classes: int, channels: int = 1, image_size: int = 8, width: float = 1.0, dropout: float = 0.0
     ) -> None:
         w8, w16, w32 = scaled(width, 8, 16, 32)
-        features = nn.Sequential(*_padded(channels, w8), *_padded(w8, w16), nn.MaxPool2d(2))
+        features = nn.Sequential(*_padded(channels, w8), *_pooled(w8, w16))
         classifier = nn.Sequential(
             nn.Linear(_outputs(features, channels, image_size), w32),
             nn.ReLU(),
@@ -170,6 +167,11 @@ def scaled(width: float, *sizes: int) -> tuple[int, ...]:
 def _padded(inputs: int, outputs: int) -> tuple[nn.Module, nn.Module]:
     """A 3 x 3 convolution that keeps the size of the map, and its activation."""
     return nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU()
+
+
+def _pooled(inputs: int, outputs: int) -> tuple[nn.Module, nn.Module, nn.Module]:
+    """A 3 x 3 convolution whose map is halved in height and width, and its activation."""
+    return nn.Conv2d(inputs, outputs, 3, padding=1), nn.MaxPool2d(2), nn.ReLU()
 
 
 def _outputs(features: nn.Sequential, channels: int, image_size: int) -> int:

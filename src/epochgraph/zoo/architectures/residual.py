@@ -11,7 +11,7 @@ References:
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import TypedDict, Unpack
+from typing import Required, TypedDict, Unpack
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -22,7 +22,7 @@ from epochgraph.zoo.architectures.chains import scaled
 class ImageOptions(TypedDict, total=False):
     """What every architecture is told: see `CifarResNet`."""
 
-    classes: int
+    classes: Required[int]
     channels: int
     image_size: int
     width: float
