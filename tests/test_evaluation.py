@@ -31,7 +31,9 @@ def evaluated(runs, candidates=None, *, task="classification", threshold=50.0, e
 def test_each_candidate_scores_by_what_it_can_see():
     """The signature shows the end, the validation accuracy does not."""
     table = evaluated(population(40, signal=1.0, curve=0.0), standard_candidates("classification"))
-    assert (table.loc[["signature SVM", "signature MLP", "signature trees", "curve and signature trees"]] > 0.85).all(axis=None)
+    assert (table.loc[["signature SVM", "signature MLP", "signature trees", "curve and signature trees"]] > 0.85).all(
+        axis=None
+    )
     assert (table.loc[["validation accuracy", "validation curve"]] < 0.7).all(axis=None)
     assert table.loc["majority class"].tolist() == [0.5, 0.5, 0.5]
 

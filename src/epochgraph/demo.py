@@ -65,14 +65,14 @@ def digits_population(*, runs: int, epochs: int) -> Population:
     return Population("handwritten digits", DigitsNet, read_digits(), settings, threshold=0.8)
 
 
-def images_population(path: Path, *, runs: int, epochs: int, images_per_class: int = 600) -> Population:
+def images_population(path: Path, *, runs: int, epochs: int, images_per_class: int = 250) -> Population:
     """LeNets on some of the images of a folder or archive with one folder a class.
 
     Raises:
         UnreadableFileError: As `read_images`.
     """
     split = read_images(path, limit_per_class=images_per_class)
-    settings = _grid(runs, epochs, rates=np.geomspace(2e-4, 0.3, 10))
+    settings = _grid(runs, epochs, rates=np.geomspace(5e-4, 0.2, 10), batch_size=64)
     chance = 1 / len(split.train.classes)
     return Population(path.name, LeNet, split, settings, threshold=2.5 * chance)
 
@@ -231,7 +231,7 @@ def draw(runs: Sequence[Run], population: Population, path: Path, *, epoch: floa
     accuracies = np.array([run.final_accuracy() for run in runs])
     folds = KFold(5, shuffle=True, random_state=0)
     told = cross_val_predict(SignatureRegressor("trees"), table, accuracies, cv=folds)
-    title = f"{len(runs)} networks on {population.name}: their graphs over time, and their end told from epoch {epoch:g}"
+    title = f"{len(runs)} networks on {population.name}: their graphs over time, their end told from epoch {epoch:g}"
     population_picture(runs, Outlook(epoch, told.tolist(), population.threshold), title, path)
 
 

@@ -28,7 +28,7 @@ Method = Literal["svm", "mlp", "trees"]
 # is not for populations of some dozens of runs, where the network then learns the noise (regression: R^2 below 0).
 NETWORK = {"hidden_layer_sizes": (100,), "alpha": 1.0, "max_iter": 2000}
 
-TREES = {"n_estimators": 300, "min_samples_leaf": 2}
+TREES = {"n_estimators": 100, "min_samples_leaf": 2}
 
 UNCHECKED = {"dtype": np.float64, "ensure_all_finite": False}  # the pipeline treats what is not finite
 

@@ -1,0 +1,49 @@
+# Every target makes the environment it needs; PYTHON names the interpreter to make it with.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DATA ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench clean
+
+help:
+	@echo "make demo             train 60 small networks on real digits and tell how each will end (about 2 minutes)"
+	@echo "make demo DATA=PATH   the same on images of your own: a folder or archive with one folder a class"
+	@echo "make test             the whole test suite"
+	@echo "make check            lint, types, import rules"
+	@echo "make bench            speed, as ratios measured side by side"
+	@echo "make format           format the code"
+	@echo "make clean            remove the environment and everything made"
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+demo: $(VENV)/installed
+	$(BIN)/epochgraph demo $(DATA)
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest
+
+check: $(VENV)/installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/installed-dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/installed-dev
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) out .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

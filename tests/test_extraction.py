@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+import torch
+
+from epochgraph.errors import SettingError
+from epochgraph.extraction import Extraction, extraction
+from epochgraph.graph import rolled_graph
+from epochgraph.signature import signature
+from epochgraph.topology import chain
+
+EVERYTHING = Extraction(
+    measures=("degree",),
+    scopes=("graph", "part"),
+    change=("initial",),
+    smoothing="linear",
+    alpha=0.25,
+    fold_batch_norm=True,
+)
+
+
+@pytest.mark.parametrize("how", [Extraction(), EVERYTHING])
+def test_settings_are_read_back(how):
+    assert extraction({"learning_rate": 0.1} | how.settings()) == how
+    assert all(name.startswith("extraction.") for name in how.settings())
+
+
+def test_settings_that_do_not_tell_are_refused():
+    with pytest.raises(SettingError, match=r"extraction\.measures"):
+        extraction({"learning_rate": 0.1})
+
+
+def test_a_signature_is_taken_as_the_settings_say():
+    snapshots = [{"fc.weight": factor * torch.ones(2, 3)} for factor in (1.0, 3.0, torch.nan)]
+    taken = EVERYTHING.signature(snapshots, chain(snapshots[0]), times=[0, 0.5, 1])
+    expected = signature(
+        [rolled_graph(snapshot) for snapshot in snapshots[:2]],
+        measures=["degree"],
+        scopes=["graph", "part"],
+        change=["initial"],
+        smoothing="linear",
+    )
+    np.testing.assert_array_equal(taken.values[:2], expected.values)
+    assert taken.diverged.tolist() == [False, False, True]
+    assert taken.times.tolist() == [0, 0.5, 1]
