@@ -59,7 +59,8 @@ def explicit_edges(model: nn.Module) -> tuple[int, list[tuple[int, int, float]]]
 
 def edge_weights(weight: Tensor, sources: int) -> np.ndarray:
     """Norm of the weights between each filter or neuron and each that it reads."""
-    return np.linalg.norm(weight.numpy().reshape(weight.shape[0], sources, -1), axis=2)
+    norms: np.ndarray = np.linalg.norm(weight.numpy().reshape(weight.shape[0], sources, -1), axis=2)
+    return norms
 
 
 def with_networkx(model: nn.Module) -> object:

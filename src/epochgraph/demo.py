@@ -20,7 +20,7 @@ from epochgraph.measures import STANDARD
 from epochgraph.monitor import Monitor
 from epochgraph.predictors import SignatureRegressor, feature_table, standard_candidates
 from epochgraph.report.population import Outlook, population_picture, quantile_metrics
-from epochgraph.runs import Run, read_stored_run, write_run
+from epochgraph.runs import Run, Setting, read_stored_run, write_run
 from epochgraph.topology import trace
 from epochgraph.zoo import (
     Architecture,
@@ -153,7 +153,7 @@ def trained_run(population: Population, settings: TrainingSettings) -> Run:
     return Run(_name(settings), monitor.signature(), metrics, _settings(settings) | EXTRACTION.settings())
 
 
-def _settings(settings: TrainingSettings) -> dict[str, float | bool]:
+def _settings(settings: TrainingSettings) -> dict[str, Setting]:
     return asdict(settings)
 
 

@@ -64,7 +64,7 @@ class Extraction:
             times=times,
         )
 
-    def settings(self) -> dict[str, str | float | bool]:
+    def settings(self) -> dict[str, str | int | float | bool | None]:
         """The settings as plain values, under names that begin with "extraction."."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {

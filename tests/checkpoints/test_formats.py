@@ -200,7 +200,7 @@ def test_a_class_is_never_imported(tmp_path, state, zipped, monkeypatch):
     module = tmp_path / "strangers_package.py"
     module.write_text("class Config:\n    def __setstate__(self, state): raise SystemExit('it ran')\n")
     monkeypatch.syspath_prepend(tmp_path)
-    import strangers_package  # noqa: PLC0415
+    import strangers_package
 
     config = strangers_package.Config()
     config.value = 1

@@ -9,7 +9,6 @@ from epochgraph.graph import rolled_graph
 TENSORS = {"conv.weight": torch.tensor([[3.0], [4.0]])[..., None, None], "conv.bias": torch.tensor([0.5, 0.25])}
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch-geometric itself, at its first import
 def test_edges_weights_and_biases_arrive():
     pytest.importorskip("torch_geometric", reason="torch-geometric is not installed")
     from epochgraph.integrations.pyg import to_pyg

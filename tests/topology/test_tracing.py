@@ -228,7 +228,6 @@ def test_a_model_on_the_meta_device_has_no_weights_to_compute():
     assert trace(model, torch.zeros(1, 3, 8, 8)).sizes == (3, 4, 2)
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch.compile's own
 def test_wrappers_of_training_are_looked_through():
     model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
     plain = trace(model, torch.zeros(1, 3))

@@ -1,5 +1,6 @@
 """`epochgraph evaluate`."""
 
+import math
 from typing import Annotated
 
 import pandas as pd
@@ -77,6 +78,6 @@ def scores_table(scores: pd.DataFrame, title: str) -> None:
 
 
 def _cell(mean: float, spread: float) -> str:
-    if pd.isna(mean):
+    if math.isnan(mean):
         return "-"
-    return f"{mean:.3f}" + ("" if pd.isna(spread) else f" ± {spread:.3f}")
+    return f"{mean:.3f}" + ("" if math.isnan(spread) else f" ± {spread:.3f}")

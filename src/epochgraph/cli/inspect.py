@@ -1,7 +1,7 @@
 """`epochgraph inspect`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -48,7 +48,7 @@ def inspect(
         _print(findings)
 
 
-def _findings(checkpoint: Checkpoint, topology: Topology, graph: Graph, top: int) -> dict[str, object]:
+def _findings(checkpoint: Checkpoint, topology: Topology, graph: Graph, top: int) -> dict[str, Any]:
     strengths, scores = degree(graph), eigenvector_centrality(graph)
     order = np.argsort(-scores, kind="stable")[:top]
     starts = np.array([nodes.start for nodes in graph.ranges])
@@ -87,7 +87,7 @@ def _findings(checkpoint: Checkpoint, topology: Topology, graph: Graph, top: int
     }
 
 
-def _print(findings: dict) -> None:
+def _print(findings: dict[str, Any]) -> None:
     console.print(f"[bold]{findings['path']}[/]: {findings['nodes']:,} nodes, {findings['edges']:,} edges")
     table = Table("part", "nodes", "mean degree", "share of centrality", "reads", box=None, header_style="bold")
     for part in findings["parts"]:

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from epochgraph.files import atomic_write
@@ -56,9 +57,8 @@ def population_picture(runs: Sequence[Run], outlook: Outlook, title: str, path: 
     Raises:
         OutputError: The file cannot be written.
     """
-    figure = Figure(figsize=(13, 8), layout="constrained")
+    figure = Figure(figsize=(13, 8), layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12))
     FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # type: ignore[union-attr]
     axes = figure.subplots(2, 3, width_ratios=(1, 1, 1.15))
     good = [run.final_accuracy() >= outlook.threshold for run in runs]
     sides = {
