@@ -15,8 +15,12 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 from typing_extensions import override
 
-CHUNK = 768 * 1024
-"""Weights worked on at a time where each needs a temporary copy: few enough to stay in the processor's cache."""
+CHUNK = 2 * 1024 * 1024
+"""Weights that a temporary copy is made of at a time: few enough to stay in the processor's cache."""
+
+ROWS = 256
+"""Rows of a float32 matrix whose products are added up one after another; between such chunks the sum is in float64,
+so that rounding does not grow with the size of a layer."""
 
 MOST_ENTRIES = 100_000_000
 """An operator with more source-target pairs than this is not written out entry by entry."""
@@ -78,17 +82,18 @@ class Dense(Block):
     @override
     def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         x, y = source.to(self.weights), target.to(self.weights)
-        if not self.signed:
-            return _home(self.weights @ x), _home(self.weights.T @ y)
+        forward = torch.empty_like(y)
+        backward = torch.zeros(self.shape[1], dtype=torch.float64, device=x.device)
         rows = max(1, CHUNK // max(1, self.shape[1]))
-        forward, backward = torch.empty_like(y), torch.zeros_like(x)
-        scratch = torch.empty_like(self.weights[:rows])
+        scratch = torch.empty_like(self.weights[:rows]) if self.signed else None
         for begin in range(0, self.shape[0], rows):
-            part = slice(begin, begin + rows)
-            chunk = self.weights[part]
-            magnitude = torch.abs(chunk, out=scratch[: len(chunk)])
-            torch.mv(magnitude, x, out=forward[part])
-            backward.addmv_(magnitude.T, y[part])
+            chunk = self.weights[begin : begin + rows]
+            if scratch is not None:
+                chunk = torch.abs(chunk, out=scratch[: len(chunk)])
+            for first in range(0, len(chunk), ROWS):
+                few, part = chunk[first : first + ROWS], slice(begin + first, begin + min(first + ROWS, len(chunk)))
+                torch.mv(few, x, out=forward[part])
+                backward += few.T @ y[part]
         return _home(forward), _home(backward)
 
     @override

@@ -152,7 +152,7 @@ def test_evaluate_compares_with_what_needs_no_graph(store):
 
 
 def test_errors_of_the_input_are_one_line(sweep, topology, store, tmp_path):
-    assert "No such file" in refused("inspect", tmp_path / "nothing.pt")
+    assert "no such file" in refused("inspect", tmp_path / "nothing.pt")
     (tmp_path / "page.pt").write_text("<html></html>")
     assert "page.pt" in refused("inspect", tmp_path / "page.pt")
     checkpoint = sweep / "runs" / "run1" / "epoch_3.pt"

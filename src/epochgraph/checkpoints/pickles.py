@@ -6,6 +6,7 @@ keeps the stack that they work on, and a class or function stays a name.
 """
 
 import pickletools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BufferedReader, BytesIO
@@ -68,8 +69,10 @@ def read_pickle(file: BufferedReader | BytesIO, path: Path) -> Pickle:
     """
     machine = _Machine(path)
     try:
-        for opcode, argument, _ in pickletools.genops(file):
-            _STEPS[opcode.name](machine, argument)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # Python's, about backslashes in damaged strings
+            for opcode, argument, _ in pickletools.genops(file):
+                _STEPS[opcode.name](machine, argument)
         return Pickle(machine.stack.pop(), machine.outside)
     except UnsafeCheckpointError:
         raise

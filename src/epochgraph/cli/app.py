@@ -5,11 +5,7 @@ from typing import Annotated
 
 import typer
 
-from epochgraph.cli.demonstrate import demo
-from epochgraph.cli.evaluate import evaluate
-from epochgraph.cli.extract import extract
-from epochgraph.cli.inspect import inspect
-from epochgraph.cli.predict import fit, predict
+from epochgraph.cli.commands import demo, evaluate, extract, fit, inspect, predict
 from epochgraph.errors import EpochgraphError
 
 FAILED = 2

@@ -1,10 +1,8 @@
 """`epochgraph demo`."""
 
 from pathlib import Path
-from typing import Annotated
 
 import pandas as pd
-import typer
 from rich.table import Table
 
 from epochgraph.cli.output import console, notes, progress_bar
@@ -24,22 +22,8 @@ from epochgraph.demo import (
 PICTURE = "demo.png"
 
 
-def demo(
-    data: Annotated[
-        Path | None,
-        typer.Argument(help="Images with one folder a class, in a folder or archive; none for scikit-learn's digits."),
-    ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the runs and the picture.")] = Path("out/demo"),
-    runs: Annotated[int, typer.Option(help="Networks to train.")] = 60,
-    epochs: Annotated[int, typer.Option(help="Epochs to train each for.")] = 12,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core if not given.")] = None,
-) -> None:
-    """Train a population of networks on real images, and tell from their first graphs how each will end.
-
-    Learning rate and dropout vary from network to network. Every network's graph is measured after each epoch while it
-    trains; then the end of each is told from its first epochs by what was learnt from the others, beside what the
-    validation accuracy tells. A finished run is kept: interrupted, the same command goes on where it was.
-    """
+def run(data: Path | None, out: Path, *, runs: int, epochs: int, workers: int | None) -> None:
+    """Train a population, tell the ends from the beginnings, print and draw."""
     check_size(runs, epochs)
     if data is None:
         population = digits_population(runs=runs, epochs=epochs)
@@ -50,10 +34,10 @@ def demo(
     trained = []
     with progress_bar() as progress:
         task = progress.add_task("training", total=runs)
-        for run in trained_runs(population, folder / "runs", workers=workers or usable_cores()):
-            trained.append(run)
+        for finished in trained_runs(population, folder / "runs", workers=workers or usable_cores()):
+            trained.append(finished)
             progress.advance(task)
-        trained.sort(key=lambda run: run.name)
+        trained.sort(key=lambda finished: finished.name)
         task = progress.add_task("cross-validating")
         found = findings(trained, population, lambda done, total: progress.update(task, completed=done, total=total))
     picture = folder / PICTURE

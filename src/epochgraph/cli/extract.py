@@ -3,15 +3,13 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
 
 import pandas as pd
-import typer
 from rich.progress import Progress
 
 from epochgraph.checkpoints import Checkpoint, CheckpointRun, read_run
 from epochgraph.cli.output import notes, progress_bar
-from epochgraph.cli.wiring import InputOption, ModelOption, TopologyOption, topology_of
+from epochgraph.cli.wiring import WiringOptions
 from epochgraph.errors import SettingError, UnreadableFileError
 from epochgraph.extraction import Extraction
 from epochgraph.runs import Run, Setting, write_run
@@ -21,55 +19,15 @@ METRICS_FILE = "metrics.csv"
 SETTINGS_FILE = "settings.json"
 
 
-def extract(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of checkpoints, one a run.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the stored runs, one Parquet file each.")],
-    topology: TopologyOption = None,
-    model: ModelOption = None,
-    input_shape: InputOption = None,
-    measures: Annotated[str, typer.Option(help="Measures of the nodes, separated by commas.")] = ",".join(
-        Extraction().measures
-    ),
-    scopes: Annotated[
-        str, typer.Option(help="Groups of nodes to summarise: any of graph (the paper's), part, depth.")
-    ] = "graph",
-    change: Annotated[
-        str, typer.Option(help="Also how each graph has changed: since any of initial, previous. Empty for none.")
-    ] = "",
-    smoothing: Annotated[str, typer.Option(help="Average over time: none, linear or exponential.")] = "none",
-    alpha: Annotated[float, typer.Option(help="Weight of the present in exponential smoothing.")] = 0.5,
-    fold_batch_norm: Annotated[
-        bool, typer.Option("--fold-batch-norm", help="Multiply batch norms into the weights they follow.")
-    ] = False,
-    allow_gaps: Annotated[
-        bool, typer.Option("--allow-gaps", help="Accept runs whose epochs are not evenly spaced.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Extract runs anew that are stored already.")] = False,
-) -> None:
-    """Turn the checkpoints of runs into stored signatures.
-
-    A run is a folder of checkpoints (.pt .pth .th .ckpt .bin .safetensors) whose names tell their epoch. Beside them
-    may lie `metrics.csv`, with a column `epoch` and one a metric (train_loss, validation_accuracy,
-    test_accuracy, ...), and `settings.json`, an object with the run's settings (learning_rate, ...); fit and
-    evaluate need them. Runs that are stored already are left as they are, so an interrupted command goes on.
-
-    Example: `epochgraph extract sweep/* -o store --topology lenet.json --change initial`
-    """
-    how = Extraction(
-        measures=_several(measures),
-        scopes=_several(scopes),  # type: ignore[arg-type]  # checked when the signature is taken
-        change=_several(change),  # type: ignore[arg-type]
-        smoothing=smoothing,  # type: ignore[arg-type]
-        alpha=alpha,
-        fold_batch_norm=fold_batch_norm,
-    )
+def run(runs: list[Path], out: Path, how: Extraction, options: WiringOptions, *, allow_gaps: bool, force: bool) -> None:
+    """Extract the runs that are not stored yet."""
     targets = _targets(runs, out)
     missing = {path: target for path, target in targets.items() if force or not target.exists()}
     with progress_bar() as progress:
         task = progress.add_task("runs", total=len(missing))
         for path, target in missing.items():
             checkpoints = read_run(path, allow_gaps=allow_gaps)
-            wiring = topology_of(checkpoints[0], topology, model, input_shape)
+            wiring = options.topology_of(checkpoints[0])
             write_run(extracted(checkpoints, wiring, how, progress), target)
             _note_left_out(checkpoints, wiring)
             progress.advance(task)
@@ -117,10 +75,6 @@ def _targets(runs: list[Path], out: Path) -> dict[Path, Path]:
     if twice:
         raise SettingError("the runs", twice[0].removesuffix(".parquet"), "folders of different names")
     return targets
-
-
-def _several(text: str) -> tuple[str, ...]:
-    return tuple(item.strip() for item in text.split(",") if item.strip())
 
 
 def _metrics(path: Path) -> pd.DataFrame:

@@ -1,15 +1,14 @@
 """`epochgraph inspect`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import typer
 from rich.table import Table
 
 from epochgraph.checkpoints import Checkpoint, read_run
 from epochgraph.cli.output import console, print_json
-from epochgraph.cli.wiring import InputOption, ModelOption, TopologyOption, topology_of
+from epochgraph.cli.wiring import WiringOptions
 from epochgraph.graph import Graph, rolled_graph
 from epochgraph.measures import degree, eigenvector_centrality
 from epochgraph.topology import Topology, write_topology
@@ -17,27 +16,12 @@ from epochgraph.topology import Topology, write_topology
 SHOWN_LEFT_OUT = 8
 
 
-def inspect(
-    path: Annotated[Path, typer.Argument(help="A checkpoint, or a folder of them (the last one is shown).")],
-    topology: TopologyOption = None,
-    model: ModelOption = None,
-    input_shape: InputOption = None,
-    top: Annotated[int, typer.Option(min=0, help="How many of the most central nodes to show.")] = 10,
-    fold_batch_norm: Annotated[
-        bool, typer.Option("--fold-batch-norm", help="Multiply batch norms into the weights they follow.")
-    ] = False,
-    save: Annotated[Path | None, typer.Option(help="Write the topology to this JSON file, for later commands.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+def run(
+    path: Path, options: WiringOptions, *, top: int, fold_batch_norm: bool, save: Path | None, as_json: bool
 ) -> None:
-    """Show the graph of a checkpoint: its parts, what became of every parameter, and the most central nodes.
-
-    Without `--topology` or `--model` the layers are taken one after another, as their shapes allow; the
-    coverage says how much of the network that is.
-
-    Example: `epochgraph inspect runs/7/epoch_3.pt --model mymodels:LeNet --input 1,3,32,32 --save lenet.json`
-    """
+    """Show the graph of a checkpoint."""
     checkpoint = read_run(path, allow_gaps=True)[-1]
-    wiring = topology_of(checkpoint, topology, model, input_shape)
+    wiring = options.topology_of(checkpoint)
     graph = rolled_graph(checkpoint, wiring, fold_batch_norm=fold_batch_norm)
     if save is not None:
         write_topology(wiring, save)

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-console = Console()
-notes = Console(stderr=True)
+console = Console(soft_wrap=True)
+notes = Console(stderr=True, soft_wrap=True)
 
 
 @contextmanager

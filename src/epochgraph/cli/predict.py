@@ -2,20 +2,12 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
 
-import typer
 from rich.table import Table
 
 from epochgraph.cli.output import console, notes, print_json
-from epochgraph.cli.stored import (
-    StoreArgument,
-    TargetOption,
-    ThresholdOption,
-    finished_runs,
-    runs_to_tell,
-)
-from epochgraph.cli.wiring import InputOption, ModelOption, TopologyOption
+from epochgraph.cli.stored import finished_runs, runs_to_tell
+from epochgraph.cli.wiring import WiringOptions
 from epochgraph.errors import SettingError
 from epochgraph.extraction import extraction
 from epochgraph.predictors import (
@@ -32,19 +24,17 @@ from epochgraph.predictors import (
 
 
 def fit(
-    store: StoreArgument,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the predictor (.skops).")],
-    up_to: Annotated[float, typer.Option(help="The last epoch to look at.")],
-    task: Annotated[Task, typer.Option(help="Tell good from bad runs, or the accuracy itself.")] = "regression",
-    threshold: ThresholdOption = None,
-    method: Annotated[Method, typer.Option(help="svm and mlp are the paper's; trees suit many features.")] = "svm",
-    target: TargetOption = "test_accuracy",
-    seed: Annotated[int, typer.Option(help="Of the multi-layer perceptron's start.")] = 0,
+    store: Path,
+    out: Path,
+    *,
+    up_to: float,
+    task: Task,
+    threshold: float | None,
+    method: Method,
+    target: str,
+    seed: int,
 ) -> None:
-    """Learn from finished runs how their first epochs tell their end.
-
-    Example: `epochgraph fit store -o lenet.skops --up-to 3 --task classification --threshold 0.4`
-    """
+    """Learn from finished runs."""
     runs = finished_runs(store, target)
     accuracies = [run.final_accuracy(target) for run in runs]
     signatures = [run.signature for run in runs]
@@ -64,22 +54,10 @@ def fit(
     )
 
 
-def predict(
-    run: Annotated[Path, typer.Argument(help="A folder of checkpoints, a stored run, or a folder of stored runs.")],
-    predictor: Annotated[Path, typer.Option("--predictor", "-p", help="The predictor, from `fit`.")],
-    topology: TopologyOption = None,
-    model: ModelOption = None,
-    input_shape: InputOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list with an object for each run.")] = False,
-) -> None:
-    """Tell how a run will end, from its first checkpoints.
-
-    The signature is extracted as the predictor's own runs were; give the same topology as for them.
-
-    Example: `epochgraph predict sweep/12 -p lenet.skops --topology lenet.json --json`
-    """
+def predict(path: Path, predictor: Path, options: WiringOptions, *, as_json: bool) -> None:
+    """Tell how runs will end."""
     fitted = read_predictor(predictor)
-    runs = runs_to_tell(run, extraction(fitted.extraction), topology, model, input_shape)
+    runs = runs_to_tell(path, extraction(fitted.extraction), options)
     told = predict_runs(fitted, [item.signature for item in runs], [item.name for item in runs])
     if as_json:
         print_json([asdict(prediction) for prediction in told])

@@ -1,26 +1,14 @@
-"""Options that say which runs, and runs from wherever they are."""
+"""Runs from wherever they are."""
 
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from epochgraph.checkpoints import read_run
 from epochgraph.cli.extract import extracted
 from epochgraph.cli.output import progress_bar
-from epochgraph.cli.wiring import topology_of
+from epochgraph.cli.wiring import WiringOptions
 from epochgraph.errors import SettingError
 from epochgraph.extraction import Extraction, extraction
 from epochgraph.runs import Run, read_stored_run, read_stored_runs
-
-StoreArgument = Annotated[Path, typer.Argument(help="Folder of stored runs, from `extract`.")]
-ThresholdOption = Annotated[
-    float | None,
-    typer.Option(
-        help="The final accuracy from which on a run is good, in the unit of the metrics; for classification."
-    ),
-]
-TargetOption = Annotated[str, typer.Option(help="The metric whose last value is to be told.")]
 
 
 def finished_runs(store: Path, target: str) -> list[Run]:
@@ -40,9 +28,7 @@ def finished_runs(store: Path, target: str) -> list[Run]:
     return runs
 
 
-def runs_to_tell(
-    path: Path, how: Extraction, topology: Path | None, model: str | None, input_shape: str | None
-) -> list[Run]:
+def runs_to_tell(path: Path, how: Extraction, options: WiringOptions) -> list[Run]:
     """The run in a folder of checkpoints or a stored run's file, or all runs of a folder of stored runs.
 
     Raises:
@@ -55,7 +41,7 @@ def runs_to_tell(
         runs = read_stored_runs(path)
     else:
         checkpoints = read_run(path)
-        wiring = topology_of(checkpoints[0], topology, model, input_shape)
+        wiring = options.topology_of(checkpoints[0])
         with progress_bar() as progress:
             return [extracted(checkpoints, wiring, how, progress)]
     for run in runs:

@@ -3,53 +3,47 @@
 import importlib
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import torch
-import typer
 from torch import Tensor, nn
 
 from epochgraph.errors import SettingError
 from epochgraph.topology import Topology, chain, read_topology, trace
 
-TopologyOption = Annotated[
-    Path | None, typer.Option("--topology", help="The wiring, as a JSON file written by `inspect --save`.")
-]
-ModelOption = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        metavar="MODULE:NAME",
-        help="The model's code, to trace its wiring: an importable function or class that makes it without arguments, "
-        "such as `mymodels.resnet:build`. This runs that code.",
-    ),
-]
-InputOption = Annotated[
-    str | None,
-    typer.Option("--input", metavar="SHAPE", help="Shape of an example input with the batch: `1,3,32,32`."),
-]
 
+@dataclass(frozen=True, slots=True)
+class WiringOptions:
+    """What the user says about how a network is wired.
 
-def topology_of(
-    weights: Mapping[str, Tensor], topology: Path | None, model: str | None, input_shape: str | None
-) -> Topology:
-    """The wiring that the options ask for; with none of them, the layers in a chain.
-
-    Raises:
-        SettingError: The options contradict each other, or the model cannot be made.
-        UnreadableFileError: The topology's file cannot be read.
-        TracingError: The model's wiring cannot be read, or the weights are no chain.
+    Attributes:
+        topology: A topology's file.
+        model: MODULE:NAME of a function or class that makes the model.
+        input_shape: Shape of an example input, as text.
     """
-    if topology is not None and model is not None:
-        raise SettingError("--model", model, "left out where --topology is given")
-    if topology is not None:
-        return read_topology(topology)
-    if model is None:
-        return chain(weights)
-    if input_shape is None:
-        raise SettingError("--input", None, "given with --model, such as 1,3,32,32")
-    return trace(_model(model), torch.zeros(shape(input_shape)))
+
+    topology: Path | None
+    model: str | None
+    input_shape: str | None
+
+    def topology_of(self, weights: Mapping[str, Tensor]) -> Topology:
+        """The wiring that the options ask for; with none of them, the layers in a chain.
+
+        Raises:
+            SettingError: The options contradict each other, or the model cannot be made.
+            UnreadableFileError: The topology's file cannot be read.
+            TracingError: The model's wiring cannot be read, or the weights are no chain.
+        """
+        if self.topology is not None and self.model is not None:
+            raise SettingError("--model", self.model, "left out where --topology is given")
+        if self.topology is not None:
+            return read_topology(self.topology)
+        if self.model is None:
+            return chain(weights)
+        if self.input_shape is None:
+            raise SettingError("--input", None, "given with --model, such as 1,3,32,32")
+        return trace(_model(self.model), torch.zeros(shape(self.input_shape)))
 
 
 def shape(text: str) -> tuple[int, ...]:

@@ -70,8 +70,6 @@ def population_picture(runs: Sequence[Run], outlook: Outlook, title: str, path: 
             _bands(axes[row, column], chosen, measure, colour)
             _title(axes[row, column], f"{TITLES[measure]}, {len(chosen)} runs that {side}")
         _share_limits(axes[0, column], axes[1, column])
-    for axis in axes[:, 0]:
-        axis.legend(loc="upper left", frameon=False, fontsize=8)
     _curves(axes[0, 2], sides, outlook)
     _told(axes[1, 2], runs, good, outlook)
     for axis in axes.flat:
@@ -103,6 +101,8 @@ def _bands(axis: Axes, runs: Sequence[Run], measure: str, colour: str) -> None:
         axis.fill_between(epochs, middle[low], middle[high], color=colour, alpha=opacity, lw=0, label=f"{low}-{high} %")
     axis.plot(epochs, middle[50], color=colour, lw=2, label="median node")
     axis.set_xlim(epochs[0], epochs[-1])
+    if measure == "degree":  # one legend a row
+        axis.legend(loc="upper left", frameon=False, fontsize=8)
 
 
 def _title(axis: Axes, text: str) -> None:

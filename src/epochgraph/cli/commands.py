@@ -1,0 +1,209 @@
+"""The commands: their options and help.
+
+What a command does is imported when it is called, not before: the help of a program should not wait for torch.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Seed = Annotated[int, typer.Option(help="Of all that is random.")]
+Store = Annotated[Path, typer.Argument(help="Folder of stored runs, from `extract`.")]
+Target = Annotated[str, typer.Option(help="The metric whose last value is to be told.")]
+Task = Annotated[
+    Literal["classification", "regression"], typer.Option(help="Tell good from bad runs, or the accuracy itself.")
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        help="The final accuracy from which on a run is good, in the unit of the metrics; for classification."
+    ),
+]
+TopologyFile = Annotated[
+    Path | None, typer.Option("--topology", help="The wiring, as a JSON file written by `inspect --save`.")
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="MODULE:NAME",
+        help="The model's code, to trace its wiring: an importable function or class that makes it without arguments, "
+        "such as `mymodels.resnet:build`. This runs that code.",
+    ),
+]
+Input = Annotated[
+    str | None,
+    typer.Option("--input", metavar="SHAPE", help="Shape of an example input with the batch: `1,3,32,32`."),
+]
+FoldBatchNorm = Annotated[
+    bool, typer.Option("--fold-batch-norm", help="Multiply batch norms into the weights they follow.")
+]
+
+
+def demo(
+    data: Annotated[
+        Path | None,
+        typer.Argument(help="Images with one folder a class, in a folder or archive; none for scikit-learn's digits."),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the runs and the picture.")] = Path("out/demo"),
+    runs: Annotated[int, typer.Option(help="Networks to train.")] = 60,
+    epochs: Annotated[int, typer.Option(help="Epochs to train each for.")] = 12,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core if not given.")] = None,
+) -> None:
+    """Train a population of networks on real images, and tell from their first graphs how each will end.
+
+    Learning rate and dropout vary from network to network. Every network's graph is measured after each epoch while it
+    trains; then the end of each is told from its first epochs by what was learnt from the others, beside what the
+    validation accuracy tells. A finished run is kept: interrupted, the same command goes on where it was.
+    """
+    from epochgraph.cli import demonstrate
+
+    demonstrate.run(data, out, runs=runs, epochs=epochs, workers=workers)
+
+
+def inspect(
+    path: Annotated[Path, typer.Argument(help="A checkpoint, or a folder of them (the last one is shown).")],
+    topology: TopologyFile = None,
+    model: Model = None,
+    input_shape: Input = None,
+    top: Annotated[int, typer.Option(min=0, help="How many of the most central nodes to show.")] = 10,
+    fold_batch_norm: FoldBatchNorm = False,
+    save: Annotated[Path | None, typer.Option(help="Write the topology to this JSON file, for later commands.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the graph of a checkpoint: its parts, what became of every parameter, and the most central nodes.
+
+    Without `--topology` or `--model` the layers are taken one after another, as their shapes allow; the coverage says
+    how much of the network that is.
+
+    Example: `epochgraph inspect runs/7/epoch_3.pt --model mymodels:LeNet --input 1,3,32,32 --save lenet.json`
+    """
+    from epochgraph.cli import inspect as command
+    from epochgraph.cli.wiring import WiringOptions
+
+    wiring = WiringOptions(topology, model, input_shape)
+    command.run(path, wiring, top=top, fold_batch_norm=fold_batch_norm, save=save, as_json=as_json)
+
+
+def extract(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of checkpoints, one a run.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the stored runs, one Parquet file each.")],
+    topology: TopologyFile = None,
+    model: Model = None,
+    input_shape: Input = None,
+    measures: Annotated[
+        str, typer.Option(help="Measures of the nodes, separated by commas.")
+    ] = "degree,eigenvector_centrality",
+    scopes: Annotated[
+        str, typer.Option(help="Groups of nodes to summarise: any of graph (the paper's), part, depth.")
+    ] = "graph",
+    change: Annotated[
+        str, typer.Option(help="Also how each graph has changed: since any of initial, previous. Empty for none.")
+    ] = "",
+    smoothing: Annotated[str, typer.Option(help="Average over time: none, linear or exponential.")] = "none",
+    alpha: Annotated[float, typer.Option(help="Weight of the present in exponential smoothing.")] = 0.5,
+    fold_batch_norm: FoldBatchNorm = False,
+    allow_gaps: Annotated[
+        bool, typer.Option("--allow-gaps", help="Accept runs whose epochs are not evenly spaced.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Extract runs anew that are stored already.")] = False,
+) -> None:
+    """Turn the checkpoints of runs into stored signatures.
+
+    A run is a folder of checkpoints (.pt .pth .th .ckpt .bin .safetensors) whose names tell their epoch. Beside them
+    may lie `metrics.csv`, with a column `epoch` and one a metric (train_loss, validation_accuracy, test_accuracy, ...),
+    and `settings.json`, an object with the run's settings (learning_rate, ...); fit and evaluate need them. Runs that
+    are stored already are left as they are, so an interrupted command goes on.
+
+    Example: `epochgraph extract sweep/* -o store --topology lenet.json --change initial`
+    """
+    from epochgraph.cli import extract as command
+    from epochgraph.cli.wiring import WiringOptions
+    from epochgraph.extraction import PREFIX, extraction
+
+    options = {
+        "measures": measures,
+        "scopes": scopes,
+        "change": change,
+        "smoothing": smoothing,
+        "alpha": alpha,
+        "fold_batch_norm": fold_batch_norm,
+    }
+    how = extraction({PREFIX + name: value for name, value in options.items()})
+    wiring = WiringOptions(topology, model, input_shape)
+    command.run(runs, out, how, wiring, allow_gaps=allow_gaps, force=force)
+
+
+def fit(
+    store: Store,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the predictor (.skops).")],
+    up_to: Annotated[float, typer.Option(help="The last epoch to look at.")],
+    task: Task = "regression",
+    threshold: Threshold = None,
+    method: Annotated[
+        Literal["svm", "mlp", "trees"], typer.Option(help="svm and mlp are the paper's; trees suit many features.")
+    ] = "trees",
+    target: Target = "test_accuracy",
+    seed: Seed = 0,
+) -> None:
+    """Learn from finished runs how their first epochs tell their end.
+
+    Example: `epochgraph fit store -o lenet.skops --up-to 3 --task classification --threshold 0.4`
+    """
+    from epochgraph.cli import predict as command
+
+    command.fit(store, out, up_to=up_to, task=task, threshold=threshold, method=method, target=target, seed=seed)
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="A folder of checkpoints, a stored run, or a folder of stored runs.")],
+    predictor: Annotated[Path, typer.Option("--predictor", "-p", help="The predictor, from `fit`.")],
+    topology: TopologyFile = None,
+    model: Model = None,
+    input_shape: Input = None,
+    as_json: Json = False,
+) -> None:
+    """Tell how a run will end, from its first checkpoints.
+
+    The signature is extracted as the predictor's own runs were; give the same topology as for them. With `--json` a
+    list is printed, with an object for each run.
+
+    Example: `epochgraph predict sweep/12 -p lenet.skops --topology lenet.json --json`
+    """
+    from epochgraph.cli import predict as command
+    from epochgraph.cli.wiring import WiringOptions
+
+    command.predict(run, predictor, WiringOptions(topology, model, input_shape), as_json=as_json)
+
+
+def evaluate(
+    store: Store,
+    up_to: Annotated[list[float], typer.Option(help="The last epoch to look at; give it again for more.")],
+    task: Task = "classification",
+    threshold: Threshold = None,
+    groups: Annotated[
+        str | None, typer.Option(help="A setting, such as learning_rate, whose runs stay together in one fold.")
+    ] = None,
+    folds: Annotated[int, typer.Option(help="Parts that the runs are dealt into.")] = 5,
+    repeats: Annotated[int, typer.Option(help="How often they are dealt anew.")] = 10,
+    target: Target = "test_accuracy",
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Cross-validate how well the end of stored runs is told from their first epochs, beside what needs no graph.
+
+    The spread is over the repeats. Runs that share a learning rate are much alike, so also look at
+    `--groups learning_rate`, which holds whole learning rates out. With `--json` a list is printed, with an object for
+    each figure.
+
+    Example: `epochgraph evaluate store --threshold 0.4 --up-to 1 --up-to 3 --groups learning_rate`
+    """
+    from epochgraph.cli import evaluate as command
+    from epochgraph.evaluation import Protocol
+
+    protocol = Protocol(
+        task=task, threshold=threshold, folds=folds, repeats=repeats, groups=groups, seed=seed, target=target
+    )
+    command.run(store, protocol, up_to, as_json=as_json)
