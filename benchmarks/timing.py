@@ -2,7 +2,6 @@
 
 import json
 import platform
-import statistics
 import time
 from collections.abc import Callable, Mapping
 
@@ -10,15 +9,19 @@ import torch
 
 
 def seconds(alternatives: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median seconds of each alternative, all called once in every round after one round to warm up."""
+    """Least seconds of each alternative, all called once in every round after one round to warm up;
+    of no rounds, of the one to warm up.
+
+    The least, since whatever else the machine does can only add to it.
+    """
     taken: dict[str, list[float]] = {name: [] for name in alternatives}
     for number in range(rounds + 1):
         for name, function in alternatives.items():
             begin = time.perf_counter()
             function()
-            if number:
+            if number or not rounds:
                 taken[name].append(time.perf_counter() - begin)
-    return {name: statistics.median(times) for name, times in taken.items()}
+    return {name: min(times) for name, times in taken.items()}
 
 
 def report(benchmark: str, **figures: object) -> None:

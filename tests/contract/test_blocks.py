@@ -26,6 +26,13 @@ def test_products_are_those_of_the_matrix(block, seed):
 
 
 @given(block=blocks())
+def test_sums_are_the_products_with_ones(block):
+    of_targets, of_sources = block.sums()
+    np.testing.assert_allclose(of_targets.numpy(), matrix(block).sum(1), rtol=1e-5)
+    np.testing.assert_allclose(of_sources.numpy(), matrix(block).sum(0), rtol=1e-5)
+
+
+@given(block=blocks())
 def test_vectors_leave_as_float64_of_the_right_length(block):
     forward, backward = block.products(
         torch.ones(block.shape[1], dtype=torch.float64), torch.ones(block.shape[0], dtype=torch.float64)

@@ -59,7 +59,15 @@ class Graph:
     @cached_property
     def row_sums(self) -> NodeValues:
         """The adjacency times a vector of ones; computed once, since it also proves that all weights are finite."""
-        return self.matvec(np.ones(self.size))
+        if self.nonfinite:
+            raise NonFiniteWeightsError(self.nonfinite)
+        result = torch.zeros(self.size, dtype=torch.float64)
+        for block, target, sources in self._readings:
+            of_targets, of_sources = block.sums()
+            result[self.ranges[target]] += len(sources) * of_targets
+            for source in sources:
+                result[self.ranges[source]] += of_sources
+        return result.numpy()
 
     def matvec(self, x: NodeValues) -> NodeValues:
         """Multiply the adjacency by `x`, in time proportional to the number of weights.
