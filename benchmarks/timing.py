@@ -9,10 +9,9 @@ import torch
 
 
 def seconds(alternatives: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Least seconds of each alternative, all called once in every round after one round to warm up;
-    of no rounds, of the one to warm up.
+    """Least seconds of each alternative, since whatever else the machine does can only add to them.
 
-    The least, since whatever else the machine does can only add to it.
+    All are called once in every round, after one round to warm up; of no rounds, that one counts.
     """
     taken: dict[str, list[float]] = {name: [] for name in alternatives}
     for number in range(rounds + 1):
