@@ -49,8 +49,8 @@ def test_no_weight_is_negative(block):
 
 def test_a_signed_layer_is_worked_on_in_chunks(monkeypatch):
     """Chunks of five rows, worked on by three, the last ones short, give what the whole gives."""
-    monkeypatch.setattr("epochgraph.blocks.CHUNK", 5 * 7)
-    monkeypatch.setattr("epochgraph.blocks.ROWS", 3)
+    monkeypatch.setattr("epochgraph.blocks.dense.CHUNK", 5 * 7)
+    monkeypatch.setattr("epochgraph.blocks.dense.ROWS", 3)
     weights = torch.randn(11, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     x, y = torch.rand(7, dtype=torch.float64), torch.rand(11, dtype=torch.float64)
     forward, backward = Dense(weights, signed=True).products(x, y)

@@ -16,8 +16,9 @@ from epochgraph.graph.structure import Graph
 from epochgraph.graph.weights import Source as WeightSource
 from epochgraph.graph.weights import Weights
 from epochgraph.topology import Fold, Part, Topology
-from epochgraph.topology.flow import Flow, Geometry, Layer, Wiring, follow
+from epochgraph.topology.flow import Flow, Geometry, Layer, Wiring
 from epochgraph.topology.program import Shape, Source, Step
+from epochgraph.topology.walk import follow
 
 CONVOLUTIONS = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
 

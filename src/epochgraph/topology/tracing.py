@@ -9,10 +9,10 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from epochgraph.errors import TracingError
-from epochgraph.topology.flow import follow
 from epochgraph.topology.program import program, renamed
 from epochgraph.topology.rolled import InputAxes, RolledWiring
 from epochgraph.topology.structure import Coverage, Entry, Topology
+from epochgraph.topology.walk import follow
 
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 

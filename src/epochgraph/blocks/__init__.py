@@ -1,0 +1,12 @@
+"""Block: the weights of one join as a linear operator.
+
+A measure never sees a weight, it only multiplies. So a dense layer, a grouped convolution, a part of a concatenation
+and an unrolled convolution that would not fit in memory are all the same to it; a new kind of layer is one new Block.
+"""
+
+from epochgraph.blocks.composite import Gathered, Scaled, Sum
+from epochgraph.blocks.dense import Dense, Grouped
+from epochgraph.blocks.functional import Functional
+from epochgraph.blocks.structure import Block, Entries
+
+__all__ = ["Block", "Dense", "Entries", "Functional", "Gathered", "Grouped", "Scaled", "Sum"]

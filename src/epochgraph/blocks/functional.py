@@ -1,0 +1,62 @@
+"""Blocks of a function that is never written out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from epochgraph.blocks.structure import Block, Entries, home, matrix_entries
+
+MOST_ENTRIES = 100_000_000
+"""An operator with more source-target pairs than this is not written out entry by entry."""
+
+
+@dataclass(frozen=True, eq=False)
+class Functional(Block):
+    """Any linear function of a vector with non-negative coefficients, such as an unrolled convolution.
+
+    Its transpose comes from automatic differentiation, which for a convolution is the transposed convolution: so the
+    operator of millions of nodes needs no more memory than a forward and a backward pass of the layer.
+
+    Attributes:
+        function: Linear function of a tensor with one value a source node; its result has one value a target node.
+        size: Number of target nodes and of source nodes.
+        weights: The non-negative weights in the function; it works in their dtype and on their device.
+    """
+
+    function: Callable[[Tensor], Tensor]
+    size: tuple[int, int]
+    weights: Tensor
+
+    @property
+    @override
+    def shape(self) -> tuple[int, int]:
+        return self.size
+
+    @override
+    def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        x = source.to(self.weights).requires_grad_()
+        with torch.enable_grad():
+            forward = self.function(x).flatten()
+        (backward,) = torch.autograd.grad(forward, x, target.to(self.weights))
+        return home(forward.detach()), home(backward)
+
+    @cached_property
+    def matrix(self) -> Tensor:
+        """The operator written out, a row for each target node; for small graphs only."""
+        if self.size[0] * self.size[1] > MOST_ENTRIES:
+            raise ValueError(f"an operator of {self.size} nodes is too large to be written out")
+        zero = torch.zeros(self.size[1]).to(self.weights)
+        columns = [self.function(zero.index_fill(0, torch.tensor([n]), 1.0)).flatten() for n in range(self.size[1])]
+        return torch.stack(columns, dim=1)
+
+    @override
+    def entries(self) -> Entries:
+        return matrix_entries(self.matrix)
+
+    @override
+    def magnitudes(self) -> tuple[Tensor, ...]:
+        return (self.weights,)

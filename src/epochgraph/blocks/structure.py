@@ -1,0 +1,60 @@
+"""What every Block is."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Int64
+from torch import Tensor
+
+Entries = tuple[Int64[np.ndarray, "edges"], Int64[np.ndarray, "edges"], Float64[np.ndarray, "edges"]]
+"""Target node, source node and weight of each edge."""
+
+
+class Block(ABC):
+    """Non-negative weights between the nodes of two parts, as an operator from source to target nodes.
+
+    Vectors enter and leave as float64 on the CPU; inside, a block works in the dtype and on the device of its weights.
+    """
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int]:
+        """Number of target nodes and of source nodes."""
+
+    @abstractmethod
+    def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Multiply by both sides in one pass over the weights, which is what a symmetric adjacency needs.
+
+        Args:
+            source: One value a source node.
+            target: One value a target node.
+
+        Returns:
+            The operator times `source` (one value a target node), and its transpose times `target`.
+        """
+
+    def sums(self) -> tuple[Tensor, Tensor]:
+        """The sums of the weights of each target node and of each source node: the products with ones."""
+        targets, sources = self.shape
+        return self.products(torch.ones(sources, dtype=torch.float64), torch.ones(targets, dtype=torch.float64))
+
+    @abstractmethod
+    def entries(self) -> Entries:
+        """All edges one by one, zeros left out; for small graphs and for other libraries."""
+
+    @abstractmethod
+    def magnitudes(self) -> tuple[Tensor, ...]:
+        """The weights as non-negative tensors, each distinct one once, in an order that stays the same over a run."""
+
+
+def home(vector: Tensor) -> Tensor:
+    """The vector as it leaves a block: float64 on the CPU."""
+    return vector.to(device="cpu", dtype=torch.float64)
+
+
+def matrix_entries(matrix: Tensor) -> Entries:
+    """The edges of a matrix, one by one."""
+    values = matrix.detach().to(device="cpu", dtype=torch.float64).numpy()
+    rows, columns = np.nonzero(values)
+    return rows, columns, values[rows, columns]
