@@ -1,8 +1,11 @@
 """The command line as a user has it: in a process of its own."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,8 +13,12 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from epochgraph.runs import read_stored_run
+
 MODEL = """
 from torch import nn
+
+from epochgraph.runs import read_stored_run
 
 def build():
     return nn.Sequential(
@@ -211,3 +218,29 @@ def test_the_demo_ends_with_a_table_and_a_picture(tmp_path):
     assert (tmp_path / "digits" / "demo.png").stat().st_size > 50_000
     assert len(list((tmp_path / "digits" / "runs").glob("*.parquet"))) == 20
     assert "at least 20" in refused("demo", "-o", tmp_path, "--runs", "3")
+
+
+def test_an_interrupted_demo_says_so_and_keeps_what_is_finished(tmp_path):
+    command = [
+        sys.executable,
+        "-c",
+        "from epochgraph.cli import main; main()",
+        "demo",
+        "-o",
+        str(tmp_path),
+        "--epochs",
+        "4",
+    ]
+    runs = tmp_path / "digits" / "runs"
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        for _ in range(600):
+            if len(list(runs.glob("*.parquet"))) >= 2 or process.poll() is not None:
+                break
+            time.sleep(0.2)
+        os.killpg(process.pid, signal.SIGINT)  # as the terminal does it: to the workers too
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert "what is finished is kept" in errors
+    assert 2 <= len(list(runs.iterdir())) < 60
+    assert all(read_stored_run(path).name for path in runs.iterdir())

@@ -53,7 +53,9 @@ def main() -> None:
         app()
     except EpochgraphError as error:
         _stop(f"epochgraph: {error}", FAILED)
-    except KeyboardInterrupt:
+    except SystemExit as stop:  # Typer has turned the keyboard's interrupt into an exit
+        if stop.code != INTERRUPTED:
+            raise
         _stop("epochgraph: interrupted; what is finished is kept, the same command goes on from there.", INTERRUPTED)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         sys.stderr.close()
