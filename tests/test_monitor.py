@@ -50,3 +50,13 @@ def test_a_diverged_model_is_recorded_or_refused():
 def test_nothing_observed_is_no_signature():
     with pytest.raises(SettingError, match="at least one graph"):
         Monitor(chain(nn.Linear(2, 2))).signature()
+
+
+@pytest.mark.parametrize("epoch", [1, 0.5, float("nan"), float("inf")])
+def test_an_epoch_that_is_not_later_is_refused_and_nothing_is_lost(epoch):
+    monitor = Monitor(chain(nn.Linear(2, 2)), measures=["degree"])
+    monitor.observe(nn.Linear(2, 2), 1)
+    with pytest.raises(SettingError, match="greater than 1"):
+        monitor.observe(nn.Linear(2, 2), epoch)
+    monitor.observe(nn.Linear(2, 2), 2)
+    assert monitor.signature().times.tolist() == [1, 2]

@@ -1,12 +1,14 @@
 """The one stateful object: watches a training loop."""
 
+import math
 from collections.abc import Mapping, Sequence
 
+from epochgraph.errors import SettingError
 from epochgraph.graph import NodeValues, rolled_graph
 from epochgraph.graph.rolled import NonFinite
 from epochgraph.graph.weights import Source
 from epochgraph.measures import STANDARD, Measure
-from epochgraph.signature import Features, Past, Signature, assembled, extended, feature_names
+from epochgraph.signature import Features, Past, Signature, assembled, extended, feature_names, named_measure
 from epochgraph.signature.change import Reference
 from epochgraph.signature.scopes import Scoping
 from epochgraph.topology import Topology
@@ -43,14 +45,14 @@ class Monitor:
         *,
         fold_batch_norm: bool = False,
         nonfinite: NonFinite = "record",
-        measures: Sequence[Measure] = STANDARD,
+        measures: Sequence[Measure | str] = STANDARD,
         scopes: Sequence[Scoping] = ("graph",),
         change: Sequence[Reference] = (),
     ) -> None:
         self.topology = topology
         self.fold_batch_norm = fold_batch_norm
         self.nonfinite = nonfinite
-        self.features = Features(tuple(measures), tuple(scopes), tuple(change))
+        self.features = Features(tuple(map(named_measure, measures)), tuple(scopes), tuple(change))
         self._past = Past()
         self._times: list[float] = []
         self._rows: list[NodeValues] = []
@@ -69,7 +71,11 @@ class Monitor:
         Raises:
             NonFiniteWeightsError: Weights are NaN or infinite and `nonfinite` is "raise".
             ShapeMismatchError: The model is another one than before.
+            SettingError: The epoch is not later than the last one; what was observed so far is kept.
         """
+        last = self._times[-1] if self._times else -math.inf
+        if not last < epoch < math.inf:
+            raise SettingError("epoch", epoch, f"a number greater than {last:g}, the last one observed")
         graph = rolled_graph(
             source,
             self.topology,
@@ -87,7 +93,7 @@ class Monitor:
         """The signature of all snapshots so far.
 
         Raises:
-            SettingError: There is none yet, or the epochs did not increase.
+            SettingError: There is none yet.
         """
         names = feature_names(self.topology.parts, self.features)
         return assembled(self._times, names, self._rows, self._diverged)

@@ -182,7 +182,8 @@ def test_what_is_not_understood_is_reported_and_the_rest_is_joined():
     )
     assert joins(topology) == {("input", "a"), ("b", "c")}
     assert "aten.cumsum.default" in left_out(topology)["b.weight"]
-    assert topology.coverage.share == pytest.approx(1 - 9 / 32)
+    assert left_out(topology).keys() == {"b.weight", "b.bias"}
+    assert topology.coverage.share == pytest.approx(1 - 12 / 32)
 
 
 def test_parameters_off_the_path_are_reported():
@@ -254,3 +255,52 @@ def test_a_forward_pass_that_fails_is_one_clear_line():
     with pytest.raises(TracingError, match="Linear could not be exported") as raised:
         trace(nn.Linear(3, 2), torch.zeros(1, 4))
     assert "\n" not in str(raised.value)
+
+
+def test_prelu_with_a_slope_a_channel_passes_its_channels_on():
+    topology = trace(nn.Sequential(nn.Conv2d(3, 4, 3), nn.PReLU(4), nn.Conv2d(4, 2, 1)), torch.zeros(1, 3, 8, 8))
+    assert len(topology.joins) == 2
+    assert left_out(topology).keys() == {"1.weight"}
+
+
+@pytest.mark.parametrize("change", [lambda view: view.cumsum_(1), lambda view: view.zero_()], ids=["cumsum_", "zero_"])
+def test_a_view_changed_in_place_by_what_is_not_understood_is_not_guessed(change):
+    def forward(m, x):
+        x = m.a(x)
+        change(x[:, :2])
+        return m.b(x)
+
+    topology = traced(forward, torch.zeros(1, 3), a=nn.Linear(3, 3), b=nn.Linear(3, 1))
+    assert "in place" in left_out(topology)["b.weight"]
+
+
+def test_batch_norms_of_a_layer_that_is_called_twice_are_not_folded():
+    topology = traced(
+        lambda m, x: m.b(m.second(m.a(m.first(m.a(x))))),
+        torch.zeros(2, 3, 4, 4),
+        a=nn.Conv2d(3, 3, 1),
+        first=nn.BatchNorm2d(3),
+        second=nn.BatchNorm2d(3),
+        b=nn.Conv2d(3, 1, 1),
+    )
+    assert topology.folds == ()
+    assert left_out(topology).keys() == {"first.weight", "first.bias", "second.weight", "second.bias"}
+
+
+def test_a_window_over_channels_is_not_guessed():
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.LocalResponseNorm(2), nn.Conv2d(4, 2, 1))
+    assert "2.weight" in left_out(trace(model, torch.zeros(1, 3, 4, 4)))
+
+
+def test_a_weight_that_is_joined_only_in_part_does_not_count_as_joined():
+    topology = traced(
+        lambda m, x: m.b(m.a(x).cumsum(1)) + m.b(x), torch.zeros(1, 3), a=nn.Linear(3, 3), b=nn.Linear(3, 3)
+    )
+    assert "joined only in part" in left_out(topology)["b.weight"]
+    assert topology.coverage.share == 0.5
+
+
+def test_torch_logs_nothing_of_a_wrong_input(capfd):
+    with pytest.raises(TracingError):
+        trace(nn.Linear(6, 2), torch.zeros(1, 5))
+    assert capfd.readouterr().err == ""

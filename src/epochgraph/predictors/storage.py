@@ -65,6 +65,8 @@ class Predictor:
     def __post_init__(self) -> None:
         if not hasattr(self.estimator, "feature_names_in_"):
             raise SettingError("estimator", self.estimator, "fitted on signatures, whose features have names")
+        if self.threshold is not None and not np.isfinite(self.threshold):
+            raise SettingError("threshold", self.threshold, "a finite number")
         if self.task == "regression":
             return
         if self.threshold is None:

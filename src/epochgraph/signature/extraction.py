@@ -103,7 +103,7 @@ def signature(
     References:
         Vahedian et al. 2022, section 3 (S2, S3).
     """
-    features = Features(tuple(map(_measure, measures)), tuple(scopes), tuple(change))
+    features = Features(tuple(map(named_measure, measures)), tuple(scopes), tuple(change))
     past, rows, epochs = Past(), [], []
     names: tuple[str, ...] = ()
     diverged = []
@@ -212,7 +212,12 @@ def _bare(snapshot: Snapshot) -> Snapshot:
     return Snapshot(Graph(snapshot.graph.parts, {}), {}, None)
 
 
-def _measure(measure: Measure | str) -> Measure:
+def named_measure(measure: Measure | str) -> Measure:
+    """The measure of a name; a function is itself.
+
+    Raises:
+        SettingError: There is none of this name.
+    """
     named = {standard.__name__: standard for standard in STANDARD}
     if isinstance(measure, str):
         if measure not in named:

@@ -157,7 +157,9 @@ def _layers_of_names(tensors: Mapping[str, Tensor]) -> Iterator[_Candidate]:
     seen: set[str] = set()
     for name, tensor in tensors.items():
         prefix, _, leaf = name.rpartition(".")
-        weight, bias = (full if (full := f"{prefix}.{leaf_}") in tensors else None for leaf_ in ("weight", "bias"))
+        weight, bias = (
+            full if (full := f"{prefix}.{leaf_}".lstrip(".")) in tensors else None for leaf_ in ("weight", "bias")
+        )
         if tensor.dim() in (2, 3, 4, 5) and leaf not in ("running_mean", "running_var"):
             if not tensor.is_floating_point():
                 if leaf == "weight":

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from epochgraph.topology import operations as ops
 from epochgraph.topology.flow import Flow, Layer, Wiring
 from epochgraph.topology.program import Shape, Source, Step
 from epochgraph.topology.spans import NO_NODE, spans
@@ -32,6 +33,7 @@ class RolledWiring(Wiring):
         self.folds: dict[int, Fold] = {}
         self.reasons: dict[str, str] = {}
         self.known: dict[tuple[str, str | None], int] = {}
+        self.called_again: set[int] = set()
 
     @override
     def input(self, source: Source) -> Flow:
@@ -52,16 +54,26 @@ class RolledWiring(Wiring):
             self.join(layer, layer.weight, flow, part)
         nodes = torch.arange(outputs) + self.offsets[part]
         nodes = nodes.reshape(-1, *[1] * layer.geometry.dimensions).expand(layer.shape)
-        return Flow(layer.shape, (nodes,), part=part if layer.single else None)
+        return Flow(layer.shape, (nodes,), part=part if layer.single and part not in self.called_again else None)
 
     def part_of(self, layer: Layer, outputs: int) -> int:
         """The part of a layer: the one it already has if its weight and bias were called before."""
         bias = layer.bias.target if layer.bias else None
         weight = layer.weight.target if layer.weight else layer.step.name
-        if (weight, bias) not in self.known:
+        if (weight, bias) in self.known:
+            self.call_again(self.known[weight, bias])
+        else:
             name = weight.removesuffix(".weight") if layer.weight else layer.step.module or layer.step.name
             self.known[weight, bias] = self.add_part(name, outputs, bias)
         return self.known[weight, bias]
+
+    def call_again(self, part: int) -> None:
+        """A layer called again may be followed by another batch norm, or by none: then neither can be folded."""
+        self.called_again.add(part)
+        fold = self.folds.pop(part, None)
+        for name in (fold.scale, fold.shift) if fold else ():
+            if name:
+                self.reasons.setdefault(name, "it is a batch norm of a layer that is called more than once")
 
     def add_part(self, name: str, size: int, bias: str | None) -> int:
         """Add a part, under a name that no other has, and return its index."""
@@ -102,7 +114,8 @@ class RolledWiring(Wiring):
         if flow.unknown:
             return Flow(shape, unknown=flow.unknown)
         layers = [layer for nodes in flow.layers for layer in peeled(nodes, dimensions)]
-        if len(layers) > MOST_NODES_A_PLACE * max(1, len(flow.layers)):
+        windowed = ops.base(step.operation) not in ops.REDUCTIONS  # a window over several nodes sees some of them only
+        if len(layers) > (1 if windowed else MOST_NODES_A_PLACE) * max(1, len(flow.layers)):
             return Flow(shape, unknown=f"{step.operation} mixes many nodes into one place")
         if len(shape) < len(flow.shape):
             layers = [layer.squeeze(dimensions) for layer in layers]

@@ -74,7 +74,7 @@ class Entry:
         name: The parameter.
         size: Its number of values.
         status: "joined" as edges, "folded" into a part (a bias, a batch norm's scale and shift), or "left out".
-        reason: Why it is left out, or partly; empty otherwise.
+        reason: Why it is left out, wholly or for one of its uses; empty otherwise.
     """
 
     name: str

@@ -1,5 +1,6 @@
 """Model -> Topology, by exporting the model on tensors without data."""
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,8 +94,7 @@ def _exported(model: nn.Module, inputs: tuple[object, ...], kwargs: dict[str, ob
         return value.to(device) if isinstance(value, torch.Tensor) else value
 
     arguments, options = pytree.tree_map(moved, inputs), pytree.tree_map(moved, kwargs)
-    with _undisturbed(model), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _undisturbed(model), _quiet():
         try:
             return torch.export.export(model, arguments, options, strict=False)
         except Exception as error:  # the model's own code runs here, and may raise anything
@@ -103,6 +103,19 @@ def _exported(model: nn.Module, inputs: tuple[object, ...], kwargs: dict[str, ob
             found = f"the forward pass of {type(model).__name__} could not be exported ({reason})"
             advice = "Check that it runs on the example input and does not branch on values, or use chain(model)."
             raise TracingError(found, advice) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep torch's warnings and logs to itself: what matters of them is in the error that is raised."""
+    level = logging.root.manager.disable
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.disable(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            logging.disable(level)
 
 
 @contextmanager
@@ -120,15 +133,18 @@ def _undisturbed(model: nn.Module) -> Iterator[None]:
 
 def _coverage(model: nn.Module, wiring: RolledWiring) -> Coverage:
     joined = {join.parameter for join in wiring.joins}
-    folded = {name for part in wiring.parts if (name := part.bias)}
+    targets = {join.target for join in wiring.joins if join.parameter not in wiring.reasons}
+    folded = {name for index, part in enumerate(wiring.parts) if index in targets and (name := part.bias)}
     folded |= {name for fold in wiring.folds.values() for name in (fold.scale, fold.shift) if name}
 
     def entry(name: str, size: int) -> Entry:
         reason = wiring.reasons.get(name, "")
+        if reason:
+            return Entry(name, size, "left out", f"joined only in part: {reason}" if name in joined else reason)
         if name in joined:
-            return Entry(name, size, "joined", reason)
+            return Entry(name, size, "joined")
         if name in folded:
-            return Entry(name, size, "folded", reason)
-        return Entry(name, size, "left out", reason or "the forward pass does not use it as a weight or bias")
+            return Entry(name, size, "folded")
+        return Entry(name, size, "left out", "the forward pass does not use it as the weight or bias of a joined layer")
 
     return Coverage(tuple(entry(name, parameter.numel()) for name, parameter in model.named_parameters()))

@@ -60,8 +60,8 @@ class _Walk:
         first = step.refs[0] if step.refs else ""
         shared = changing or ops.base(step.operation) in ops.VIEWS
         self.memory[step.name] = self.memory.get(first, first) if shared else step.name
-        if not changing or len(step.refs) < 2:
-            return
+        if not changing or (ops.base(step.operation) in ops.POINTWISE and len(step.refs) < 2):
+            return  # an activation in place changes values, not which nodes they come from
         for name, value in self.values.items():
             if name != step.name and isinstance(value, Flow) and self.memory.get(name) == self.memory[step.name]:
                 self.values[name] = Flow(value.shape, unknown=f"was changed in place by {step.operation}")
@@ -113,7 +113,10 @@ class _Walk:
     def pointwise(self, step: Step) -> Value:
         self.leave_out_operands(step, f"is combined with a value place by place ({step.operation})")
         flows = [self.flow(value) for value in self.tensors(step)]
-        shape = tuple(np.broadcast_shapes(*(flow.shape for flow in flows)))
+        shape = _plain(step.shape)
+        if self.resized:  # parameters carry no node, and need not broadcast: PReLU's run along the channels
+            values = (value for value in self.tensors(step) if isinstance(value, Flow))
+            shape = tuple(np.broadcast_shapes(*(value.shape for value in values)))
         unknown = next((flow.unknown for flow in flows if flow.unknown), "")
         layers = _distinct(layer.expand(shape) for flow in flows for layer in flow.layers)
         return Flow(shape, () if unknown else layers, unknown=unknown)
