@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from epochgraph.blocks import Block, Functional, Sum
 from epochgraph.errors import EpochgraphError, SettingError, TracingError
-from epochgraph.graph.pooling import Pooling, pooling
+from epochgraph.graph.pooling import CONVOLUTIONS, Pooling, pooling
 from epochgraph.graph.rolled import batch_norm_factors, finite
 from epochgraph.graph.structure import Graph
 from epochgraph.graph.weights import Source as WeightSource
@@ -19,8 +19,6 @@ from epochgraph.topology import Fold, Part, Topology
 from epochgraph.topology.flow import Flow, Geometry, Layer, Wiring
 from epochgraph.topology.program import Shape, Source, Step
 from epochgraph.topology.walk import follow
-
-CONVOLUTIONS = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
 
 
 def unrolled_graph(
