@@ -7,6 +7,7 @@ and an unrolled convolution that would not fit in memory are all the same to it;
 from epochgraph.blocks.composite import Gathered, Scaled, Sum
 from epochgraph.blocks.dense import Dense, Grouped
 from epochgraph.blocks.functional import Functional
+from epochgraph.blocks.kernels import norms
 from epochgraph.blocks.structure import Block, Entries
 
-__all__ = ["Block", "Dense", "Entries", "Functional", "Gathered", "Grouped", "Scaled", "Sum"]
+__all__ = ["Block", "Dense", "Entries", "Functional", "Gathered", "Grouped", "Scaled", "Sum", "norms"]

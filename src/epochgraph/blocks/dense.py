@@ -8,14 +8,11 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from epochgraph.blocks.kernels import ROWS, absolute_sums
 from epochgraph.blocks.structure import Block, Entries, home, matrix_entries
 
 CHUNK = 1024 * 1024
 """Weights that a temporary copy is made of at a time: few enough to stay in the processor's cache."""
-
-ROWS = 256
-"""Rows of a float32 matrix whose products are added up one after another; between such chunks the sum is in float64,
-so that rounding does not grow with the size of a layer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,9 +47,7 @@ class Dense(Block):
 
     @override
     def sums(self) -> tuple[Tensor, Tensor]:
-        pairs = [(chunk.sum(1), chunk.sum(0)) for _, chunk in self.chunks()]  # several times as fast as products
-        forward, backward = zip(*pairs, strict=True)
-        return home(torch.cat(forward)), home(torch.stack(backward).sum(0))
+        return absolute_sums(self.weights)
 
     def chunks(self) -> Iterator[tuple[int, Tensor]]:
         """The first target node and the non-negative weights of some rows at a time; each is gone with the next."""

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from epochgraph.blocks import Block, Dense, Gathered, Grouped, Scaled, Sum
+from epochgraph.blocks import Block, Dense, Gathered, Grouped, Scaled, Sum, norms
 from epochgraph.errors import NonFiniteWeightsError, SettingError, ShapeMismatchError
 from epochgraph.graph.features import node_features
 from epochgraph.graph.structure import Graph
@@ -181,9 +181,7 @@ def _norms(weight: Tensor, *, copy: bool) -> Tensor:
     """
     if weight.shape[2] == 1:
         return weight[:, :, 0].abs() if copy else weight[:, :, 0]
-    flat = weight.reshape(-1, weight.shape[2])
-    squares = torch.bmm(flat[:, None, :], flat[:, :, None])  # for so short an axis faster than torch's own norm
-    return squares.sqrt_().reshape(weight.shape[:2])
+    return norms(weight.reshape(-1, weight.shape[2])).reshape(weight.shape[:2])
 
 
 def _gathered(block: Block, read: np.ndarray, size: int) -> Block:
