@@ -1,7 +1,8 @@
 """Steps worked out by hand; reports on what the model holds; only the seed decides; divergence is no error."""
 
+import copy
 import math
-from dataclasses import astuple, replace
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,7 +10,18 @@ from torch import nn
 from torch.nn import functional
 
 from epochgraph.errors import SettingError
-from epochgraph.zoo import Dataset, DigitsNet, EpochReport, LeNet, Split, TrainingSettings, build, read_digits, train
+from epochgraph.zoo import (
+    Dataset,
+    DigitsNet,
+    EpochReport,
+    LeNet,
+    Split,
+    Training,
+    TrainingSettings,
+    build,
+    read_digits,
+    train,
+)
 from epochgraph.zoo.batches import inputs
 
 SETTINGS = TrainingSettings(learning_rate=0.05, epochs=2, dropout=0.3, crop_padding=1, flip=False)
@@ -180,10 +192,9 @@ def test_a_run_that_diverges_is_finished_as_what_it_is(few, learning_rate):
     assert [report.epoch for report in reports] == [0, 1, 2, 3, 4]
     assert math.isfinite(reports[0].train_loss)
     for report in reports[1:]:
-        _, train_loss, train_accuracy, validation_loss, *accuracies, _ = astuple(report)
-        assert math.isnan(train_loss)
-        assert math.isnan(validation_loss)
-        assert [train_accuracy, *accuracies] == [0.1, 0.1, 0.1]
+        assert all(math.isnan(loss) for loss in (report.train_loss, report.validation_loss, report.test_loss))
+        accuracies = [report.train_accuracy, report.validation_accuracy, report.test_accuracy]
+        assert accuracies == [0.1, 0.1, 0.1]
     assert not all(parameter.isfinite().all() for parameter in model.parameters())
     assert states[1] == states[2] == states[4]
 
@@ -226,3 +237,39 @@ def test_settings_out_of_range_are_refused(option, values):
     for value in values:
         with pytest.raises(SettingError, match=f"{option} is {value!r}, but must be"):
             replace(SETTINGS, **{option: value})
+
+
+def test_reports_after_fractions_of_the_first_epoch(few):
+    """300 images are ten steps of 32: reports come after the steps that complete a fraction."""
+    settings = replace(SETTINGS, batch_size=32)
+    whole = list(train(build(DigitsNet, few, settings), few, settings))
+    reports = list(train(build(DigitsNet, few, settings), few, settings, fractions=(0.125, 0.5)))
+    assert [report.epoch for report in reports] == [0, 0.125, 0.5, 1, 2]
+    assert timeless(reports[:1] + reports[3:]) == timeless(whole)
+    assert reports[0].train_loss > reports[1].train_loss > reports[2].train_loss > reports[3].train_loss
+    assert 0 < reports[1].seconds <= reports[2].seconds <= reports[3].seconds
+
+
+@pytest.mark.parametrize("fractions", [(0.5, 0.25), (0.0,), (1.0,), (0.5, 0.5), (float("nan"),)])
+def test_fractions_increase_between_the_ends(few, fractions):
+    with pytest.raises(SettingError, match="fractions"):
+        train(build(DigitsNet, few, SETTINGS), few, SETTINGS, fractions=fractions)
+
+
+@pytest.mark.parametrize("learning_rate", [0.05, 1e30])
+def test_a_run_that_is_taken_up_again_ends_as_if_undisturbed(few, learning_rate):
+    settings = replace(SETTINGS, epochs=4, learning_rate=learning_rate)
+    undisturbed = build(DigitsNet, few, settings)
+    expected = list(train(undisturbed, few, settings, fractions=(0.5,)))
+    first = Training(build(DigitsNet, few, settings), few, settings, fractions=(0.5,))
+    for report in first.reports():
+        if report.epoch == 2:
+            break
+    saved = copy.deepcopy(first.state())
+    model = build(DigitsNet, few, settings)
+    second = Training(model, few, settings, fractions=(0.5,))
+    second.restore(saved)
+    rest = list(second.reports())
+    assert [report.epoch for report in rest] == [3, 4]
+    assert str(timeless(rest)) == str(timeless(expected[-2:]))  # NaN equals NaN in text
+    assert weights(model) == weights(undisturbed)

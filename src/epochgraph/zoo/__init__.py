@@ -17,7 +17,8 @@ from epochgraph.zoo.architectures import (
 )
 from epochgraph.zoo.datasets import Dataset, Split, read_digits
 from epochgraph.zoo.images import read_images
-from epochgraph.zoo.trainer import EpochReport, TrainingSettings, build, train
+from epochgraph.zoo.settings import EpochReport, TrainingSettings
+from epochgraph.zoo.trainer import Training, build, train
 
 __all__ = [
     "ARCHITECTURES",
@@ -31,6 +32,7 @@ __all__ = [
     "LeNet",
     "ResNet",
     "Split",
+    "Training",
     "TrainingSettings",
     "build",
     "read_digits",

@@ -6,13 +6,10 @@ same number of threads on the same machine, the same settings give the same weig
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice, pairwise
+from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -21,83 +18,10 @@ from epochgraph.errors import SettingError
 from epochgraph.zoo.architectures import Architecture
 from epochgraph.zoo.batches import Inputs, crops, inputs, shuffled_batches
 from epochgraph.zoo.datasets import Dataset, Labels, Split
+from epochgraph.zoo.randomness import Stream, generator, global_randomness
+from epochgraph.zoo.settings import EpochReport, TrainingSettings
 
 EVALUATION_BATCH = 250
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingSettings:
-    """How one network of a zoo is made and trained.
-
-    Attributes:
-        learning_rate: Step of SGD, above 0.
-        dropout: Probability that a neuron is dropped, in [0, 1).
-        epochs: Passes through the training images, at least 1.
-        seed: Decides on all the randomness, at least 0.
-        width: Factor of the architecture's filters and hidden neurons, above 0.
-        batch_size: Images a step, at least 1.
-        momentum: Share of the last step that is added to the next, in [0, 1).
-        crop_padding: Black pixels around an image that is then cropped at random, at least 0.
-        flip: Whether to mirror half of the images.
-
-    Raises:
-        SettingError: A value is out of its range.
-    """
-
-    learning_rate: float
-    epochs: int
-    dropout: float = 0.0
-    seed: int = 0
-    width: float = 1.0
-    batch_size: int = 128
-    momentum: float = 0.9
-    crop_padding: int = 4
-    flip: bool = True
-
-    def __post_init__(self) -> None:
-        for name in ("learning_rate", "width"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise SettingError(name, getattr(self, name), "a number above 0")
-        for name in ("dropout", "momentum"):
-            if not 0 <= getattr(self, name) < 1:
-                raise SettingError(name, getattr(self, name), "at least 0 and below 1")
-        for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0), ("crop_padding", 0)):
-            if getattr(self, name) < least:
-                raise SettingError(name, getattr(self, name), f"at least {least}")
-
-
-@dataclass(frozen=True, slots=True)
-class EpochReport:
-    """How good a network is after an epoch.
-
-    A network that has diverged has losses of NaN, and accuracies of chance: 1 / number of classes.
-
-    Attributes:
-        epoch: Completed passes through the training images; 0 is the initial network.
-        train_loss: Mean cross-entropy on the training images: of epoch 0 by the network as it is; later the mean over
-            the steps of the epoch, with crops, flips and dropout.
-        train_accuracy: Share of training images classified rightly, measured likewise.
-        validation_loss: Mean cross-entropy on the validation images, after the epoch.
-        validation_accuracy: Share of validation images classified rightly, after the epoch.
-        test_accuracy: Share of test images classified rightly, after the epoch.
-        seconds: How long the steps of the epoch took, without the evaluation.
-    """
-
-    epoch: float
-    train_loss: float
-    train_accuracy: float
-    validation_loss: float
-    validation_accuracy: float
-    test_accuracy: float
-    seconds: float
-
-
-class _Stream(IntEnum):
-    """What randomness is for: each purpose has random numbers of its own, so that dropout does not change the crops."""
-
-    WEIGHTS = 0
-    BATCHES = 1
-    DROPOUT = 2
 
 
 def build(architecture: Architecture, split: Split, settings: TrainingSettings) -> nn.Module:
@@ -113,7 +37,7 @@ def build(architecture: Architecture, split: Split, settings: TrainingSettings) 
     Raises:
         SettingError: The images are too small for the architecture.
     """
-    with _global_randomness(_generator(settings.seed, _Stream.WEIGHTS)):
+    with global_randomness(generator(settings.seed, Stream.WEIGHTS)):
         return architecture(
             classes=len(split.train.classes),
             channels=split.train.channels,
@@ -123,46 +47,144 @@ def build(architecture: Architecture, split: Split, settings: TrainingSettings) 
         )
 
 
-def train(model: nn.Module, split: Split, settings: TrainingSettings) -> Iterator[EpochReport]:
-    """Train a network, and report on it at first and after every epoch.
-
-    While the caller has the report of an epoch, `model` holds that epoch's weights, in evaluation mode: take a snapshot
-    before asking for the next. A run whose loss is no longer finite has diverged. It is not an error: the step that
-    follows from that loss is taken, so that the weights show it, no further work is done, and reports keep coming.
-
-    Torch's global random numbers, which dropout draws from, are swapped while an epoch is computed, never between two
-    reports; runs may take turns.
+def train(
+    model: nn.Module, split: Split, settings: TrainingSettings, *, fractions: Sequence[float] = ()
+) -> Iterator[EpochReport]:
+    """Train a network, and report on it at first and after every epoch: `Training` for a run in one go.
 
     Args:
         model: Its weights are changed. It is trained as it is: width and dropout of `settings` are for `build`.
         split: What to train and evaluate on.
         settings: How to train.
+        fractions: Shares of the first epoch after which to report too.
 
     Yields:
-        1 + `settings.epochs` reports.
+        1 + `settings.epochs` reports, and one for each fraction.
+
+    Raises:
+        SettingError: The fractions do not increase between 0 and 1.
 
     Example:
         >>> from epochgraph.zoo import DigitsNet, read_digits
         >>> digits = read_digits()
         >>> settings = TrainingSettings(learning_rate=0.1, epochs=2, crop_padding=0, flip=False)
         >>> model = build(DigitsNet, digits, settings)
-        >>> [report.epoch for report in train(model, digits, settings)]
-        [0.0, 1.0, 2.0]
+        >>> [report.epoch for report in train(model, digits, settings, fractions=[0.5])]
+        [0.0, 0.5, 1.0, 2.0]
     """
-    optimizer = torch.optim.SGD(model.parameters(), lr=settings.learning_rate, momentum=settings.momentum)
-    order, dropped = (_generator(settings.seed, stream) for stream in (_Stream.BATCHES, _Stream.DROPOUT))
-    choices = crops(split.train.images, settings.crop_padding)
-    learned = _evaluate(model, split.train)
-    yield _report(model, split, 0, learned, seconds=0.0)
-    for epoch in range(1, settings.epochs + 1):
-        start = time.perf_counter()
-        if math.isfinite(learned.loss):
-            batches = shuffled_batches(
-                choices, split.train.labels, batch_size=settings.batch_size, flip=settings.flip, generator=order
-            )
-            with _global_randomness(dropped):
-                learned = _learn(model, optimizer, batches)
-        yield _report(model, split, epoch, learned, seconds=time.perf_counter() - start)
+    return Training(model, split, settings, fractions=fractions).reports()
+
+
+class Training:
+    """One run of SGD, which can be left after any epoch and taken up again.
+
+    While the caller has a report, the model holds the weights that it is about, in evaluation mode: take a snapshot
+    before asking for the next. A run whose loss is no longer finite has diverged. It is not an error: the step that
+    follows from that loss is taken, so that the weights show it, no further work is done, and reports keep coming.
+
+    Torch's global random numbers, which dropout draws from, are swapped while steps are computed, never between two
+    reports; runs may take turns.
+
+    Args:
+        model: Its weights are changed.
+        split: What to train and evaluate on.
+        settings: How to train.
+        fractions: Shares of the first epoch after which to report too.
+
+    Raises:
+        SettingError: The fractions do not increase between 0 and 1.
+    """
+
+    def __init__(
+        self, model: nn.Module, split: Split, settings: TrainingSettings, *, fractions: Sequence[float] = ()
+    ) -> None:
+        places = (0.0, *fractions, 1.0)
+        if not all(before < after for before, after in pairwise(places)):
+            raise SettingError("fractions", list(fractions), "increasing numbers between 0 and 1")
+        self.model = model
+        self.split = split
+        self.settings = settings
+        self.fractions = tuple(fractions)
+        self.epoch = 0
+        self.diverged = False
+        self._optimizer = torch.optim.SGD(model.parameters(), lr=settings.learning_rate, momentum=settings.momentum)
+        self._order = generator(settings.seed, Stream.BATCHES)
+        self._dropped = generator(settings.seed, Stream.DROPOUT)
+        self._choices = crops(split.train.images, settings.crop_padding)
+
+    def reports(self) -> Iterator[EpochReport]:
+        """Train on from where the run is: the initial report comes first if it is at its start."""
+        if self.epoch == 0:
+            learned = _evaluate(self.model, self.split.train)
+            self.diverged = not math.isfinite(learned.loss)
+            yield self._report(0, learned, seconds=0.0)
+        while self.epoch < self.settings.epochs:
+            yield from self._next_epoch()
+
+    def state(self) -> dict[str, Any]:
+        """Everything that decides on the rest of the run, once an epoch has been reported: tensors and plain values."""
+        return {
+            "epoch": self.epoch,
+            "diverged": self.diverged,
+            "model": self.model.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "order": self._order.get_state(),
+            "dropped": self._dropped.get_state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Be where another run of the same model and settings was when it told its `state`."""
+        self.epoch, self.diverged = state["epoch"], state["diverged"]
+        self.model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._order.set_state(state["order"])
+        self._dropped.set_state(state["dropped"])
+        self.model.eval()
+
+    def _next_epoch(self) -> Iterator[EpochReport]:
+        settings, labels = self.settings, self.split.train.labels
+        batches = shuffled_batches(
+            self._choices, labels, batch_size=settings.batch_size, flip=settings.flip, generator=self._order
+        )
+        steps = math.ceil(len(labels) / settings.batch_size)
+        fractions = (*self.fractions, 1.0) if self.epoch == 0 else (1.0,)
+        tally, done, seconds = _Tally(len(self.split.train.classes)), 0, 0.0
+        for fraction in fractions:
+            due = math.ceil(fraction * steps)
+            begin = time.perf_counter()
+            self._learn(islice(batches, due - done), tally)
+            seconds += time.perf_counter() - begin
+            done = due
+            if fraction < 1:
+                yield self._report(fraction, tally.scores(), seconds=seconds)
+        self.epoch += 1
+        yield self._report(self.epoch, tally.scores(), seconds=seconds)
+
+    def _learn(self, batches: Iterable[tuple[Inputs, Labels]], tally: "_Tally") -> None:
+        """Take one step a batch, until the loss is no longer finite."""
+        if self.diverged:
+            tally.diverge()
+            return
+        self.model.train()
+        with global_randomness(self._dropped):
+            for images, labels in batches:
+                self._optimizer.zero_grad()
+                outputs = self.model(images)
+                loss = functional.cross_entropy(outputs, labels)
+                torch.autograd.backward(loss)
+                self._optimizer.step()
+                tally.add(outputs, labels, loss)
+                if not math.isfinite(tally.loss):
+                    self.diverged = True
+                    return
+
+    def _report(self, epoch: float, learned: "_Scores", *, seconds: float) -> EpochReport:
+        """Evaluate the network as it is, unless it has diverged."""
+        self.model.eval()
+        validation = test = learned
+        if not self.diverged:
+            validation, test = _evaluate(self.model, self.split.validation), _evaluate(self.model, self.split.test)
+        return EpochReport(float(epoch), *learned, *validation, *test, self.settings.learning_rate, seconds)
 
 
 class _Scores(NamedTuple):
@@ -172,26 +194,10 @@ class _Scores(NamedTuple):
     accuracy: float
 
 
-def _learn(model: nn.Module, optimizer: torch.optim.Optimizer, batches: Iterator[tuple[Inputs, Labels]]) -> _Scores:
-    """Take one step a batch, until the loss is no longer finite."""
-    model.train()
-    tally = _Tally()
-    for images, labels in batches:
-        optimizer.zero_grad()
-        outputs = model(images)
-        loss = functional.cross_entropy(outputs, labels)
-        torch.autograd.backward(loss)
-        optimizer.step()
-        tally.add(outputs, labels, loss)
-        if not math.isfinite(tally.loss):
-            break
-    return tally.scores()
-
-
 @torch.inference_mode()
 def _evaluate(model: nn.Module, dataset: Dataset) -> _Scores:
     model.eval()
-    tally = _Tally()
+    tally = _Tally(len(dataset.classes))
     batches = (torch.split(values, EVALUATION_BATCH) for values in (dataset.images, dataset.labels))
     for images, labels in zip(*batches, strict=True):
         outputs = model(inputs(images))
@@ -202,39 +208,20 @@ def _evaluate(model: nn.Module, dataset: Dataset) -> _Scores:
 class _Tally:
     """Adds up the scores of batches."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int) -> None:
         self.loss = 0.0
-        self.right = self.count = self.classes = 0
+        self.right = self.count = 0
+        self.classes = classes
 
     def add(self, outputs: Tensor, labels: Labels, loss: Tensor) -> None:
         self.loss += loss.item() * len(labels)
         self.right += int((outputs.argmax(1) == labels).sum())
-        self.count, self.classes = self.count + len(labels), outputs.shape[1]
+        self.count += len(labels)
+
+    def diverge(self) -> None:
+        self.loss = math.nan
 
     def scores(self) -> _Scores:
         if not math.isfinite(self.loss):
             return _Scores(math.nan, 1 / self.classes)  # argmax of NaN would name the first class
         return _Scores(self.loss / self.count, self.right / self.count)
-
-
-def _report(model: nn.Module, split: Split, epoch: int, learned: _Scores, *, seconds: float) -> EpochReport:
-    """Evaluate the network after an epoch, unless it has diverged."""
-    model.eval()
-    validation = test = learned
-    if math.isfinite(learned.loss):
-        validation, test = _evaluate(model, split.validation), _evaluate(model, split.test)
-    return EpochReport(float(epoch), *learned, *validation, test.accuracy, seconds)
-
-
-def _generator(seed: int, stream: _Stream) -> torch.Generator:
-    (number,) = np.random.SeedSequence((seed, stream)).generate_state(1, np.uint64)
-    return torch.Generator().manual_seed(int(number))
-
-
-@contextmanager
-def _global_randomness(generator: torch.Generator) -> Iterator[None]:
-    """Let torch's global random numbers continue those of `generator`, and then be again what they were."""
-    with torch.random.fork_rng(devices=[]):
-        torch.set_rng_state(generator.get_state())
-        yield
-        generator.set_state(torch.get_rng_state())

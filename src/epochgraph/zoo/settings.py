@@ -1,0 +1,77 @@
+"""How a network of a zoo is trained, and what is reported of it."""
+
+import math
+from dataclasses import dataclass
+
+from epochgraph.errors import SettingError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSettings:
+    """How one network of a zoo is made and trained.
+
+    Attributes:
+        learning_rate: Step of SGD, above 0.
+        dropout: Probability that a neuron is dropped, in [0, 1).
+        epochs: Passes through the training images, at least 1.
+        seed: Decides on all the randomness, at least 0.
+        width: Factor of the architecture's filters and hidden neurons, above 0.
+        batch_size: Images a step, at least 1.
+        momentum: Share of the last step that is added to the next, in [0, 1).
+        crop_padding: Black pixels around an image that is then cropped at random, at least 0.
+        flip: Whether to mirror half of the images.
+
+    Raises:
+        SettingError: A value is out of its range.
+    """
+
+    learning_rate: float
+    epochs: int
+    dropout: float = 0.0
+    seed: int = 0
+    width: float = 1.0
+    batch_size: int = 128
+    momentum: float = 0.9
+    crop_padding: int = 4
+    flip: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("learning_rate", "width"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise SettingError(name, getattr(self, name), "a number above 0")
+        for name in ("dropout", "momentum"):
+            if not 0 <= getattr(self, name) < 1:
+                raise SettingError(name, getattr(self, name), "at least 0 and below 1")
+        for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0), ("crop_padding", 0)):
+            if getattr(self, name) < least:
+                raise SettingError(name, getattr(self, name), f"at least {least}")
+
+
+@dataclass(frozen=True, slots=True)
+class EpochReport:
+    """How good a network is after an epoch.
+
+    A network that has diverged has losses of NaN, and accuracies of chance: 1 / number of classes.
+
+    Attributes:
+        epoch: Completed passes through the training images; 0 is the initial network, 0.25 a quarter of the first.
+        train_loss: Mean cross-entropy on the training images: of epoch 0 by the network as it is; later the mean over
+            the steps of the epoch so far, with crops, flips and dropout.
+        train_accuracy: Share of training images classified rightly, measured likewise.
+        validation_loss: Mean cross-entropy on the validation images, after the epoch.
+        validation_accuracy: Share of validation images classified rightly, after the epoch.
+        test_loss: Mean cross-entropy on the test images, after the epoch.
+        test_accuracy: Share of test images classified rightly, after the epoch.
+        learning_rate: Step of SGD during the epoch.
+        seconds: How long the steps of the epoch took, without the evaluation.
+    """
+
+    epoch: float
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    test_loss: float
+    test_accuracy: float
+    learning_rate: float
+    seconds: float
