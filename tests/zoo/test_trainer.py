@@ -246,7 +246,7 @@ def test_reports_after_fractions_of_the_first_epoch(few):
     reports = list(train(build(DigitsNet, few, settings), few, settings, fractions=(0.125, 0.5)))
     assert [report.epoch for report in reports] == [0, 0.125, 0.5, 1, 2]
     assert timeless(reports[:1] + reports[3:]) == timeless(whole)
-    assert reports[0].train_loss > reports[1].train_loss > reports[2].train_loss > reports[3].train_loss
+    assert len({report.validation_loss for report in reports}) == 5, "each is about other weights"
     assert 0 < reports[1].seconds <= reports[2].seconds <= reports[3].seconds
 
 
