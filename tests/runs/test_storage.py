@@ -11,7 +11,8 @@ from hypothesis.extra import numpy as hnp
 from jaxtyping import TypeCheckError
 
 from epochgraph.errors import SettingError, UnreadableFileError
-from epochgraph.runs import KEY, Run, read_stored_run, read_stored_runs, runs_table, write_run
+from epochgraph.runs import Recording, Run, read_stored_run, read_stored_runs, runs_table, write_run, write_runs
+from epochgraph.runs.storage import KEY
 from epochgraph.signature import Signature
 from populations import population
 
@@ -32,7 +33,10 @@ def stored_runs(draw: st.DrawFn) -> Run:
     measured = draw(hnp.arrays(np.float64, (len(epochs), len(columns)), elements=VALUES))
     metrics = pd.DataFrame(measured, pd.Index(epochs, name="epoch"), columns)
     options = draw(st.dictionaries(NAMES, SETTINGS, max_size=3))
-    return Run(draw(NAMES), Signature(times, names, values, diverged), metrics, options)
+    recorded = draw(EPOCHS.filter(len))
+    vectors = draw(hnp.arrays(np.float16, (len(recorded), 3), elements=st.floats(width=16)))
+    recordings = draw(st.dictionaries(NAMES, st.just(Recording(recorded, vectors)), max_size=2))
+    return Run(draw(NAMES), Signature(times, names, values, diverged), metrics, options, recordings)
 
 
 def bits(values: np.ndarray) -> list:
@@ -53,6 +57,10 @@ def test_reading_gives_back_every_bit(run, tmp_path):
     assert list(back.metrics) == list(run.metrics)
     assert bits(back.metrics.index.to_numpy()) == bits(run.metrics.index.to_numpy())
     assert bits(back.metrics.to_numpy()) == bits(run.metrics.to_numpy())
+    assert list(back.recordings) == list(run.recordings)
+    for name, recording in run.recordings.items():
+        assert bits(back.recordings[name].times) == bits(recording.times)
+        assert back.recordings[name].values.tobytes() == recording.values.tobytes()
 
 
 def test_a_file_opens_as_a_table_anywhere(tmp_path):
@@ -60,7 +68,7 @@ def test_a_file_opens_as_a_table_anywhere(tmp_path):
     (run,) = population(1, epochs=2, features=1)
     write_run(run, tmp_path / "run.parquet")
     table = pq.read_table(tmp_path / "run.parquet")
-    assert table.column_names[:3] == ["epoch", "diverged", "feature:feature0"]
+    assert table.column_names[:3] == ["run", "epoch", "diverged"]
     assert table["epoch"].to_pylist() == [0.0, 1.0, 2.0]
     assert table["metric:train_loss"].is_valid().to_pylist() == [False, True, True]
     assert table["metric:test_accuracy"].is_valid().to_pylist() == [False, True, True]
@@ -72,8 +80,37 @@ def test_a_folder_is_read_in_natural_order(tmp_path):
     for run, number in zip(runs, (10, 9, 100), strict=True):
         write_run(run, tmp_path / f"run{number}.parquet")
     (tmp_path / ".run1-half.parquet").write_bytes(b"PAR1")
-    (tmp_path / "notes.txt").write_text("not a run")
+    (tmp_path / "notes.txt").write_text("not of runs")
     assert [run.name for run in read_stored_runs(tmp_path)] == ["run1", "run0", "run2"]
+
+
+def test_a_population_is_one_small_file(tmp_path):
+    """Runs of different features, epochs and settings; features are rounded to seven digits, all else is kept."""
+    first, second, third = population(3, epochs=3)
+    wide = Signature(second.signature.times, ("other",), second.signature.values[:, :1], second.signature.diverged)
+    recordings = {"degree": Recording(np.array([0.0, 2.0]), np.ones((2, 5), np.float16))}
+    runs = [first, Run("wide", wide, second.metrics, {"learning_rate": "high", "big": 2**70}, recordings), third]
+    write_runs(runs, tmp_path / "all.parquet")
+    back = read_stored_runs(tmp_path / "all.parquet")
+    assert [run.name for run in back] == [run.name for run in runs]
+    for found, expected in zip(back, runs, strict=True):
+        assert found.signature.names == expected.signature.names
+        np.testing.assert_array_equal(found.signature.values, expected.signature.values.astype(np.float32))
+        pd.testing.assert_frame_equal(found.metrics, expected.metrics)
+        assert found.settings == expected.settings
+    assert back[1].recordings["degree"].values.shape == (2, 5)
+    table = pd.read_parquet(tmp_path / "all.parquet")
+    assert table.loc[table["run"] == "wide", "setting:learning_rate"].tolist() == ["high"] * 4
+
+
+def test_a_population_needs_runs_of_different_names(tmp_path):
+    (run,) = population(1)
+    for runs in ([], [run, run]):
+        with pytest.raises(SettingError, match="of a name of its own"):
+            write_runs(runs, tmp_path / "all.parquet")
+    write_runs(population(2), tmp_path / "two.parquet")
+    with pytest.raises(UnreadableFileError, match="it has 2 runs"):
+        read_stored_run(tmp_path / "two.parquet")
 
 
 def test_many_runs_are_one_table():
@@ -158,17 +195,18 @@ def stored(tmp_path, **changes):
 @pytest.mark.parametrize(
     ("changes", "found"),
     [
-        ({"document": {"version": 2}}, "format version 2, this package reads 1"),
+        ({"document": {"version": 3}}, "format version 3, this package reads 2"),
         ({"document": {"version": None}}, "format version None"),
-        ({"document": {"settings": 3}}, "not a run"),
-        ({"document": {"settings": {"a": [1]}}}, "not a run"),
-        ({"document": {"name": 3}}, "not a run"),
-        ({"epoch": None}, "not a run"),
-        ({"diverged": None}, "not a run"),
-        ({"epoch": pa.array([0.0, 2.0, 1.0, 3.0])}, "not a run"),
-        ({"epoch": pa.array(["0", "1", "2", "3"])}, "not a run"),
-        ({"diverged": pa.array(["a", "b", "c", "d"])}, "not a run"),
-        ({"feature:feature1": pa.array(["a", "b", "c", "d"])}, "not a run"),
+        ({"document": {"runs": [{"name": "run0", "settings": 3}]}}, "not of runs"),
+        ({"document": {"runs": [{"name": "run0", "settings": {"a": [1]}}]}}, "not of runs"),
+        ({"document": {"runs": [{"name": 3, "settings": {}}]}}, "not of runs"),
+        ({"document": {"runs": []}}, "not of runs"),
+        ({"epoch": None}, "not of runs"),
+        ({"diverged": None}, "not of runs"),
+        ({"epoch": pa.array([0.0, 2.0, 1.0, 3.0])}, "not of runs"),
+        ({"epoch": pa.array(["0", "1", "2", "3"])}, "not of runs"),
+        ({"diverged": pa.array(["a", "b", "c", "d"])}, "not of runs"),
+        ({"feature:feature1": pa.array(["a", "b", "c", "d"])}, "not of runs"),
     ],
 )
 def test_a_parquet_file_that_is_no_run_is_refused(tmp_path, changes, found):

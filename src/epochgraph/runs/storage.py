@@ -1,0 +1,140 @@
+"""Runs in Parquet files: one in a file, which is written when it is done, or a whole population."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from epochgraph.errors import SettingError, UnreadableFileError
+from epochgraph.files import atomic_write
+from epochgraph.runs.columns import run_columns, run_of, setting_columns
+from epochgraph.runs.structure import Run
+from epochgraph.runs.table import FEATURE
+
+VERSION = 2
+KEY = b"epochgraph runs"
+"""Of the schema metadata: a JSON document with the version, and name and settings of each run."""
+
+SMALLEST = {"compression": "zstd", "compression_level": 15, "use_dictionary": ["run"], "write_statistics": False}
+"""Parquet options for files that are published: numbers with many digits gain nothing from a dictionary."""
+
+
+def write_run(run: Run, path: Path | str) -> None:
+    """Write a run as one Parquet file, whole or not at all; reading it gives back every bit.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    _write([run], Path(path), {})
+
+
+def write_runs(runs: Sequence[Run], path: Path | str) -> None:
+    """Write many runs as one small Parquet file, whole or not at all: to publish them.
+
+    Features are rounded to 32 bits, that is seven digits; all else stays as it is. Any reader of Parquet can use the
+    file: `runs.columns` says what is in it.
+
+    Raises:
+        SettingError: There are no runs, or two have one name.
+        OutputError: The file cannot be written.
+    """
+    names = [run.name for run in runs]
+    if not runs or len(set(names)) < len(names):
+        raise SettingError("runs", names, "at least one, each of a name of its own")
+    _write(runs, Path(path), SMALLEST)
+
+
+def read_stored_run(path: Path | str) -> Run:
+    """Read the run of a file that `write_run` wrote.
+
+    Raises:
+        UnreadableFileError: The file is missing, truncated, not a run, of several runs, or of a newer version.
+    """
+    runs = _read(Path(path))
+    if len(runs) > 1:
+        raise UnreadableFileError(Path(path), f"it has {len(runs)} runs", "Use `read_stored_runs`.")
+    return runs[0]
+
+
+def read_stored_runs(path: Path | str) -> list[Run]:
+    """Read all runs of a folder of run files, in natural order (run2 before run10), or of one file.
+
+    Raises:
+        UnreadableFileError: There are no runs, or one of the files cannot be read.
+    """
+    path = Path(path)
+    if path.is_file():
+        return _read(path)
+    # a hidden file is one that is being written, or that a crash has left half written
+    files = [file for file in path.glob("*.parquet") if not file.name.startswith(".")]
+    if not files:
+        raise UnreadableFileError(path, "there are no runs (.parquet files)", "Write some with `write_run`.")
+    return [run for file in sorted(files, key=_natural) for run in _read(file)]
+
+
+def _write(runs: Sequence[Run], path: Path, options: Mapping[str, object]) -> None:
+    tables = [run_columns(run) for run in runs]
+    table = pa.concat_tables(tables, promote_options="default").combine_chunks()
+    if options:
+        table = table.cast(pa.schema([_narrow(field) for field in table.schema]))
+        for name, column in setting_columns(runs, [len(part) for part in tables]).items():
+            table = table.append_column(name, column)
+        options = {**options, "use_byte_stream_split": [f.name for f in table.schema if pa.types.is_floating(f.type)]}
+    document = {"version": VERSION, "runs": [{"name": run.name, "settings": dict(run.settings)} for run in runs]}
+    table = table.replace_schema_metadata({KEY: json.dumps(document)})
+    with atomic_write(path) as temporary:
+        pq.write_table(table, temporary, **options)
+
+
+def _narrow(field: pa.Field) -> pa.Field:
+    return field.with_type(pa.float32()) if field.name.startswith(FEATURE) else field
+
+
+def _widened(field: pa.Field) -> pa.Field:
+    return field.with_type(pa.float64()) if field.type == pa.float32() else field
+
+
+def _read(path: Path) -> list[Run]:
+    advice = "Write it anew with `write_run` or `write_runs`, or take the file out of the folder."
+    try:
+        with pq.ParquetFile(path) as file:
+            table = file.read()
+        document = json.loads((table.schema.metadata or {})[KEY])
+        version = document["version"]
+        if version == VERSION:
+            return _runs(document["runs"], table)
+    except OSError as error:
+        raise UnreadableFileError(path, (error.strerror or str(error)).partition("\n")[0], advice) from error
+    except pa.ArrowException as error:
+        raise UnreadableFileError(path, "it is not a whole Parquet file", advice) from error
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise UnreadableFileError(path, "it is a Parquet file, but not of runs", advice) from error
+    found = f"it has format version {version!r}, this package reads {VERSION}"
+    raise UnreadableFileError(path, found, "Update epochgraph.")
+
+
+def _runs(documents: Sequence[Mapping[str, object]], table: pa.Table) -> list[Run]:
+    """The runs of a table, whose rows follow one another; a ValueError or KeyError if it is not what is written."""
+    table = table.cast(pa.schema([_widened(field) for field in table.schema])).combine_chunks()
+    names = table["run"].cast(pa.string()).to_pylist()
+    rows = {name: list(places) for name, places in groupby(range(len(names)), key=names.__getitem__)}
+    runs = []
+    for document in documents:
+        name, settings = document["name"], document["settings"]
+        if not isinstance(name, str) or not isinstance(settings, dict):
+            raise TypeError
+        places = rows.get(name, [])
+        part = table.slice(places[0] if places else 0, len(places))
+        runs.append(run_of(name, settings, part, alone=len(documents) == 1))
+    if not runs:
+        raise ValueError
+    return runs
+
+
+def _natural(path: Path) -> list[str | int]:
+    """A key that orders numbers inside names by their value."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path.name)]
