@@ -5,7 +5,7 @@ import torch
 from epochgraph.errors import SettingError
 from epochgraph.extraction import Extraction, extraction
 from epochgraph.graph import rolled_graph
-from epochgraph.signature import signature
+from epochgraph.signature import Signature, signature
 from epochgraph.topology import chain
 
 EVERYTHING = Extraction(
@@ -42,3 +42,27 @@ def test_a_signature_is_taken_as_the_settings_say():
     np.testing.assert_array_equal(taken.values[:2], expected.values)
     assert taken.diverged.tolist() == [False, False, True]
     assert taken.times.tolist() == [0, 0.5, 1]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        Extraction(),
+        EVERYTHING,
+        Extraction(scopes=("depth",), change=("previous",)),
+        Extraction(measures=("eigenvector_centrality",), scopes=("part",), change=("initial", "previous")),
+    ],
+)
+def test_features_are_selected_from_a_signature_that_has_more(how):
+    generator = torch.Generator().manual_seed(0)
+    graphs = [rolled_graph({"fc.weight": torch.rand(2, 3, generator=generator)}) for _ in range(2)]
+    whole = signature(graphs, scopes=["graph", "part", "depth"], change=["initial", "previous"])
+    more = Signature(
+        whole.times,
+        (*whole.names, *(f"folded/{name}" for name in whole.names), "last_layer/mean", "unrolled_degree/graph/mean"),
+        np.hstack([whole.values, whole.values, whole.values[:, :2]]),
+        whole.diverged,
+    )
+    expected = signature(graphs, measures=how.measures, scopes=how.scopes, change=how.change)
+    assert how.selected(more).names == expected.names
+    np.testing.assert_array_equal(how.selected(more).values, expected.values)

@@ -1,11 +1,12 @@
 """Snapshots -> Signature in one stated way, which is stored beside the signature so that it can be repeated."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from epochgraph.errors import SettingError
 from epochgraph.graph import rolled_graph
 from epochgraph.graph.weights import Source
+from epochgraph.measures import eigenvector_centrality
 from epochgraph.signature import Signature, signature
 from epochgraph.signature.change import Reference
 from epochgraph.signature.scopes import Scoping
@@ -62,6 +63,25 @@ class Extraction:
             smoothing=self.smoothing,
             alpha=self.alpha,
             times=times,
+        )
+
+    def selected(self, whole: Signature) -> Signature:
+        """The features that this extraction takes, of a signature that may have more of them, such as a zoo's."""
+        chosen = [index for index, name in enumerate(whole.names) if self._takes(name)]
+        names = tuple(whole.names[index] for index in chosen)
+        return replace(whole, names=names, values=whole.values[:, chosen])
+
+    def _takes(self, name: str) -> bool:
+        measured, _, rest = name.partition("/")
+        scope, _, summary = rest.rpartition("/")
+        _, changed, reference = summary.partition("_since_")
+        if measured == "eigenvalue":
+            return eigenvector_centrality.__name__ in self.measures and reference in self.change
+        of_weights = measured == "weights"
+        return (
+            (of_weights or measured in self.measures)
+            and scope.partition(":")[0] in self.scopes
+            and (reference in self.change if changed else not of_weights)
         )
 
     def settings(self) -> dict[str, str | int | float | bool | None]:

@@ -1,5 +1,6 @@
 """Runs from wherever they are."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from epochgraph.checkpoints import read_run
@@ -8,11 +9,11 @@ from epochgraph.cli.output import progress_bar
 from epochgraph.cli.wiring import WiringOptions
 from epochgraph.errors import SettingError
 from epochgraph.extraction import Extraction, extraction
-from epochgraph.runs import Run, read_stored_run, read_stored_runs
+from epochgraph.runs import Run, read_stored_runs
 
 
 def finished_runs(store: Path, target: str) -> list[Run]:
-    """The stored runs of a folder, all extracted in the same way and with a known end.
+    """The stored runs of a folder or a population's file, all extracted in the same way and with a known end.
 
     Raises:
         SettingError: They are not, or a run lacks the target.
@@ -25,7 +26,7 @@ def finished_runs(store: Path, target: str) -> list[Run]:
         if extraction(run.settings) != first:
             expected = f"extracted like {runs[0].name!r}: extract all runs with the same options"
             raise SettingError(f"run {run.name!r}", "another extraction", expected)
-    return runs
+    return [_selected(run, first) for run in runs]
 
 
 def runs_to_tell(path: Path, how: Extraction, options: WiringOptions) -> list[Run]:
@@ -35,9 +36,7 @@ def runs_to_tell(path: Path, how: Extraction, options: WiringOptions) -> list[Ru
         SettingError: A stored run was extracted in another way than `how`.
         EpochgraphError: As for reading them.
     """
-    if path.suffix == ".parquet":
-        runs = [read_stored_run(path)]
-    elif path.is_dir() and any(path.glob("*.parquet")):
+    if path.suffix == ".parquet" or (path.is_dir() and any(path.glob("*.parquet"))):
         runs = read_stored_runs(path)
     else:
         checkpoints = read_run(path)
@@ -47,4 +46,9 @@ def runs_to_tell(path: Path, how: Extraction, options: WiringOptions) -> list[Ru
     for run in runs:
         if extraction(run.settings) != how:
             raise SettingError(f"run {run.name!r}", "extracted in another way", "extracted like the predictor's runs")
-    return runs
+    return [_selected(run, how) for run in runs]
+
+
+def _selected(run: Run, how: Extraction) -> Run:
+    """The run with the features that its checkpoints would give; those of a zoo have recorded more."""
+    return replace(run, signature=how.selected(run.signature))
