@@ -191,6 +191,28 @@ class OutputError(EpochgraphError, OSError):
         return f"{path}: cannot be written ({reason}). Free some space or name another place; nothing was changed."
 
 
+class RecipeError(EpochgraphError, ValueError):
+    """A recipe has a key or value that it cannot have."""
+
+    def __init__(self, path: Path, line: int, found: str) -> None:
+        super().__init__(path, line, found)
+
+    def __str__(self) -> str:
+        path, line, found = self.args
+        return f"{path}, line {line}: {found}. `epochgraph zoo recipes` lists recipes that work, to start from."
+
+
+class ZooError(EpochgraphError, RuntimeError):
+    """A population cannot be trained any further; the runs that are finished are kept."""
+
+    def __init__(self, folder: Path, found: str, advice: str) -> None:
+        super().__init__(folder, found, advice)
+
+    def __str__(self) -> str:
+        folder, found, advice = self.args
+        return f"{folder}: {found}. Finished runs are kept. {advice}"
+
+
 class MissingPackageError(EpochgraphError, ImportError):
     """An optional package is not installed."""
 

@@ -1,0 +1,136 @@
+"""Finished runs of a folder -> one Parquet file to publish, and its datasheet."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from epochgraph.errors import SettingError, ZooError
+from epochgraph.files import atomic_write
+from epochgraph.runs import Recording, Run, read_stored_runs, write_runs
+from epochgraph.zoo.population import RECIPE, SITTINGS, status
+from epochgraph.zoo.running import run_name
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        runs: How many runs.
+        data: The Parquet file.
+        datasheet: The Markdown file beside it.
+    """
+
+    runs: int
+    data: Path
+    datasheet: Path
+
+
+def export_population(folder: Path, out: Path, *, vectors_until: float = 10) -> Exported:
+    """Write the finished runs of a population as one Parquet file, with a datasheet beside it.
+
+    Args:
+        folder: Of the population; it may still be in training.
+        out: The file; its datasheet has the ending .md.
+        vectors_until: The last epoch whose vectors are written: they cannot be compressed.
+
+    Raises:
+        ZooError: No run is finished.
+        SettingError: The file's name does not end in .parquet.
+        OutputError: A file cannot be written.
+    """
+    if out.suffix != ".parquet":
+        raise SettingError("out", str(out), "the name of a .parquet file")
+    now = status(folder)
+    if not now.finished:
+        raise ZooError(folder, "no run is finished", "Train some with `zoo train`.")
+    finished = set(now.finished)
+    runs = [run for run in read_stored_runs(folder / "runs") if run.name in finished]
+    write_runs([_shortened(run, vectors_until) for run in runs], out)
+    sheet = out.with_suffix(".md")
+    planned = len(now.finished) + len(now.missing)
+    places = [run_name(settings) for settings in now.recipe.settings()]
+    order = [place + 1 for place, name in enumerate(places) if name in finished]
+    content = datasheet(runs, folder, name=out.name, threshold=now.recipe.threshold, planned=planned)
+    content += _order(order, planned) + _failures(now.failed)
+    content += f"\n## Recipe\n\n```toml\n{(folder / RECIPE).read_text('utf-8').strip()}\n```\n"
+    with atomic_write(sheet) as temporary:
+        temporary.write_text(content, "utf-8")
+    return Exported(len(runs), out, sheet)
+
+
+def datasheet(runs: Sequence[Run], folder: Path, *, name: str, threshold: float, planned: int) -> str:
+    """What a population is, how it was made and what is in its file, in Markdown."""
+    settings = runs[0].settings
+    accuracies = np.array([run.final_accuracy() for run in runs])
+    good = int((accuracies >= threshold).sum())
+    diverged = sum(bool(run.signature.diverged.any()) for run in runs)
+    hours = sum(float(run.metrics["seconds"].loc[run.metrics.index % 1 == 0].sum()) for run in runs) / 3600
+    features = {len(run.signature.names) for run in runs}
+    epochs = sorted({float(run.metrics.index[-1]) for run in runs})
+    sizes = " or ".join(f"{count:,}" for count in sorted(features))
+    rarer = min(good, len(runs) - good) / len(runs)
+    return f"""# {name}
+
+{len(runs)} of the {planned} runs of `{settings["recipe"]}`: {settings["architecture"]} on {settings["data"]}, \
+scale {settings["scale"]}.
+
+| | |
+|---|---|
+| final test accuracy | {accuracies.min():.1%} to {accuracies.max():.1%}, median {np.median(accuracies):.1%} |
+| runs of at least {threshold:.0%} (the label) | {good} of {len(runs)}; the rarer side has {rarer:.0%} |
+| runs that diverged | {diverged} |
+| epochs | {", ".join(f"{epoch:g}" for epoch in epochs)} |
+| features of a snapshot | {sizes} |
+| training, without evaluation and snapshots | {hours:.1f} core hours |
+
+## How to read it
+
+`epochgraph.runs.read_stored_runs("{name}")`, or any reader of Parquet: a row is a run and an epoch, with columns
+`run`, `epoch`, `diverged`, `metric:...`, `feature:...`, `vector:...` and `setting:...`; `epoch` 0 is the initial
+network, 0.25 a quarter of the first epoch. Features are rounded to 32 bits, vectors to 16.
+
+## Trained on
+
+{_sittings(folder)}
+"""
+
+
+def _sittings(folder: Path) -> str:
+    """The machines and versions that runs were trained with, each once."""
+    lines = (folder / SITTINGS).read_text("utf-8").splitlines()
+    known: dict[str, str] = {}
+    for line in lines:
+        sitting = json.loads(line)
+        started = sitting.pop("started")
+        known.setdefault(", ".join(f"{name} {value}" for name, value in sitting.items()), started)
+    return "\n".join(f"- from {started}: {what}" for what, started in known.items())
+
+
+def _order(places: Sequence[int], planned: int) -> str:
+    """Which of the recipe's runs these are."""
+    if len(places) == places[-1]:
+        return (
+            f"\nThey are the first {len(places)} of {planned} in the recipe's order, which is spread over its grid.\n"
+        )
+    return f"\nOf the recipe's order, they are the runs {', '.join(map(str, places))} of {planned}.\n"
+
+
+def _failures(failed: dict[str, str]) -> str:
+    if not failed:
+        return ""
+    return "\n## Failed\n\n" + "\n".join(f"- {name}: {error}" for name, error in failed.items()) + "\n"
+
+
+def _shortened(run: Run, vectors_until: float) -> Run:
+    """The run with its vectors up to an epoch."""
+    kept = {name: recording.times <= vectors_until for name, recording in run.recordings.items()}
+    recordings = {
+        name: Recording(recording.times[kept[name]], recording.values[kept[name]])
+        for name, recording in run.recordings.items()
+        if kept[name].any()
+    }
+    return replace(run, recordings=recordings)

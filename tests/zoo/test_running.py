@@ -1,0 +1,142 @@
+"""One run, from its settings to its file, also in several sittings."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.torch import load_file
+
+from epochgraph import read_run
+from epochgraph.extraction import extraction
+from epochgraph.runs import Run, read_stored_run
+from epochgraph.zoo import Split, read_digits
+from epochgraph.zoo.recipe import Recipe, parse_recipe
+from epochgraph.zoo.running import Places, early_stopping_epoch, run_name, train_run
+from epochgraph.zoo.settings import TrainingSettings
+
+TEXT = """
+name = "mine"
+scale = "reduced"
+architecture = "DigitsNet"
+threshold = 0.5
+about = "For a test."
+[data]
+name = "digits"
+[grid]
+learning_rate = [0.05, 1e6]
+dropout = [0.3]
+[training]
+epochs = 4
+batch_size = 64
+crop_padding = 1
+[snapshots]
+fractions = [0.5]
+node_values_until = 1
+"""
+
+
+@pytest.fixture(scope="module")
+def digits() -> Split:
+    return read_digits()
+
+
+@pytest.fixture(scope="module")
+def recipe() -> Recipe:
+    return parse_recipe(TEXT, Path("mine.toml"))
+
+
+class Killed(BaseException):
+    """What ends a process in the middle of a run."""
+
+
+@dataclass
+class Sitting:
+    """Watches a run, and kills it once it has reported an epoch."""
+
+    until: float = np.inf
+    epochs: list[float] = field(default_factory=list)
+
+    def __call__(self, epoch: float) -> None:
+        self.epochs.append(epoch)
+        if epoch >= self.until:
+            raise Killed
+
+
+def equal(first: Run, second: Run) -> None:
+    """Every number is the same, but for the time it took."""
+    timed = [name for name in first.metrics if name.startswith("seconds")]
+    pd.testing.assert_frame_equal(first.metrics.drop(columns=timed), second.metrics.drop(columns=timed))
+    assert first.signature.names == second.signature.names
+    np.testing.assert_array_equal(first.signature.values, second.signature.values)
+    assert first.settings == second.settings
+    assert first.recordings.keys() == second.recordings.keys()
+    for name, recording in first.recordings.items():
+        np.testing.assert_array_equal(recording.values, second.recordings[name].values)
+
+
+def trained(recipe: Recipe, split: Split, settings: TrainingSettings, places: Places, *sittings: Sitting) -> Run:
+    for sitting in sittings[:-1]:
+        with pytest.raises(Killed):
+            train_run(recipe, split, settings, places, advance=sitting, save_every=0)
+    train_run(recipe, split, settings, places, advance=sittings[-1], save_every=0)
+    return read_stored_run(places.run(run_name(settings)))
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["converges", "diverges"])
+def test_a_run_in_several_sittings_ends_in_the_same_numbers(tmp_path, digits, recipe, place):
+    settings = recipe.settings()[place]
+    whole = trained(recipe, digits, settings, Places(tmp_path / "whole"), Sitting())
+    sittings = [Sitting(0.5), Sitting(2), Sitting()]
+    parts = trained(recipe, digits, settings, Places(tmp_path / "parts"), *sittings)
+    equal(whole, parts)
+    assert [sitting.epochs for sitting in sittings] == [[0, 0.5], [0, 0.5, 1, 2], [3, 4]]
+    assert not list((tmp_path / "parts" / "partial").iterdir())
+
+
+def test_a_state_that_cannot_be_read_costs_only_time(tmp_path, digits, recipe):
+    settings = recipe.settings()[0]
+    places = Places(tmp_path)
+    whole = trained(recipe, digits, settings, places, Sitting())
+    places.state(run_name(settings)).write_bytes(b"half a state")
+    equal(whole, trained(recipe, digits, settings, places, Sitting()))
+
+
+def test_what_a_run_records(tmp_path, digits, recipe):
+    settings = recipe.settings()[0]
+    run = trained(recipe, digits, settings, Places(tmp_path), Sitting())
+    epochs = [0, 0.5, 1, 2, 3, 4]
+    assert run.signature.times.tolist() == run.metrics.index.tolist() == epochs
+    assert run.recordings["degree"].times.tolist() == [0, 0.5, 1]
+    assert run.recordings["last_layer"].times.tolist() == epochs
+    assert (run.metrics["learning_rate"] == 0.05).all()
+    assert run.final_accuracy() == run.metrics["test_accuracy"].iloc[-1] > 0.3
+    assert {"recipe": "mine", "architecture": "DigitsNet", "data": "digits", "dropout": 0.3, "seed": 0}.items() <= (
+        run.settings.items()
+    )
+    assert extraction(run.settings).change == ("initial", "previous")
+    times = ["rolled_graph", "degree", "eigenvector_centrality", "unrolled_graph", "unrolled_degree", "snapshot"]
+    assert (run.metrics[[f"seconds_{name}" for name in times]] > 0).all(axis=None)
+
+
+def test_checkpoints_are_kept_on_request(tmp_path, digits, recipe):
+    settings = recipe.settings()[0]
+    places = Places(tmp_path)
+    train_run(recipe, digits, settings, places, advance=Sitting(), checkpoints=True)
+    run = read_stored_run(places.run(run_name(settings)))
+    checkpoints = read_run(tmp_path / "checkpoints" / run_name(settings), allow_gaps=True)
+    assert [checkpoint.epoch for checkpoint in checkpoints] == [0, 0.5, 1, 2, 3, 4]
+    last = load_file(places.checkpoint(run_name(settings), 4))["classifier.3.weight"].double()
+    assert run.signature.values[-1][run.signature.names.index("parameter:classifier.3.weight/mean")] == pytest.approx(
+        last.mean().item()
+    )
+
+
+def test_the_early_stopping_epoch_is_worked_out_by_hand():
+    def losses(*values: float) -> pd.Series:
+        return pd.Series(values, np.arange(1.0, len(values) + 1))
+
+    assert early_stopping_epoch(losses(3, 2, 1, 1.5, 1.2, 1, 4), patience=3) == 6
+    assert early_stopping_epoch(losses(3, 2, 1, 1.5, 0.9, 1, 4), patience=3) == 7
+    assert early_stopping_epoch(losses(3, np.nan, np.nan, np.nan), patience=2) == 3
