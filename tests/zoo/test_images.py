@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from epochgraph.errors import EpochgraphError, SettingError, UnreadableFileError
-from epochgraph.zoo import Split, images, read_images
+from epochgraph.zoo import Split, read_images
+from epochgraph.zoo.sources import files
 
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".zip")
 RECORD = 20 * 512
@@ -328,7 +329,7 @@ def test_an_image_that_would_fill_the_memory_is_refused(album, write_image, monk
 
 @pytest.mark.parametrize("ending", ["", ".tar.xz", ".zip"])
 def test_a_file_too_large_for_an_image_is_not_even_read(album, monkeypatch, ending):
-    monkeypatch.setattr(images, "LARGEST_FILE", 1000)
+    monkeypatch.setattr(files, "LARGEST_FILE", 1000)
     (album / "train" / "cat" / "zeros.png").write_bytes(bytes(1001))
     refused(
         packed(album, ending) if ending else album, "has 1001 bytes, more than the 1000", names="train/cat/zeros.png"

@@ -15,6 +15,7 @@ from epochgraph.zoo.architectures import (
     resnet44,
     resnet50,
 )
+from epochgraph.zoo.cache import default_cache
 from epochgraph.zoo.datasets import Dataset, Split, read_digits
 from epochgraph.zoo.images import read_images
 from epochgraph.zoo.settings import EpochReport, TrainingSettings
@@ -35,6 +36,7 @@ __all__ = [
     "Training",
     "TrainingSettings",
     "build",
+    "default_cache",
     "read_digits",
     "read_images",
     "resnet20",

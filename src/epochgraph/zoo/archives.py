@@ -2,6 +2,7 @@
 
 import gzip
 import lzma
+import os
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,12 @@ TAR_OPENERS: Mapping[str, Callable[[Path], BufferedIOBase]] = {
     ".txz": lzma.LZMAFile,
 }
 """Ending of a tar archive -> what opens the plain archive within."""
+
+LEVELS = 5
+"""Of a folder, so many levels are listed: tiny-imagenet-200/train/n01443537/images/n01443537_0.JPEG has five."""
+
+HIDDEN = (".", "__MACOSX")
+"""How the names of what operating systems hide begin: .DS_Store, __MACOSX."""
 
 TAR_BLOCK = 512
 PIECE = 2**20
@@ -45,8 +52,8 @@ class FileTree:
 def open_tree(path: Path) -> Iterator[FileTree]:
     """Lend the files of a folder, a .tar, .tar.gz, .tar.xz or a .zip archive.
 
-    Of a folder, only files of three levels, "train/cat/1.png", are listed. Links and devices within an archive are
-    not.
+    Links and devices within an archive are not listed; of a folder, nothing hidden is, and nothing deeper than
+    `LEVELS`.
 
     Args:
         path: The folder or archive.
@@ -59,14 +66,23 @@ def open_tree(path: Path) -> Iterator[FileTree]:
             from `read`.
     """
     with ExitStack() as stack:
-        with _intact(path):
+        with intact(path):
             tree = _tree(path, stack)
         yield tree
 
 
-def _tree(path: Path, stack: ExitStack) -> FileTree:
+def check_exists(path: Path) -> None:
+    """Refuse a path where nothing is.
+
+    Raises:
+        UnreadableFileError: Nothing is there.
+    """
     if not path.exists():
         raise UnreadableFileError(path, "no such file or folder", "Check the path.")
+
+
+def _tree(path: Path, stack: ExitStack) -> FileTree:
+    check_exists(path)
     if path.is_dir():
         return _folder(path)
     name = path.name.lower()
@@ -81,20 +97,26 @@ def _tree(path: Path, stack: ExitStack) -> FileTree:
 
 def _folder(path: Path) -> FileTree:
     def read(name: str) -> bytes:
-        with _intact(path / name):
+        with intact(path / name):
             return (path / name).read_bytes()
 
-    files = {_name(file, path): file.stat().st_size for file in sorted(path.glob("*/*/*")) if file.is_file()}
-    return FileTree(files, tuple(_name(folder, path) for folder in path.glob("*/*") if folder.is_dir()), read)
-
-
-def _name(file: Path, path: Path) -> str:
-    return file.relative_to(path).as_posix()
+    files: dict[str, int] = {}
+    folders: list[str] = []
+    for place, below, names in os.walk(path, followlinks=True):
+        folder = Path(place).relative_to(path)
+        below[:] = sorted(name for name in below if not name.startswith(HIDDEN))
+        folders += [(folder / name).as_posix() for name in below]
+        for file in (path / folder / name for name in sorted(names) if not name.startswith(HIDDEN)):
+            if file.is_file():
+                files[file.relative_to(path).as_posix()] = file.stat().st_size
+        if len(folder.parts) == LEVELS - 1:
+            below.clear()  # a link that leads back up would otherwise have no end
+    return FileTree(files, tuple(folders), read)
 
 
 def _zip(path: Path, archive: zipfile.ZipFile) -> FileTree:
     def read(name: str) -> bytes:
-        with _intact(path):
+        with intact(path):
             return archive.read(members[name])
 
     members = {member.filename.strip("/"): member for member in archive.infolist()}
@@ -104,7 +126,7 @@ def _zip(path: Path, archive: zipfile.ZipFile) -> FileTree:
 
 def _tar(path: Path, stream: BufferedIOBase) -> FileTree:
     def read(name: str) -> bytes:
-        with _intact(path):
+        with intact(path):
             content = archive.extractfile(members[name])
             return content.read() if content else b""
 
@@ -127,8 +149,12 @@ def reason(error: Exception) -> str:
 
 
 @contextmanager
-def _intact(path: Path) -> Iterator[None]:
-    """Turn whatever a file makes the standard library raise into one error that names the file."""
+def intact(path: Path) -> Iterator[None]:
+    """Turn whatever a file makes a library raise into one error that names the file.
+
+    Raises:
+        UnreadableFileError: Anything but our own errors was raised.
+    """
     try:
         yield
     except EpochgraphError:

@@ -1,0 +1,57 @@
+"""The original Tiny ImageNet: `train/<class>/images/<image>`, and `val/images/` with its classes in a text file."""
+
+from pathlib import Path
+
+from epochgraph.errors import UnreadableFileError
+from epochgraph.zoo.archives import FileTree
+from epochgraph.zoo.sources.files import LARGEST_FILE, Names, content, contents_of, names
+from epochgraph.zoo.sources.structure import LabelledImage, Source
+
+ANNOTATIONS = ("val", "val_annotations.txt")
+
+ADVICE = "Fetch tiny-imagenet-200.zip again."
+
+
+def tiny_imagenet(path: Path, tree: FileTree) -> Source | None:
+    """List the images, if this is Tiny ImageNet as it was published; its `test` images have no labels.
+
+    Returns:
+        The images of `val` are those to test; None if it is something else.
+
+    Raises:
+        UnreadableFileError: There are no training images, or the annotations are damaged.
+    """
+    found = names(tree)
+    if ANNOTATIONS not in found.files:
+        return None
+    train = [
+        LabelledImage(path, name, parts[1], test=False)
+        for parts, name in sorted(found.files.items())
+        if len(parts) == 4 and parts[0] == "train" and parts[2] == "images"
+    ]
+    if not train:
+        raise UnreadableFileError(path / found.root, "has no folder train/<class>/images/", ADVICE)
+    annotations = found.files[ANNOTATIONS]
+    text = content(path, tree, annotations, at_most=LARGEST_FILE).decode("utf-8", "replace")
+    images = [*train, *_annotated(path, annotations, text, found)]
+    return Source(
+        classes={image.label for image in images},
+        images=images,
+        parts=(str(Path(found.root, "train")), str(Path(found.root, "val"))),
+        files=[annotations, *(image.name for image in images)],
+        contents=contents_of(path, tree, images),
+    )
+
+
+def _annotated(path: Path, annotations: str, text: str, found: Names) -> list[LabelledImage]:
+    """The images of `val`: each line of the annotations has a file's name, its class and a box, between tabs."""
+    images = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        file, _, rest = line.partition("\t")
+        label = rest.partition("\t")[0]
+        name = found.files.get(("val", "images", file))
+        if name is None or not label:
+            found_ = f"its line {number} names no file in val/images/ and its class"
+            raise UnreadableFileError(path / annotations, found_, ADVICE)
+        images.append(LabelledImage(path, name, label, test=True))
+    return sorted(images, key=lambda image: image.name)
