@@ -215,8 +215,8 @@ def test_the_demo_ends_with_a_table_and_a_picture(tmp_path):
     assert "20 networks on handwritten digits" in page
     assert "majority class" in page
     assert "signature SVM" in page
-    assert (tmp_path / "digits" / "demo.png").stat().st_size > 50_000
-    assert len(list((tmp_path / "digits" / "runs").glob("*.parquet"))) == 20
+    assert (tmp_path / "digits-12-epochs" / "demo.png").stat().st_size > 50_000
+    assert len(list((tmp_path / "digits-12-epochs" / "runs").glob("*.parquet"))) == 20
     assert "at least 20" in refused("demo", "-o", tmp_path, "--runs", "3")
 
 
@@ -231,7 +231,7 @@ def test_an_interrupted_demo_says_so_and_keeps_what_is_finished(tmp_path):
         "--epochs",
         "4",
     ]
-    runs = tmp_path / "digits" / "runs"
+    runs = tmp_path / "digits-4-epochs" / "runs"
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         for _ in range(600):
             if len(list(runs.glob("*.parquet"))) >= 2 or process.poll() is not None:

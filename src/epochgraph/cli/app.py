@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from epochgraph.cli import zoo_commands
 from epochgraph.cli.commands import demo, evaluate, extract, fit, inspect, predict
 from epochgraph.errors import EpochgraphError
 
@@ -20,7 +21,8 @@ app = typer.Typer(
 
     The way through: `extract` turns each run's folder of checkpoints into a signature, `fit` learns from
     finished runs, `predict` tells how a new run will end, `evaluate` tells how far to trust that, and
-    `inspect` shows what the graph of a checkpoint looks like. `demo` does all of it on real images.""",
+    `inspect` shows what the graph of a checkpoint looks like. `demo` does all of it on real images, `zoo` makes
+    populations of trained networks to learn from.""",
 )
 app.command()(demo)
 app.command()(inspect)
@@ -28,6 +30,19 @@ app.command()(extract)
 app.command()(fit)
 app.command()(predict)
 app.command()(evaluate)
+
+zoo = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="""Populations of trained networks, to learn from: `train` makes one after a recipe, `status` tells how far it
+    is, `export` writes it as one file and `import` reads that back, `recipes` lists what comes with the package.""",
+)
+zoo.command()(zoo_commands.train)
+zoo.command()(zoo_commands.status)
+zoo.command()(zoo_commands.export)
+zoo.command("import")(zoo_commands.import_)
+zoo.command()(zoo_commands.recipes)
+app.add_typer(zoo, name="zoo")
 
 
 def _version(asked: bool) -> None:

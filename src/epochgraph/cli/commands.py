@@ -10,7 +10,9 @@ import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Seed = Annotated[int, typer.Option(help="Of all that is random.")]
-Store = Annotated[Path, typer.Argument(help="Folder of stored runs, from `extract`.")]
+Store = Annotated[
+    Path, typer.Argument(help="Stored runs: a folder from `extract`, or a population's file from `zoo export`.")
+]
 Target = Annotated[str, typer.Option(help="The metric whose last value is to be told.")]
 Task = Annotated[
     Literal["classification", "regression"], typer.Option(help="Tell good from bad runs, or the accuracy itself.")

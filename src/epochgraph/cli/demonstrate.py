@@ -16,8 +16,8 @@ from epochgraph.demo import (
     findings,
     images_population,
     trained_runs,
-    usable_cores,
 )
+from epochgraph.zoo.pool import usable_cores
 
 PICTURE = "demo.png"
 
@@ -30,11 +30,11 @@ def run(data: Path | None, out: Path, *, runs: int, epochs: int, workers: int | 
     else:
         with notes.status(f"reading {data}"):
             population = images_population(data, runs=runs, epochs=epochs)
-    folder = out / ("digits" if data is None else data.name.split(".")[0])
+    folder = out / f"{'digits' if data is None else data.name.split('.')[0]}-{epochs}-epochs"
     trained = []
     with progress_bar() as progress:
         task = progress.add_task("training", total=runs)
-        for finished in trained_runs(population, folder / "runs", workers=workers or usable_cores()):
+        for finished in trained_runs(population, folder, workers=workers or usable_cores()):
             trained.append(finished)
             progress.advance(task)
         trained.sort(key=lambda finished: finished.name)
@@ -48,7 +48,7 @@ def run(data: Path | None, out: Path, *, runs: int, epochs: int, workers: int | 
 
 def _print(found: Findings, population: Population, count: int) -> None:
     console.print(f"\n[bold]{count} networks on {population.name}[/]; {found.good} of them end well", end="")
-    console.print(f" (test accuracy of at least {population.threshold:.0%}).")
+    console.print(f" (test accuracy of at least {population.recipe.threshold:.0%}).")
     console.print("How often the end is told rightly from the first epochs, by what was learnt from other networks:\n")
     _print_scores(found.random, "networks held out at random")
     if found.grouped is not None:

@@ -13,11 +13,11 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from epochgraph.files import atomic_write
-from epochgraph.runs import Run
+from epochgraph.runs import Recording, Run
 
 GOOD, BAD, INK, FAINT = "#1b7f79", "#c8553d", "#22313f", "#9aa5b1"
 QUANTILES = (5, 25, 50, 75, 95)
-"""Percentiles of the node values that a run's metrics hold, under names such as "degree q50"."""
+"""Percentiles of the node values that are drawn."""
 
 BANDS = ((5, 95, 0.15), (25, 75, 0.35))
 """Lower and upper percentile of each band, and its opacity."""
@@ -40,16 +40,11 @@ class Outlook:
     threshold: float
 
 
-def quantile_metrics(name: str, values: np.ndarray) -> dict[str, float]:
-    """Percentiles of one snapshot's node values, as metrics of a run."""
-    return {f"{name} q{q}": float(value) for q, value in zip(QUANTILES, np.percentile(values, QUANTILES), strict=True)}
-
-
 def population_picture(runs: Sequence[Run], outlook: Outlook, title: str, path: Path) -> None:
     """Draw how degree and centrality move over the epochs, and the told against the true final accuracy.
 
     Args:
-        runs: Runs whose metrics have validation_accuracy, test_accuracy and `quantile_metrics` of both measures.
+        runs: Runs whose metrics have validation_accuracy and test_accuracy, with recordings of both measures.
         outlook: What was told of each of them.
         title: Title of the picture.
         path: Where to write it; the suffix (.png or .svg) decides on the format.
@@ -91,18 +86,21 @@ def _bands(axis: Axes, runs: Sequence[Run], measure: str, colour: str) -> None:
     axis.axhline(1, color=FAINT, lw=0.8, ls=":")
     if not runs:
         return
-    relative = {
-        q: pd.concat([run.metrics[f"{measure} q{q}"] / run.metrics[f"{measure} q50"].iloc[0] for run in runs], axis=1)
-        for q in QUANTILES
-    }
-    epochs = relative[50].index.to_numpy()
-    middle = {q: table.median(axis=1).to_numpy() for q, table in relative.items()}
+    relative = pd.concat([_relative_percentiles(run.recordings[measure]) for run in runs])
+    middle = relative.groupby(level=0).median()
+    epochs = middle.index.to_numpy()
     for low, high, opacity in BANDS:
         axis.fill_between(epochs, middle[low], middle[high], color=colour, alpha=opacity, lw=0, label=f"{low}-{high} %")
     axis.plot(epochs, middle[50], color=colour, lw=2, label="median node")
     axis.set_xlim(epochs[0], epochs[-1])
     if measure == "degree":  # one legend a row
         axis.legend(loc="upper left", frameon=False, fontsize=8)
+
+
+def _relative_percentiles(recording: Recording) -> pd.DataFrame:
+    """`QUANTILES` of the node values, a column each, indexed by the epoch; relative to the initial median."""
+    percentiles = np.percentile(recording.values.astype(np.float64), QUANTILES, axis=1).T
+    return pd.DataFrame(percentiles / np.median(recording.values[0]), recording.times, QUANTILES)
 
 
 def _title(axis: Axes, text: str) -> None:

@@ -32,11 +32,16 @@ def write_run(run: Run, path: Path | str) -> None:
     _write([run], Path(path), {})
 
 
-def write_runs(runs: Sequence[Run], path: Path | str) -> None:
+def write_runs(runs: Sequence[Run], path: Path | str, *, about: Mapping[str, str] | None = None) -> None:
     """Write many runs as one small Parquet file, whole or not at all: to publish them.
 
     Features are rounded to 32 bits, that is seven digits; all else stays as it is. Any reader of Parquet can use the
     file: `runs.columns` says what is in it.
+
+    Args:
+        runs: The runs.
+        path: The file.
+        about: Whatever else belongs to them, as texts by name; `read_about` reads them back.
 
     Raises:
         SettingError: There are no runs, or two have one name.
@@ -45,7 +50,7 @@ def write_runs(runs: Sequence[Run], path: Path | str) -> None:
     names = [run.name for run in runs]
     if not runs or len(set(names)) < len(names):
         raise SettingError("runs", names, "at least one, each of a name of its own")
-    _write(runs, Path(path), SMALLEST)
+    _write(runs, Path(path), SMALLEST, about)
 
 
 def read_stored_run(path: Path | str) -> Run:
@@ -54,7 +59,7 @@ def read_stored_run(path: Path | str) -> Run:
     Raises:
         UnreadableFileError: The file is missing, truncated, not a run, of several runs, or of a newer version.
     """
-    runs = _read(Path(path))
+    runs, _ = _read(Path(path))
     if len(runs) > 1:
         raise UnreadableFileError(Path(path), f"it has {len(runs)} runs", "Use `read_stored_runs`.")
     return runs[0]
@@ -68,15 +73,17 @@ def read_stored_runs(path: Path | str) -> list[Run]:
     """
     path = Path(path)
     if path.is_file():
-        return _read(path)
+        return _read(path)[0]
     # a hidden file is one that is being written, or that a crash has left half written
     files = [file for file in path.glob("*.parquet") if not file.name.startswith(".")]
     if not files:
         raise UnreadableFileError(path, "there are no runs (.parquet files)", "Write some with `write_run`.")
-    return [run for file in sorted(files, key=_natural) for run in _read(file)]
+    return [run for file in sorted(files, key=_natural) for run in _read(file)[0]]
 
 
-def _write(runs: Sequence[Run], path: Path, options: Mapping[str, object]) -> None:
+def _write(
+    runs: Sequence[Run], path: Path, options: Mapping[str, object], about: Mapping[str, str] | None = None
+) -> None:
     tables = [run_columns(run) for run in runs]
     table = pa.concat_tables(tables, promote_options="default").combine_chunks()
     if options:
@@ -84,7 +91,8 @@ def _write(runs: Sequence[Run], path: Path, options: Mapping[str, object]) -> No
         for name, column in setting_columns(runs, [len(part) for part in tables]).items():
             table = table.append_column(name, column)
         options = {**options, "use_byte_stream_split": [f.name for f in table.schema if pa.types.is_floating(f.type)]}
-    document = {"version": VERSION, "runs": [{"name": run.name, "settings": dict(run.settings)} for run in runs]}
+    settings = [{"name": run.name, "settings": dict(run.settings)} for run in runs]
+    document = {"version": VERSION, "about": dict(about or {}), "runs": settings}
     table = table.replace_schema_metadata({KEY: json.dumps(document)})
     with atomic_write(path) as temporary:
         pq.write_table(table, temporary, **options)
@@ -98,7 +106,16 @@ def _widened(field: pa.Field) -> pa.Field:
     return field.with_type(pa.float64()) if field.type == pa.float32() else field
 
 
-def _read(path: Path) -> list[Run]:
+def read_about(path: Path | str) -> dict[str, str]:
+    """Read the texts that `write_runs` stored with the runs of a file.
+
+    Raises:
+        UnreadableFileError: As `read_stored_runs`.
+    """
+    return _read(Path(path))[1]
+
+
+def _read(path: Path) -> tuple[list[Run], dict[str, str]]:
     advice = "Write it anew with `write_run` or `write_runs`, or take the file out of the folder."
     try:
         with pq.ParquetFile(path) as file:
@@ -106,7 +123,7 @@ def _read(path: Path) -> list[Run]:
         document = json.loads((table.schema.metadata or {})[KEY])
         version = document["version"]
         if version == VERSION:
-            return _runs(document["runs"], table)
+            return _runs(document["runs"], table), {str(k): str(v) for k, v in document["about"].items()}
     except OSError as error:
         raise UnreadableFileError(path, (error.strerror or str(error)).partition("\n")[0], advice) from error
     except pa.ArrowException as error:

@@ -1,4 +1,4 @@
-"""Finished runs of a folder -> one Parquet file to publish, and its datasheet."""
+"""Finished runs of a folder -> one Parquet file to publish, and its datasheet; and back."""
 
 import json
 from collections.abc import Sequence
@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from epochgraph.errors import SettingError, ZooError
+from epochgraph.errors import SettingError, UnreadableFileError, ZooError
 from epochgraph.files import atomic_write
-from epochgraph.runs import Recording, Run, read_stored_runs, write_runs
-from epochgraph.zoo.population import RECIPE, SITTINGS, status
-from epochgraph.zoo.running import run_name
+from epochgraph.runs import Recording, Run, read_about, read_stored_runs, write_run, write_runs
+from epochgraph.zoo.population import RECIPE, SITTINGS, open_population, status
+from epochgraph.zoo.recipe import parse_recipe
+from epochgraph.zoo.running import Places, run_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ def export_population(folder: Path, out: Path, *, vectors_until: float = 10) -> 
         raise ZooError(folder, "no run is finished", "Train some with `zoo train`.")
     finished = set(now.finished)
     runs = [run for run in read_stored_runs(folder / "runs") if run.name in finished]
-    write_runs([_shortened(run, vectors_until) for run in runs], out)
+    about = {name: (folder / name).read_text("utf-8") for name in (RECIPE, SITTINGS)}
+    write_runs([_shortened(run, vectors_until) for run in runs], out, about=about)
     sheet = out.with_suffix(".md")
     planned = len(now.finished) + len(now.missing)
     places = [run_name(settings) for settings in now.recipe.settings()]
@@ -60,6 +62,37 @@ def export_population(folder: Path, out: Path, *, vectors_until: float = 10) -> 
     with atomic_write(sheet) as temporary:
         temporary.write_text(content, "utf-8")
     return Exported(len(runs), out, sheet)
+
+
+def import_population(path: Path, folder: Path) -> int:
+    """Make the folder of a population from its exported file, so that its training can go on.
+
+    Runs that the folder has already stay as they are. Those of the file have what was exported: features of 32 bits.
+
+    Args:
+        path: The file.
+        folder: Of the population, or a new one.
+
+    Returns:
+        How many runs were written.
+
+    Raises:
+        UnreadableFileError: The file is none that `export_population` wrote.
+        ZooError: The folder holds another population.
+        OutputError: It cannot be written.
+    """
+    about = read_about(path)
+    if RECIPE not in about or SITTINGS not in about:
+        raise UnreadableFileError(path, "it does not tell its recipe", "Give a file that `zoo export` wrote.")
+    open_population(folder, parse_recipe(about[RECIPE], path), about[RECIPE])
+    if not (folder / SITTINGS).exists():
+        with atomic_write(folder / SITTINGS) as temporary:
+            temporary.write_text(about[SITTINGS], "utf-8")
+    places = Places(folder)
+    missing = [run for run in read_stored_runs(path) if not places.run(run.name).exists()]
+    for run in missing:
+        write_run(run, places.run(run.name))
+    return len(missing)
 
 
 def datasheet(runs: Sequence[Run], folder: Path, *, name: str, threshold: float, planned: int) -> str:

@@ -1,0 +1,100 @@
+"""The commands of `epochgraph zoo`: their options and help; imported when called, as in `commands`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from epochgraph.cli.commands import Json
+
+Recipe = Annotated[str, typer.Argument(help="A recipe's TOML file, or the name of one that `zoo recipes` lists.")]
+Folder = Annotated[Path, typer.Argument(help="The folder of the population, as given to `zoo train --out`.")]
+Limit = Annotated[
+    int | None,
+    typer.Option(min=1, help="Only so many of the recipe's runs: the first of an order spread evenly over its grid."),
+]
+
+
+def train(
+    recipe: Recipe,
+    data: Annotated[
+        list[str],
+        typer.Option(
+            "--data",
+            "-d",
+            help="The images: a folder, an archive, CIFAR batches or Parquet files; several make one data set. "
+            "`digits` for scikit-learn's, which need no file.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the population; one of its own.")],
+    limit: Limit = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes, each training one network at a time; one a core if not given.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Cores of each process; several pay for large networks.")] = 1,
+    checkpoints: Annotated[
+        bool, typer.Option("--checkpoints", help="Keep all weights of every snapshot too, as .safetensors.")
+    ] = False,
+) -> None:
+    """Train the networks of a recipe, and record the graphs of each as it trains.
+
+    Each finished run is written at once. Interrupted or killed at any moment, the same command goes on where it was:
+    finished runs stay, a run in progress goes on from its last saved epoch, failed runs are tried again. The images
+    are decoded once and kept in the user's cache.
+
+    Example: `epochgraph zoo train lenet-cifar10-reduced -d cifar10.tar.xz -o zoo/lenet --limit 20`
+    """
+    from epochgraph.cli import zoo as command
+
+    command.train(recipe, data, out, limit=limit, workers=workers, threads=threads, checkpoints=checkpoints)
+
+
+def status(folder: Folder, limit: Limit = None, as_json: Json = False) -> None:
+    """Show how far a population is, how its runs ended, and which failed.
+
+    Example: `epochgraph zoo status zoo/lenet`
+    """
+    from epochgraph.cli import zoo as command
+
+    command.show(folder, limit=limit, as_json=as_json)
+
+
+def export(
+    folder: Folder,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The .parquet file; its datasheet (.md) comes beside it.")],
+    vectors_until: Annotated[
+        float, typer.Option(help="The last epoch whose node values and last layers are written: they are large.")
+    ] = 10,
+) -> None:
+    """Write the finished runs of a population as one Parquet file with a datasheet, to publish or to evaluate.
+
+    Example: `epochgraph zoo export zoo/lenet -o lenet.parquet`
+    """
+    from epochgraph.cli import zoo as command
+
+    command.export(folder, out, vectors_until=vectors_until)
+
+
+def import_(
+    path: Annotated[Path, typer.Argument(help="The .parquet file of a population, from `zoo export`.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the population.")],
+) -> None:
+    """Make the folder of a population from its file, to train on where whoever published it has stopped.
+
+    Example: `epochgraph zoo import lenet.parquet -o zoo/lenet`
+    """
+    from epochgraph.cli import zoo as command
+
+    command.import_(path, out)
+
+
+def recipes(
+    name: Annotated[str | None, typer.Argument(help="Print the text of this one, to start your own from.")] = None,
+) -> None:
+    """List the recipes that come with the package: the paper's populations, and reduced ones for a small machine.
+
+    Example: `epochgraph zoo recipes lenet-cifar10-reduced > mine.toml`
+    """
+    from epochgraph.cli import zoo as command
+
+    command.recipes(name)

@@ -1,0 +1,285 @@
+"""Populations through the command line: killed, failing, on a full disk."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from epochgraph.runs import read_stored_run, read_stored_runs
+
+TEXT = """
+name = "small"
+scale = "reduced"
+architecture = "DigitsNet"
+threshold = 0.5
+about = "For a test."
+[data]
+name = "digits"
+[grid]
+learning_rate = [0.001, 0.1]
+dropout = [0.0, 0.5]
+[training]
+epochs = 3
+batch_size = 64
+crop_padding = 1
+flip = false
+"""
+
+COMMAND = [sys.executable, "-c", "from epochgraph.cli import main; main()", "zoo"]
+
+
+def zoo(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [*COMMAND, *map(str, arguments)]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=300, **options)
+
+
+def succeeded(*arguments: object, **options: object) -> str:
+    result = zoo(*arguments, **options)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def refused(*arguments: object, **options: object) -> str:
+    """The one line of an error."""
+    result = zoo(*arguments, **options)
+    assert result.returncode == 2, (result.returncode, result.stdout, result.stderr)
+    assert "Traceback" not in result.stderr
+    lines = [line for line in result.stderr.splitlines() if line.startswith("epochgraph: ")]
+    assert len(lines) == 1, result.stderr
+    return lines[0]
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "small.toml"
+    path.write_text(TEXT)
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A population of four runs, trained without disturbance."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "small.toml").write_text(TEXT)
+    succeeded("train", folder / "small.toml", "-d", "digits", "-o", folder / "zoo", "--workers", 1)
+    return folder / "zoo"
+
+
+def same(first: Path, second: Path) -> None:
+    """Two populations have the same numbers, but for the time they took."""
+    for one, other in zip(read_stored_runs(first / "runs"), read_stored_runs(second / "runs"), strict=True):
+        assert one.name == other.name
+        timed = [name for name in one.metrics if name.startswith("seconds")]
+        pd.testing.assert_frame_equal(one.metrics.drop(columns=timed), other.metrics.drop(columns=timed))
+        np.testing.assert_array_equal(one.signature.values, other.signature.values)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_killed_at_any_moment_it_goes_on_where_it_was(tmp_path, recipe, finished, how):
+    out = tmp_path / "zoo"
+    arguments = ["train", str(recipe), "-d", "digits", "-o", str(out), "--workers", "2"]
+    with subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, text=True) as process:
+        for _ in range(1200):
+            if list(out.glob("runs/[!.]*.parquet")) or process.poll() is not None:
+                break
+            time.sleep(0.05)
+        process.send_signal(how)
+        _, errors = process.communicate(timeout=60)
+    assert "Traceback" not in errors
+    kept = {path.name: path.stat().st_mtime_ns for path in out.glob("runs/[!.]*.parquet")}
+    assert kept
+    assert all(read_stored_run(out / "runs" / name).name for name in kept)
+    succeeded(*arguments)
+    assert {name: (out / "runs" / name).stat().st_mtime_ns for name in kept} == kept, "finished runs are left alone"
+    same(out, finished)
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path, recipe):
+    out = tmp_path / "zoo"
+    text = recipe.read_text().replace("epochs = 3", "epochs = 100000")
+    recipe.write_text(text)
+    command = [*COMMAND, "train", str(recipe), "-d", "digits", "-o", str(out), "--workers", "2"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True) as process:
+        for _ in range(1200):
+            if len(workers(process.pid)) >= 2:
+                break
+            time.sleep(0.05)
+        process.kill()
+    for _ in range(200):
+        if not workers(process.pid):
+            return
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    pytest.fail("workers go on without their parent")
+
+
+def workers(session: int) -> list[int]:
+    """Processes of a session, but for its first and the one that Python keeps track of resources with."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            number = int((folder / "stat").read_text().rpartition(")")[2].split()[3])
+            line = (folder / "cmdline").read_text()
+        except (OSError, IndexError):
+            continue
+        if number == session and "spawn_main" in line:
+            found.append(int(folder.name))
+    return found
+
+
+def test_a_run_that_fails_is_recorded_and_the_others_go_on(tmp_path, recipe):
+    """A network a million times as wide does not fit into any memory."""
+    recipe.write_text(TEXT.replace("dropout = [0.0, 0.5]", "width = [1.0, 1e7]"))
+    out = tmp_path / "zoo"
+    result = zoo("train", recipe, "-d", "digits", "-o", out, "--workers", 2)
+    assert result.returncode == 0, result.stderr
+    document = json.loads(succeeded("status", out, "--json"))
+    assert (document["runs"], document["finished"], len(document["failed"])) == (4, 2, 2)
+    for name, error in document["failed"].items():
+        assert "width1e+07" in name
+        assert "memory" in error
+        assert name in result.stderr
+        assert "traceback" in json.loads((out / "failed" / f"{name}.json").read_text())
+
+
+def limited(size: int):
+    """Let a process write no file longer than `size` bytes: the system refuses what is beyond, as on a full disk."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def test_a_full_disk_is_one_line_and_loses_no_finished_run(tmp_path, recipe, finished):
+    out = tmp_path / "zoo"
+    arguments = ["train", recipe, "-d", "digits", "-o", out, "--workers", 1]
+    succeeded(*arguments, "--limit", 2)
+    kept = {path.name: path.read_bytes() for path in out.glob("runs/*.parquet")}
+    assert len(kept) == 2
+    line = refused(*arguments, preexec_fn=limited(20_000))
+    assert "cannot be written " in line
+    assert "File too large" in line
+    assert str(out) in line
+    assert {path.name: path.read_bytes() for path in out.glob("runs/*")} == kept, "and no half file"
+    succeeded(*arguments)
+    same(out, finished)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_an_unwritable_folder_is_one_line(tmp_path, recipe):
+    (tmp_path / "zoo").mkdir(mode=0o500)
+    assert "cannot be written" in refused("train", recipe, "-d", "digits", "-o", tmp_path / "zoo")
+
+
+def test_a_file_in_place_of_the_folder_is_one_line(tmp_path, recipe):
+    (tmp_path / "zoo").write_text("a file")
+    assert "cannot be written" in refused("train", recipe, "-d", "digits", "-o", tmp_path / "zoo")
+
+
+def test_a_folder_has_one_recipe_and_one_trainer(recipe, finished):
+    recipe.write_text(TEXT.replace("epochs = 3", "epochs = 4"))
+    assert "runs of another recipe" in refused("train", recipe, "-d", "digits", "-o", finished)
+    recipe.write_text(TEXT)
+    script = (
+        "import sys, time; from filelock import FileLock; lock = FileLock(sys.argv[1]); "
+        "lock.acquire(); print('locked', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, str(finished / ".lock")], stdout=subprocess.PIPE) as holder:
+        holder.stdout.readline()
+        line = refused("train", recipe, "-d", "digits", "-o", finished)
+        holder.kill()
+    assert "another process is training into it" in line
+
+
+def test_status_and_export_tell_what_there_is(tmp_path, finished):
+    document = json.loads(succeeded("status", finished, "--json"))
+    runs = read_stored_runs(finished / "runs")
+    assert document["finished"] == document["runs"] == len(runs) == 4
+    assert document["accuracies"] == sorted(run.final_accuracy() for run in runs)
+    assert document["good"] == sum(run.final_accuracy() >= 0.5 for run in runs)
+    assert "4 of 4" in succeeded("status", finished)
+    assert "4 runs" in succeeded("export", finished, "-o", tmp_path / "small.parquet", "--vectors-until", 1)
+    for one, other in zip(read_stored_runs(tmp_path / "small.parquet"), runs, strict=True):
+        assert (one.name, one.settings) == (other.name, other.settings)
+        pd.testing.assert_frame_equal(one.metrics, other.metrics)
+        np.testing.assert_array_equal(one.signature.values, other.signature.values.astype(np.float32))
+        assert max(one.recordings["last_layer"].times) == 1
+    sheet = (tmp_path / "small.md").read_text()
+    for text in ("4 of the 4 runs of `small`", "DigitsNet on digits", "scale reduced", "torch", 'name = "small"'):
+        assert text in sheet
+
+
+def test_a_published_population_can_be_trained_on(tmp_path, recipe, finished):
+    """A file of the first two runs; the other two are trained, and all are as if nothing had been in between."""
+    first = tmp_path / "first"
+    (first / "runs").mkdir(parents=True)
+    runs = [f"runs/{path.name}" for path in sorted(finished.glob("runs/*"))]
+    for name in ("recipe.toml", "sittings.jsonl", *runs[:2]):
+        (first / name).write_bytes((finished / name).read_bytes())
+    succeeded("export", first, "-o", tmp_path / "two.parquet")
+    assert "2 runs written" in succeeded("import", tmp_path / "two.parquet", "-o", tmp_path / "zoo")
+    succeeded("train", recipe, "-d", "digits", "-o", tmp_path / "zoo", "--workers", 1)
+    succeeded("export", tmp_path / "zoo", "-o", tmp_path / "all.parquet")
+    succeeded("export", finished, "-o", tmp_path / "expected.parquet")
+    pairs = (read_stored_runs(tmp_path / name) for name in ("all.parquet", "expected.parquet"))
+    for found, expected in zip(*pairs, strict=True):
+        np.testing.assert_array_equal(found.signature.values, expected.signature.values)
+    assert "does not tell its recipe" in refused("import", finished / runs[0], "-o", tmp_path / "other")
+
+
+def test_a_population_is_evaluated_as_a_folder_of_runs_is(tmp_path, finished):
+    """Four runs are too few, and that is what is said: the file was understood."""
+    succeeded("export", finished, "-o", tmp_path / "small.parquet")
+    result = subprocess.run(
+        [*COMMAND[:-1], "fit", str(tmp_path / "small.parquet"), "-o", str(tmp_path / "p.skops"), "--up-to", "1"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr
+    result = subprocess.run(
+        [*COMMAND[:-1], "predict", str(finished / "runs"), "-p", str(tmp_path / "p.skops"), "--json"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr
+    assert len(json.loads(result.stdout)) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["train", "lenet-mnist", "-d", "digits", "-o", "zoo"], "lenet-mnist"),
+        (["status", "nowhere"], "holds no population"),
+        (["export", "nowhere", "-o", "x.parquet"], "holds no population"),
+        (["recipes", "lenet-mnist"], "lenet-mnist"),
+    ],
+)
+def test_what_is_not_there_is_one_line(tmp_path, arguments, found):
+    assert found in refused(*arguments, cwd=tmp_path)
+
+
+def test_recipes_are_listed_and_printed(tmp_path):
+    assert "lenet-cifar10-reduced" in succeeded("recipes")
+    text = succeeded("recipes", "lenet-cifar10-reduced")
+    assert text.startswith('name = "lenet-cifar10-reduced"')
+
+
+def test_images_that_are_damaged_are_named(tmp_path, recipe):
+    folder = tmp_path / "images" / "train" / "cat"
+    folder.mkdir(parents=True)
+    for name in ("a.png", "b.png"):
+        (folder / name).write_bytes(b"no image")
+    (tmp_path / "images" / "test" / "cat").mkdir(parents=True)
+    for name in ("c.png", "d.png"):
+        (tmp_path / "images" / "test" / "cat" / name).write_bytes(b"no image")
+    line = refused("train", recipe, "-d", tmp_path / "images", "-o", tmp_path / "zoo")
+    assert "a.png: is no image" in line
