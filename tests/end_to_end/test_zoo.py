@@ -282,4 +282,4 @@ def test_images_that_are_damaged_are_named(tmp_path, recipe):
     for name in ("c.png", "d.png"):
         (tmp_path / "images" / "test" / "cat" / name).write_bytes(b"no image")
     line = refused("train", recipe, "-d", tmp_path / "images", "-o", tmp_path / "zoo")
-    assert "a.png: is no image" in line
+    assert "cat/c.png: is no image" in line

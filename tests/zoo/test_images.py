@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from epochgraph.errors import EpochgraphError, SettingError, UnreadableFileError
-from epochgraph.zoo import Split, read_images
+from epochgraph.zoo import Split, decoding, read_images
 from epochgraph.zoo.sources import files
+from imagesets import parts, same
 
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".zip")
 RECORD = 20 * 512
@@ -40,17 +41,6 @@ def packed(folder: Path, ending: str, *, prefix: str = "") -> Path:
         for file in files:
             tar.add(file, prefix + file.relative_to(folder).as_posix(), recursive=False)
     return archive
-
-
-def parts(split: Split):
-    return split.train, split.validation, split.test
-
-
-def same(a: Split, b: Split) -> bool:
-    return all(
-        torch.equal(x.images, y.images) and torch.equal(x.labels, y.labels) and x.classes == y.classes
-        for x, y in zip(parts(a), parts(b), strict=True)
-    )
 
 
 def numbers(split: Split) -> list[list[int]]:
@@ -92,6 +82,27 @@ def test_the_seed_decides_on_what_is_held_out(album):
     first, again, other = (read_images(album, validation_share=0.5, seed=seed) for seed in (0, 0, 1))
     assert same(first, again)
     assert not same(first, other)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.34, 0.99])
+@pytest.mark.parametrize("limit", [None, 3])
+def test_validation_images_may_be_held_out_of_those_to_test(album, share, limit):
+    split = read_images(album, held_out="test", validation_share=share, limit_per_class=limit)
+    train, validation, test = numbers(split)
+    assert train == sorted([*(range(10) if limit is None else (0, 3, 6))] * 2)
+    assert sorted(validation + test) == sorted([100, 101, 102] * 2)
+    for part in (split.validation, split.test):
+        assert torch.bincount(part.labels).min() >= 1
+        assert torch.equal(part.images[:, 0, 0, 0].long(), part.labels)
+    assert len(validation) == {0.01: 2, 0.34: 2, 0.99: 4}[share]
+
+
+def test_no_image_is_in_two_parts(album):
+    for held_out in ("train", "test"):
+        for seed in range(3):
+            split = read_images(album, held_out=held_out, validation_share=0.4, seed=seed)
+            rows = [tuple(image.flatten().tolist()) for part in parts(split) for image in part.images]
+            assert len(set(rows)) == len(rows) == 26
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -300,6 +311,17 @@ def test_a_class_of_one_training_image_is_refused(album):
     refused(album, "has 1 images? of its class. .*at least 2", names="train/cat")
 
 
+def test_a_class_of_one_test_image_is_refused_where_two_are_needed(album):
+    for number in range(1, 3):
+        (album / "test" / "cat" / f"{number:02}.png").unlink()
+    read_images(album)
+    refused(album, "has 1 image of its class. .*at least 2", names="test/cat", held_out="test")
+    (album / "train" / "dog" / "00.png").rename(album / "test" / "cat" / "01.png")
+    for number in range(1, 9):
+        (album / "train" / "dog" / f"{number:02}.png").unlink()
+    read_images(album, held_out="test")
+
+
 @pytest.mark.parametrize("size", [(4, 5), (5, 4), (5, 5)])
 def test_an_image_of_another_size_is_refused(album, write_image, size):
     write_image(album / "train" / "cat" / "99.png", size=size)
@@ -354,6 +376,44 @@ def test_options_out_of_range_are_refused(album, options):
     (option,) = options
     with pytest.raises(SettingError, match=option):
         read_images(album, **options)
+
+
+def test_paths_are_given_once_each(album):
+    for paths in ((), (album, album), (album, album / "train" / "..")):
+        with pytest.raises(SettingError, match="at least one, and each only once"):
+            read_images(*paths)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_validation_images_come_of_two_parts_only(album):
+    with pytest.raises(SettingError, match="held_out is 'val', but must be one of train, test"):
+        read_images(album, held_out="val")
+
+
+def test_the_first_of_several_damaged_images_is_named(album, monkeypatch):
+    """Whichever thread is faster."""
+    monkeypatch.setattr(decoding, "BATCH_BYTES", 1)
+    for number in range(2, 9):
+        (album / "train" / "cat" / f"{number:02}.png").write_bytes(b"broken")
+    for _ in range(10):
+        refused(album, "is no image", names="train/cat/02.png")
+
+
+def test_a_window_of_files_is_in_memory(album, monkeypatch):
+    monkeypatch.setattr(decoding, "BATCH_BYTES", 1)
+    monkeypatch.setattr(decoding, "WAITING", 2)
+    begun, told, ahead = [], [0], []
+    read = Path.read_bytes
+
+    def counted(self: Path) -> bytes:
+        begun.append(self)
+        ahead.append(len(begun) - told[-1])
+        return read(self)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    read_images(album, progress=lambda done, total: told.append(done))
+    assert len(begun) == 26
+    assert max(ahead) <= 4
 
 
 def test_a_folder_that_may_not_be_read_is_refused(album, monkeypatch):

@@ -9,6 +9,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
+from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
@@ -77,27 +78,26 @@ def _store(album: Album, key: str, path: Path) -> None:
 def _stored(path: Path, key: str) -> Album | None:
     """The entry, or None if there is none that is intact and of this key."""
     try:
-        with np.load(path, allow_pickle=False) as entry:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as entry:
             if entry["key"].item() != key:
                 return None
             classes, names, (train, test) = (tuple(entry[name].tolist()) for name in ("classes", "names", "parts"))
             about = Catalogue(classes, entry["labels"], entry["test"], names, (train, test))
-            return Album(about, _mapped(path, entry.zip.getinfo("pixels.npy"), entry["shape"].tolist()), entry["grey"])
+            return Album(about, _mapped(file, entry.zip.getinfo("pixels.npy"), entry["shape"].tolist()), entry["grey"])
     except Exception:  # a damaged file raises nearly anything; whatever it is, the images are made anew
         return None
 
 
-def _mapped(path: Path, member: zipfile.ZipInfo, shape: list[int]) -> Pixels:
+def _mapped(file: BufferedReader, member: zipfile.ZipInfo, shape: list[int]) -> Pixels:
     """Map the array at the end of an uncompressed member of a zip archive.
 
     Raises:
         ValueError: Its checksum is wrong.
     """
-    with path.open("rb") as file:
-        file.seek(member.header_offset)
-        lengths = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
+    file.seek(member.header_offset)
+    lengths = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
     start = member.header_offset + LOCAL_HEADER.size + sum(lengths)
-    content = np.memmap(path, np.uint8, mode="c", offset=start, shape=(member.file_size,))
+    content = np.memmap(file, np.uint8, mode="c", offset=start, shape=(member.file_size,))
     if zlib.crc32(content.data) != member.CRC:
         raise ValueError("damaged")
     return np.asarray(content[-np.prod(shape) :]).reshape(shape)

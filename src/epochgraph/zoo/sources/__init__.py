@@ -7,11 +7,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from epochgraph.zoo.archives import FileTree, check_exists, intact, open_tree
-from epochgraph.zoo.sources.cifar import cifar
-from epochgraph.zoo.sources.folders import folders
-from epochgraph.zoo.sources.parquet import SUFFIX, parquet, parquet_files
+from epochgraph.zoo.sources.cifar import cifar_source
+from epochgraph.zoo.sources.folders import folder_source
+from epochgraph.zoo.sources.parquet import SUFFIX, parquet_files, parquet_source
 from epochgraph.zoo.sources.structure import Content, LabelledImage, Source, joined
-from epochgraph.zoo.sources.tiny_imagenet import tiny_imagenet
+from epochgraph.zoo.sources.tiny_imagenet import tiny_imagenet_source
 
 __all__ = ["Content", "LabelledImage", "Source", "fingerprint", "open_source"]
 
@@ -42,11 +42,11 @@ def _is_parquet(path: Path) -> bool:
 
 
 def _recognised(path: Path, tree: FileTree) -> Source:
-    for format_ in (parquet, cifar, tiny_imagenet):
+    for format_ in (parquet_source, cifar_source, tiny_imagenet_source):
         source = format_(path, tree)
         if source is not None:
             return source
-    return folders(path, tree)
+    return folder_source(path, tree)
 
 
 def fingerprint(paths: Sequence[Path]) -> str:

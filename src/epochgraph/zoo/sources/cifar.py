@@ -63,7 +63,7 @@ class Batch:
     labels: list[int]
 
 
-def cifar(path: Path, tree: FileTree) -> Source | None:
+def cifar_source(path: Path, tree: FileTree) -> Source | None:
     """Read the batches, if this is CIFAR-10 or CIFAR-100 in its Python version.
 
     The pixels are kept as they are, 180 MB: they are not compressed, so there is nothing to put off.

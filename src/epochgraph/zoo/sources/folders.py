@@ -10,7 +10,7 @@ from epochgraph.zoo.sources.structure import LabelledImage, Source
 ADVICE = "Put every image into train/<class>/, or into test/<class>/ (or val/<class>/)."
 
 
-def folders(path: Path, tree: FileTree) -> Source:
+def folder_source(path: Path, tree: FileTree) -> Source:
     """List the images by their names alone; where there is `test`, `val` is not read.
 
     Raises:

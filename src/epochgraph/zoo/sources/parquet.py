@@ -46,7 +46,7 @@ class Table:
     classes: Sequence[str]
 
 
-def parquet(path: Path, tree: FileTree) -> Source | None:
+def parquet_source(path: Path, tree: FileTree) -> Source | None:
     """List the images of a folder with Parquet files.
 
     Returns:

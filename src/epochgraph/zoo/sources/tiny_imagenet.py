@@ -12,7 +12,7 @@ ANNOTATIONS = ("val", "val_annotations.txt")
 ADVICE = "Fetch tiny-imagenet-200.zip again."
 
 
-def tiny_imagenet(path: Path, tree: FileTree) -> Source | None:
+def tiny_imagenet_source(path: Path, tree: FileTree) -> Source | None:
     """List the images, if this is Tiny ImageNet as it was published; its `test` images have no labels.
 
     Returns:
@@ -45,13 +45,13 @@ def tiny_imagenet(path: Path, tree: FileTree) -> Source | None:
 
 def _annotated(path: Path, annotations: str, text: str, found: Names) -> list[LabelledImage]:
     """The images of `val`: each line of the annotations has a file's name, its class and a box, between tabs."""
-    images = []
+    images: dict[str, LabelledImage] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         file, _, rest = line.partition("\t")
         label = rest.partition("\t")[0]
         name = found.files.get(("val", "images", file))
-        if name is None or not label:
-            found_ = f"its line {number} names no file in val/images/ and its class"
-            raise UnreadableFileError(path / annotations, found_, ADVICE)
-        images.append(LabelledImage(path, name, label, test=True))
-    return sorted(images, key=lambda image: image.name)
+        if name is None or name in images or not label:
+            wrong = f"its line {number} does not name another file in val/images/ and its class"
+            raise UnreadableFileError(path / annotations, wrong, ADVICE)
+        images[name] = LabelledImage(path, name, label, test=True)
+    return [images[name] for name in sorted(images)]
