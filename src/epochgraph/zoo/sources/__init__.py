@@ -7,11 +7,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from epochgraph.zoo.archives import FileTree, check_exists, intact, open_tree
-from epochgraph.zoo.sources.cifar import cifar_source
-from epochgraph.zoo.sources.folders import folder_source
-from epochgraph.zoo.sources.parquet import SUFFIX, parquet_files, parquet_source
-from epochgraph.zoo.sources.structure import Content, LabelledImage, Source, joined
-from epochgraph.zoo.sources.tiny_imagenet import tiny_imagenet_source
+from epochgraph.zoo.sources.cifar import cifar_set
+from epochgraph.zoo.sources.folders import folder_set
+from epochgraph.zoo.sources.parquet import SUFFIX, parquet_set, parquet_source
+from epochgraph.zoo.sources.structure import Content, ImageSet, LabelledImage, Source, joined
+from epochgraph.zoo.sources.tiny_imagenet import tiny_imagenet_set
 
 __all__ = ["Content", "LabelledImage", "Source", "fingerprint", "open_source"]
 
@@ -31,9 +31,9 @@ def open_source(paths: Sequence[Path]) -> Iterator[Source]:
     """
     single = [path for path in paths if _is_parquet(path)]
     with ExitStack() as stack:
-        sources = [parquet_files(single[0], single)] if single else []
+        sources = [parquet_source(single[0], single)] if single else []
         others = [path for path in paths if path not in single]
-        sources += [_recognised(path, stack.enter_context(open_tree(path))) for path in others]
+        sources += [_recognised(path, stack.enter_context(open_tree(path))).source() for path in others]
         yield joined(sources)
 
 
@@ -41,12 +41,12 @@ def _is_parquet(path: Path) -> bool:
     return path.suffix == SUFFIX and path.is_file()
 
 
-def _recognised(path: Path, tree: FileTree) -> Source:
-    for format_ in (parquet_source, cifar_source, tiny_imagenet_source):
-        source = format_(path, tree)
-        if source is not None:
-            return source
-    return folder_source(path, tree)
+def _recognised(path: Path, tree: FileTree) -> ImageSet:
+    for format_ in (parquet_set, cifar_set, tiny_imagenet_set):
+        found = format_(path, tree)
+        if found is not None:
+            return found
+    return folder_set(path, tree)
 
 
 def fingerprint(paths: Sequence[Path]) -> str:
@@ -61,12 +61,13 @@ def fingerprint(paths: Sequence[Path]) -> str:
 
 
 def _marks(path: Path) -> object:
-    """What is hashed of one path."""
+    """What is hashed of one path; of an empty folder, which may be a class, its name."""
     check_exists(path)
     if not path.is_dir():
         return path.name if _is_parquet(path) else None, _hash(path)
-    with open_source([path]) as source:
-        return source.classes, [(name, _hash(path / name)) for name in sorted(source.files)]
+    with open_tree(path) as tree:
+        names = sorted(_recognised(path, tree).made_of)
+    return [(name, _hash(path / name) if (path / name).is_file() else None) for name in names]
 
 
 def _hash(file: Path) -> str:

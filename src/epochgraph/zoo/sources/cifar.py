@@ -1,7 +1,8 @@
 """CIFAR-10 and CIFAR-100 as published for Python: pickles of pixels and labels, read without running anything."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from epochgraph.checkpoints.pickles import Made, Named, read_pickle
 from epochgraph.errors import UnreadableFileError, UnsafeCheckpointError
 from epochgraph.zoo.archives import FileTree
 from epochgraph.zoo.sources.files import content, names
-from epochgraph.zoo.sources.structure import Content, LabelledImage, Source
+from epochgraph.zoo.sources.structure import Content, ImageSet, LabelledImage, Source
 
 SIDE = 32
 
@@ -63,16 +64,15 @@ class Batch:
     labels: list[int]
 
 
-def cifar_source(path: Path, tree: FileTree) -> Source | None:
-    """Read the batches, if this is CIFAR-10 or CIFAR-100 in its Python version.
-
-    The pixels are kept as they are, 180 MB: they are not compressed, so there is nothing to put off.
+def cifar_set(path: Path, tree: FileTree) -> ImageSet | None:
+    """Find the batches, if this is CIFAR-10 or CIFAR-100 in its Python version.
 
     Returns:
         The images, with the fine labels of CIFAR-100; None if it is something else.
 
     Raises:
-        UnreadableFileError: A batch is missing or damaged, or its pickle asks for a function that could run code.
+        UnreadableFileError: A batch is missing; from `source`, one is damaged, or its pickle asks for a function that
+            could run code.
     """
     found = names(tree)
     files = {parts[0]: name for parts, name in found.files.items() if len(parts) == 1}
@@ -83,29 +83,29 @@ def cifar_source(path: Path, tree: FileTree) -> Source | None:
     for file in needed:
         if file not in files:
             raise UnreadableFileError(path / found.root, f"has no file {file}", ADVICE)
-    wanted = {files[file] for file in needed}
-    pickles = {name: _pickle(path, tree, name) for name in tree.files if name in wanted}  # in the archive's order
-    classes = _classes(pickles[files[edition.meta]], edition, path / files[edition.meta])
-    batches = {file: _batch(pickles[files[file]], edition, len(classes), path / files[file]) for file in needed[:-1]}
-    return _source(path, found.root, batches, classes, edition, sorted(wanted))
+    used = {file: files[file] for file in needed}
+    return ImageSet(list(used.values()), partial(_source, path, tree, found.root, used, edition))
 
 
-def _source(
-    path: Path, root: str, batches: dict[str, Batch], classes: list[str], edition: Edition, files: list[str]
-) -> Source:
+def _source(path: Path, tree: FileTree, root: str, files: Mapping[str, str], edition: Edition) -> Source:
+    """Read all batches. The pixels, 180 MB, are kept: they are not compressed, so there is nothing to put off."""
+    file_of = {name: file for file, name in files.items()}
+    pickles = {file_of[name]: _pickle(path, tree, name) for name in tree.files if name in file_of}  # in their order
+    classes = _classes(pickles[edition.meta], edition, path / files[edition.meta])
     images: list[LabelledImage] = []
     pixels: list[Values] = []
-    for file, batch in batches.items():
-        for row, label in enumerate(batch.labels):
-            name = Path(root, file, f"image {row}").as_posix()
-            images.append(LabelledImage(path, name, classes[label], file == edition.test))
+    for file in (*edition.train, edition.test):
+        batch = _batch(pickles.pop(file), edition, len(classes), path / files[file])
+        names_ = (f"{files[file]}/image {row}" for row in range(len(batch.labels)))
+        labels = (classes[label] for label in batch.labels)
+        images += [LabelledImage(path, *of, file == edition.test) for of in zip(names_, labels, strict=True)]
         pixels.extend(batch.pixels)
 
     def contents(wanted: Collection[int]) -> Iterator[tuple[int, Content]]:
         for index in wanted:
             yield index, Image.fromarray(pixels[index])
 
-    return Source(classes, images, (str(Path(root, "train")), str(Path(root, "test"))), files, contents)
+    return Source(classes, images, (str(Path(root, "train")), str(Path(root, "test"))), contents)
 
 
 def _pickle(path: Path, tree: FileTree, name: str) -> dict[str, object]:

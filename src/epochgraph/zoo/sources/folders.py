@@ -5,20 +5,19 @@ from pathlib import Path
 from epochgraph.errors import UnreadableFileError
 from epochgraph.zoo.archives import FileTree
 from epochgraph.zoo.sources.files import contents_of, names
-from epochgraph.zoo.sources.structure import LabelledImage, Source
+from epochgraph.zoo.sources.structure import ImageSet, LabelledImage, Source
 
 ADVICE = "Put every image into train/<class>/, or into test/<class>/ (or val/<class>/)."
 
 
-def folder_source(path: Path, tree: FileTree) -> Source:
-    """List the images by their names alone; where there is `test`, `val` is not read.
+def folder_set(path: Path, tree: FileTree) -> ImageSet:
+    """Find the images by their names alone; where there is `test`, `val` is not read.
 
     Raises:
         UnreadableFileError: `train`, or both `test` and `val`, are missing.
     """
     found = names(tree)
-    classes = {parts for parts in found.folders if len(parts) == 2}
-    classes |= {parts[:2] for parts in found.files if len(parts) == 3}
+    classes = {parts for parts in found.folders if len(parts) == 2} | {p[:2] for p in found.files if len(p) == 3}
     present = {part for part, _ in classes}
     judged = "val" if "test" not in present and "val" in present else "test"
     for part in ("train", judged):
@@ -29,10 +28,11 @@ def folder_source(path: Path, tree: FileTree) -> Source:
         for parts, name in sorted(found.files.items())
         if len(parts) == 3 and parts[0] in ("train", judged)
     ]
-    return Source(
-        classes={name for part, name in classes if part in ("train", judged)},
+    used = [Path(found.root, *parts) for parts in classes if parts[0] in ("train", judged)]
+    source = Source(
+        classes={folder.name for folder in used},
         images=images,
         parts=(str(Path(found.root, "train")), str(Path(found.root, judged))),
-        files=[image.name for image in images],
         contents=contents_of(path, tree, images),
     )
+    return ImageSet([*(folder.as_posix() for folder in used), *(image.name for image in images)], lambda: source)

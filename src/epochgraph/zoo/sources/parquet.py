@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 from epochgraph.errors import UnreadableFileError
 from epochgraph.zoo.archives import FileTree, intact
 from epochgraph.zoo.sources.files import names
-from epochgraph.zoo.sources.structure import Content, LabelledImage, Source
+from epochgraph.zoo.sources.structure import Content, ImageSet, LabelledImage, Source
 
 SUFFIX = ".parquet"
 IMAGES = ("image", "img")
@@ -46,26 +47,27 @@ class Table:
     classes: Sequence[str]
 
 
-def parquet_source(path: Path, tree: FileTree) -> Source | None:
-    """List the images of a folder with Parquet files.
+def parquet_set(path: Path, tree: FileTree) -> ImageSet | None:
+    """Find the Parquet files of a folder.
 
     Returns:
-        The images; None if there are no such files.
+        Their images; None if there are no such files.
 
     Raises:
-        UnreadableFileError: As `parquet_files`; or the files are those of several data sets.
+        UnreadableFileError: The files are those of several data sets; from `source`, as `parquet_source`.
     """
-    files = [path / name for name in names(tree).files.values() if name.endswith(SUFFIX)]
-    if not path.is_dir() or not files:
+    found = [name for name in names(tree).files.values() if name.endswith(SUFFIX)]
+    if not path.is_dir() or not found:
         return None
-    folders = sorted({_home(file).relative_to(path).as_posix() for file in files if _part(file)})
+    files = [path / name for name in found if _part(path / name)]
+    folders = sorted({_home(file).relative_to(path).as_posix() for file in files})
     if len(folders) > 1:
-        found = f"has Parquet files of several data sets ({', '.join(folders)})"
-        raise UnreadableFileError(path, found, "Name the folder of one of them.")
-    return parquet_files(path, files)
+        several = f"has Parquet files of several data sets ({', '.join(folders)})"
+        raise UnreadableFileError(path, several, "Name the folder of one of them.")
+    return ImageSet([file.relative_to(path).as_posix() for file in files], partial(parquet_source, path, files))
 
 
-def parquet_files(path: Path, files: Sequence[Path]) -> Source:
+def parquet_source(path: Path, files: Sequence[Path]) -> Source:
     """List the images of Parquet files that make one data set together.
 
     Args:
@@ -97,8 +99,7 @@ def parquet_files(path: Path, files: Sequence[Path]) -> Source:
                 yield start + row, content
             start = end
 
-    used = [str(table.file.relative_to(path) if path.is_dir() else table.file) for table in tables]
-    return Source({name for table in tables for name in table.classes}, images, ("train", judged), used, contents)
+    return Source({name for table in tables for name in table.classes}, images, ("train", judged), contents)
 
 
 def _part(file: Path) -> str | None:

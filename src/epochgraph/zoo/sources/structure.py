@@ -43,15 +43,26 @@ class Source:
         classes: Names of the classes, even of those that have no image.
         images: All images; the order within a class and part is that of the data set.
         parts: Where within the path the images to train and those to test are, for errors.
-        files: Names of the files that decide on all of this, images included.
         contents: Reads images, by their indices.
     """
 
     classes: Collection[str]
     images: Sequence[LabelledImage]
     parts: tuple[str, str]
-    files: Sequence[str]
     contents: Contents
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageSet:
+    """A data set of which no more is known yet than its format.
+
+    Attributes:
+        made_of: Names of all files, and folders, that decide on its images.
+        source: Lists the images, which may take reading some of the files.
+    """
+
+    made_of: Sequence[str]
+    source: Callable[[], Source]
 
 
 def joined(sources: Sequence[Source]) -> Source:
@@ -76,5 +87,4 @@ def joined(sources: Sequence[Source]) -> Source:
                 yield mine[index], content
 
     classes = sorted({name for source in sources for name in source.classes})
-    files = [name for source in sources for name in source.files]
-    return Source(classes, [image for image, _, _ in found], sources[0].parts, files, contents)
+    return Source(classes, [image for image, _, _ in found], sources[0].parts, contents)

@@ -5,21 +5,21 @@ from pathlib import Path
 from epochgraph.errors import UnreadableFileError
 from epochgraph.zoo.archives import FileTree
 from epochgraph.zoo.sources.files import LARGEST_FILE, Names, content, contents_of, names
-from epochgraph.zoo.sources.structure import LabelledImage, Source
+from epochgraph.zoo.sources.structure import ImageSet, LabelledImage, Source
 
 ANNOTATIONS = ("val", "val_annotations.txt")
 
 ADVICE = "Fetch tiny-imagenet-200.zip again."
 
 
-def tiny_imagenet_source(path: Path, tree: FileTree) -> Source | None:
-    """List the images, if this is Tiny ImageNet as it was published; its `test` images have no labels.
+def tiny_imagenet_set(path: Path, tree: FileTree) -> ImageSet | None:
+    """Find the images, if this is Tiny ImageNet as it was published; its `test` images have no labels.
 
     Returns:
         The images of `val` are those to test; None if it is something else.
 
     Raises:
-        UnreadableFileError: There are no training images, or the annotations are damaged.
+        UnreadableFileError: There are no training images; from `source`, the annotations are damaged.
     """
     found = names(tree)
     if ANNOTATIONS not in found.files:
@@ -31,20 +31,20 @@ def tiny_imagenet_source(path: Path, tree: FileTree) -> Source | None:
     ]
     if not train:
         raise UnreadableFileError(path / found.root, "has no folder train/<class>/images/", ADVICE)
+
+    def source() -> Source:
+        images = [*train, *_annotated(path, tree, found)]
+        parts = str(Path(found.root, "train")), str(Path(found.root, "val"))
+        return Source({image.label for image in images}, images, parts, contents_of(path, tree, images))
+
+    val = [name for parts, name in found.files.items() if parts[0] == "val"]
+    return ImageSet([*val, *(image.name for image in train)], source)
+
+
+def _annotated(path: Path, tree: FileTree, found: Names) -> list[LabelledImage]:
+    """The images of `val`: each line of the annotations has a file's name, its class and a box, between tabs."""
     annotations = found.files[ANNOTATIONS]
     text = content(path, tree, annotations, at_most=LARGEST_FILE).decode("utf-8", "replace")
-    images = [*train, *_annotated(path, annotations, text, found)]
-    return Source(
-        classes={image.label for image in images},
-        images=images,
-        parts=(str(Path(found.root, "train")), str(Path(found.root, "val"))),
-        files=[annotations, *(image.name for image in images)],
-        contents=contents_of(path, tree, images),
-    )
-
-
-def _annotated(path: Path, annotations: str, text: str, found: Names) -> list[LabelledImage]:
-    """The images of `val`: each line of the annotations has a file's name, its class and a box, between tabs."""
     images: dict[str, LabelledImage] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         file, _, rest = line.partition("\t")
