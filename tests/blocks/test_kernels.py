@@ -41,20 +41,3 @@ def test_a_value_that_is_not_finite_reaches_its_row_and_column(value):
     np.testing.assert_array_equal(torch.isfinite(of_rows), np.arange(5) != 2)
     np.testing.assert_array_equal(torch.isfinite(of_columns), np.arange(7) != 3)
     np.testing.assert_array_equal(torch.isfinite(kernels.norms(weights)), np.arange(5) != 2)
-
-
-def test_kernels_work_where_nothing_can_be_written(monkeypatch):
-    """A package in a read-only folder of a user without a cache is compiled anew by each process."""
-    real = kernels.njit
-
-    def njit(**options):
-        if options.get("cache"):
-            raise RuntimeError("cannot cache function: no locator available")
-        return real(**options)
-
-    monkeypatch.setattr(kernels, "njit", njit)
-
-    def double(number):
-        return 2 * number
-
-    assert kernels._compiled(double)(4) == 8

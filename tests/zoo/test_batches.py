@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from epochgraph.zoo.batches import crops, inputs, shuffled_batches
+from epochgraph.zoo.batches import inputs, padded, shuffled_batches
 
 
 def pixels(count: int, channels: int, size: int, seed: int = 0) -> Tensor:
@@ -18,8 +18,11 @@ def pixels(count: int, channels: int, size: int, seed: int = 0) -> Tensor:
 def drawn(images: Tensor, *, padding: int = 0, batch_size: int = 4, flip: bool = False, seed: int = 0):
     labels = torch.arange(len(images))
     generator = torch.Generator().manual_seed(seed)
-    choices = crops(images, padding)
-    return list(shuffled_batches(choices, labels, batch_size=batch_size, flip=flip, generator=generator))
+    return list(
+        shuffled_batches(
+            padded(images, padding), labels, padding=padding, batch_size=batch_size, flip=flip, generator=generator
+        )
+    )
 
 
 def test_black_is_minus_one_and_white_is_one():
@@ -34,16 +37,16 @@ def test_inputs_leave_the_images_as_they_are():
     assert torch.equal(images, before)
 
 
-@given(st.integers(1, 3), st.integers(1, 5), st.integers(0, 3))
-def test_crops_are_windows_of_the_padded_image(channels, size, padding):
-    images = pixels(2, channels, size)
-    padded = functional.pad(images, (padding,) * 4)
-    choices = crops(images, padding)
-    assert choices.shape == (2, 2 * padding + 1, 2 * padding + 1, size, size, channels)
-    for row in range(2 * padding + 1):
-        for column in range(2 * padding + 1):
-            window = padded[:, :, row : row + size, column : column + size]
-            assert torch.equal(choices[:, row, column].permute(0, 3, 1, 2), window)
+@given(st.integers(1, 3), st.integers(1, 5), st.integers(0, 3), st.booleans())
+def test_what_is_drawn_is_a_window_of_the_padded_image(channels, size, padding, flip):
+    images = pixels(6, channels, size)
+    black = functional.pad(images, (padding,) * 4)
+    places = range(2 * padding + 1)
+    windows = [inputs(black[:, :, row : row + size, column : column + size]) for row in places for column in places]
+    windows += [window.flip(-1) for window in windows] if flip else []
+    for batch, labels in drawn(images, padding=padding, flip=flip):
+        for image, label in zip(batch, labels.tolist(), strict=True):
+            assert any(torch.equal(image, window[label]) for window in windows)
 
 
 def test_every_image_comes_once_with_its_label():

@@ -4,15 +4,12 @@ The kernels run on one core, which the memory keeps waiting already, and let oth
 lies elsewhere or in another dtype goes the way of torch.
 """
 
-import inspect
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar, cast
-
 import numpy as np
 import torch
 from jaxtyping import Float, Float64
-from numba import njit
 from torch import Tensor
+
+from epochgraph.compilation import compiled
 
 ROWS = 256
 """Rows that are added up in the dtype of the weights; between such chunks the sum is in float64, so that rounding does
@@ -20,26 +17,6 @@ not grow with the size of a layer."""
 
 COLUMNS = 4096
 """Likewise, weights of a row."""
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
-
-
-def _compiled(function: Callable[_P, _T]) -> Callable[_P, _T]:
-    """The function as machine code, made at its first call and kept on disk where there is a place for it.
-
-    The order of a sum may change, so that it can use vector instructions; NaN and infinity keep their meaning.
-    """
-    plain = inspect.unwrap(function)  # type checks around it are not for the compiler
-
-    def compiled(*, cache: bool) -> Callable[_P, _T]:
-        options = njit(cache=cache, nogil=True, fastmath={"reassoc", "contract"}, error_model="numpy")
-        return cast(Callable[_P, _T], options(plain))
-
-    try:
-        return compiled(cache=True)
-    except RuntimeError:  # neither this folder nor the user's cache can be written
-        return compiled(cache=False)
 
 
 def norms(weights: Float[Tensor, "pairs weights"]) -> Float[Tensor, "pairs"]:
@@ -70,7 +47,7 @@ def _plain(weights: Tensor) -> bool:
     return weights.device.type == "cpu" and weights.is_contiguous() and weights.dtype in (torch.float32, torch.float64)
 
 
-@_compiled
+@compiled
 def _norms(weights: np.ndarray, found: np.ndarray) -> None:
     for row in range(weights.shape[0]):
         total = weights.dtype.type(0)
@@ -79,7 +56,7 @@ def _norms(weights: np.ndarray, found: np.ndarray) -> None:
         found[row] = np.sqrt(total)
 
 
-@_compiled
+@compiled
 def _row(weights: np.ndarray, columns: np.ndarray) -> float:
     """Sum of |w| over one row, which is added to the columns on the way."""
     total = weights.dtype.type(0)
@@ -90,7 +67,7 @@ def _row(weights: np.ndarray, columns: np.ndarray) -> float:
     return float(total)
 
 
-@_compiled
+@compiled
 def _absolute_sums(weights: np.ndarray, of_rows: np.ndarray, of_columns: np.ndarray, rows: int, columns: int) -> None:
     few = np.zeros(weights.shape[1], weights.dtype)
     for row in range(weights.shape[0]):

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from epochgraph.errors import SettingError
 from epochgraph.zoo.architectures import Architecture
-from epochgraph.zoo.batches import Inputs, crops, inputs, shuffled_batches
+from epochgraph.zoo.batches import Inputs, inputs, padded, shuffled_batches
 from epochgraph.zoo.datasets import Dataset, Labels, Split
 from epochgraph.zoo.randomness import Stream, generator, global_randomness
 from epochgraph.zoo.settings import EpochReport, TrainingSettings
@@ -110,7 +110,7 @@ class Training:
         self._optimizer = torch.optim.SGD(model.parameters(), lr=settings.learning_rate, momentum=settings.momentum)
         self._order = generator(settings.seed, Stream.BATCHES)
         self._dropped = generator(settings.seed, Stream.DROPOUT)
-        self._choices = crops(split.train.images, settings.crop_padding)
+        self._images = padded(split.train.images, settings.crop_padding)
 
     def reports(self) -> Iterator[EpochReport]:
         """Train on from where the run is: the initial report comes first if it is at its start."""
@@ -144,7 +144,12 @@ class Training:
     def _next_epoch(self) -> Iterator[EpochReport]:
         settings, labels = self.settings, self.split.train.labels
         batches = shuffled_batches(
-            self._choices, labels, batch_size=settings.batch_size, flip=settings.flip, generator=self._order
+            self._images,
+            labels,
+            padding=settings.crop_padding,
+            batch_size=settings.batch_size,
+            flip=settings.flip,
+            generator=self._order,
         )
         steps = math.ceil(len(labels) / settings.batch_size)
         fractions = (*self.fractions, 1.0) if self.epoch == 0 else (1.0,)
