@@ -57,7 +57,9 @@ class PlainImages(TorchDataset[tuple[Tensor, int]]):
         labels: Their classes.
     """
 
-    def __init__(self, items: Sequence[Any] | np.ndarray, opened: Callable[[Any], Image.Image], labels: Sequence[int]) -> None:
+    def __init__(
+        self, items: Sequence[Any] | np.ndarray, opened: Callable[[Any], Image.Image], labels: Sequence[int]
+    ) -> None:
         self.items = items
         self.opened = opened
         self.labels = labels

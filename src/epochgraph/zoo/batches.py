@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 from torch.nn import functional
 
@@ -17,6 +17,7 @@ from epochgraph.zoo.datasets import Images, Labels
 
 Inputs = Float32[Tensor, "images channels height width"]
 Padded = UInt8[Tensor, "images rows columns channels"]
+Draw = Int64[Tensor, "4 images"]
 
 
 def inputs(images: Images) -> Inputs:
@@ -29,6 +30,30 @@ def padded(images: Images, padding: int) -> Padded:
     return functional.pad(images.permute(0, 2, 3, 1), (0, 0, padding, padding, padding, padding)).contiguous()
 
 
+def draws(count: int, *, padding: int, batch_size: int, flip: bool, generator: torch.Generator) -> Iterator[Draw]:
+    """Draw every image once, in random order, each with the place of its crop and whether it is mirrored.
+
+    Args:
+        count: Number of images.
+        padding: Number of pixels that were added on each side.
+        batch_size: Images a batch; the last batch has the rest. A rest of one is left out, for batch norm cannot
+            normalise it.
+        flip: Whether to mirror half of the images, by chance.
+        generator: Source of all the randomness.
+
+    Yields:
+        What one batch is made of: for each of its images the index, first row and first column of the crop, and 1 if it
+        is mirrored.
+    """
+    order = torch.randperm(count, generator=generator)
+    if batch_size > 1 and count > batch_size and count % batch_size == 1:
+        order = order[:-1]
+    for chosen in torch.split(order, batch_size):
+        corners = torch.randint(2 * padding + 1, (2, len(chosen)), generator=generator)
+        mirrored = torch.rand(len(chosen), generator=generator) < 0.5 if flip else torch.zeros(len(chosen)).bool()
+        yield torch.cat([chosen[None], corners, mirrored[None]])
+
+
 def shuffled_batches(
     images: Padded, labels: Labels, *, padding: int, batch_size: int, flip: bool, generator: torch.Generator
 ) -> Iterator[tuple[Inputs, Labels]]:
@@ -38,8 +63,7 @@ def shuffled_batches(
         images: The padded images.
         labels: Class of each image.
         padding: Number of pixels that were added on each side.
-        batch_size: Images a batch; the last batch has the rest. A rest of one is left out, for batch norm cannot
-            normalise it.
+        batch_size: Images a batch, as in `draws`.
         flip: Whether to mirror half of the images, by chance.
         generator: Source of all the randomness.
 
@@ -47,29 +71,37 @@ def shuffled_batches(
         The inputs of one batch, and their labels.
     """
     size = images.shape[1] - 2 * padding
-    order = torch.randperm(len(labels), generator=generator)
-    if batch_size > 1 and len(order) > batch_size and len(order) % batch_size == 1:
-        order = order[:-1]
-    for chosen in torch.split(order, batch_size):
-        corners = torch.randint(2 * padding + 1, (2, len(chosen)), generator=generator)
-        mirrored = torch.rand(len(chosen), generator=generator) < 0.5 if flip else torch.zeros(len(chosen)).bool()
-        pixels = torch.empty(len(chosen), size, size, images.shape[3])
-        _crop(images.numpy(), chosen.numpy(), corners.numpy(), mirrored.numpy(), pixels.numpy())
-        yield pixels.permute(0, 3, 1, 2), labels[chosen]
+    for draw in draws(len(labels), padding=padding, batch_size=batch_size, flip=flip, generator=generator):
+        pixels = torch.empty(draw.shape[1], size, size, images.shape[3])
+        _crop(images.numpy(), draw.numpy(), pixels.numpy())
+        yield pixels.permute(0, 3, 1, 2), labels[draw[0]]
+
+
+def cropped(images: Padded, draw: Draw, size: int) -> Inputs:
+    """The inputs of one batch, as `shuffled_batches` makes them, by operations that a GPU knows.
+
+    Args:
+        images: The padded images, on any device.
+        draw: What the batch is made of, on the same device.
+        size: Height and width of a crop.
+    """
+    chosen, top, left, mirrored = draw
+    place = torch.arange(size, device=images.device)
+    rows = top[:, None] + place
+    columns = left[:, None] + torch.where(mirrored[:, None] > 0, size - 1 - place, place)
+    return inputs(images[chosen[:, None, None], rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2))
 
 
 @compiled
-def _crop(
-    images: np.ndarray, chosen: np.ndarray, corners: np.ndarray, mirrored: np.ndarray, pixels: np.ndarray
-) -> None:
+def _crop(images: np.ndarray, draw: np.ndarray, pixels: np.ndarray) -> None:
     """Fill a batch: crop and mirror each image, and scale it as `inputs` does, in one pass over its pixels."""
     size, half, one = pixels.shape[1], np.float32(127.5), np.float32(1)
-    for number in range(len(chosen)):
-        top, left = corners[0, number], corners[1, number]
+    for number in range(len(pixels)):
+        chosen, top, left, mirrored = draw[0, number], draw[1, number], draw[2, number], draw[3, number]
         for row in range(size):
-            source = images[chosen[number], top + row, left : left + size]
+            source = images[chosen, top + row, left : left + size]
             target = pixels[number, row]
             for column in range(size):
-                place = size - 1 - column if mirrored[number] else column
+                place = size - 1 - column if mirrored else column
                 for channel in range(pixels.shape[3]):
                     target[column, channel] = np.float32(source[place, channel]) / half - one

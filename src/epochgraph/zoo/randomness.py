@@ -24,8 +24,13 @@ def generator(seed: int, stream: Stream) -> torch.Generator:
 
 @contextmanager
 def global_randomness(source: torch.Generator) -> Iterator[None]:
-    """Let torch's global random numbers continue those of `source`, and then be again what they were."""
-    with torch.random.fork_rng(devices=[]):
-        torch.set_rng_state(source.get_state())
+    """Let the global random numbers of the source's device continue its own, and then be again what they were."""
+    device = source.device
+    torch_wide = torch.default_generator if device.type == "cpu" else torch.cuda.default_generators[device.index]
+    before = torch_wide.get_state()
+    torch_wide.set_state(source.get_state())
+    try:
         yield
-        source.set_state(torch.get_rng_state())
+        source.set_state(torch_wide.get_state())
+    finally:
+        torch_wide.set_state(before)

@@ -98,13 +98,10 @@ class Training:
     def __init__(
         self, model: nn.Module, split: Split, settings: TrainingSettings, *, fractions: Sequence[float] = ()
     ) -> None:
-        places = (0.0, *fractions, 1.0)
-        if not all(before < after for before, after in pairwise(places)):
-            raise SettingError("fractions", list(fractions), "increasing numbers between 0 and 1")
         self.model = model
         self.split = split
         self.settings = settings
-        self.fractions = tuple(fractions)
+        self.fractions = increasing(fractions)
         self.epoch = 0
         self.diverged = False
         self._optimizer = torch.optim.SGD(model.parameters(), lr=settings.learning_rate, momentum=settings.momentum)
@@ -151,15 +148,11 @@ class Training:
             flip=settings.flip,
             generator=self._order,
         )
-        steps = math.ceil(len(labels) / settings.batch_size)
-        fractions = (*self.fractions, 1.0) if self.epoch == 0 else (1.0,)
-        tally, done, seconds = _Tally(len(self.split.train.classes)), 0, 0.0
-        for fraction in fractions:
-            due = math.ceil(fraction * steps)
+        tally, seconds = _Tally(len(self.split.train.classes)), 0.0
+        for fraction, steps in stretches(self.epoch, self.fractions, math.ceil(len(labels) / settings.batch_size)):
             begin = time.perf_counter()
-            self._learn(islice(batches, due - done), tally)
+            self._learn(islice(batches, steps), tally)
             seconds += time.perf_counter() - begin
-            done = due
             if fraction < 1:
                 yield self._report(fraction, tally.scores(), seconds=seconds)
         self.epoch += 1
@@ -183,7 +176,7 @@ class Training:
                     self.diverged = True
                     return
 
-    def _report(self, epoch: float, learned: "_Scores", *, seconds: float) -> EpochReport:
+    def _report(self, epoch: float, learned: "Scores", *, seconds: float) -> EpochReport:
         """Evaluate the network as it is, unless it has diverged."""
         self.model.eval()
         validation = test = learned
@@ -192,15 +185,48 @@ class Training:
         return EpochReport(float(epoch), *learned, *validation, *test, self.settings.learning_rate, seconds)
 
 
-class _Scores(NamedTuple):
+class Scores(NamedTuple):
     """Mean cross-entropy, and share of images classified rightly."""
 
     loss: float
     accuracy: float
 
+    @classmethod
+    def of(cls, loss: float, right: int, count: int, *, classes: int) -> Self:
+        """The scores that `count` images add up to; those of chance if their loss is beyond all numbers."""
+        if not math.isfinite(loss):
+            return cls(math.nan, 1 / classes)  # argmax of NaN would name the first class
+        return cls(loss / count, right / count)
+
+
+def increasing(fractions: Sequence[float]) -> tuple[float, ...]:
+    """The fractions of an epoch, once it is certain that they increase between 0 and 1.
+
+    Raises:
+        SettingError: They do not.
+    """
+    if not all(before < after for before, after in pairwise((0.0, *fractions, 1.0))):
+        raise SettingError("fractions", list(fractions), "increasing numbers between 0 and 1")
+    return tuple(fractions)
+
+
+def stretches(epoch: int, fractions: Sequence[float], steps: int) -> Iterator[tuple[float, int]]:
+    """Each share of the epoch of so many steps that is reported on, and the steps that lead to it from the last.
+
+    Args:
+        epoch: Completed epochs; the fractions are of the first.
+        fractions: As of `Training`.
+        steps: Of the whole epoch.
+    """
+    done = 0
+    for fraction in (*fractions, 1.0) if epoch == 0 else (1.0,):
+        due = math.ceil(fraction * steps)
+        yield fraction, due - done
+        done = due
+
 
 @torch.inference_mode()
-def _evaluate(model: nn.Module, dataset: Dataset) -> _Scores:
+def _evaluate(model: nn.Module, dataset: Dataset) -> Scores:
     model.eval()
     tally = _Tally(len(dataset.classes))
     batches = (torch.split(values, EVALUATION_BATCH) for values in (dataset.images, dataset.labels))
@@ -226,7 +252,5 @@ class _Tally:
     def diverge(self) -> None:
         self.loss = math.nan
 
-    def scores(self) -> _Scores:
-        if not math.isfinite(self.loss):
-            return _Scores(math.nan, 1 / self.classes)  # argmax of NaN would name the first class
-        return _Scores(self.loss / self.count, self.right / self.count)
+    def scores(self) -> Scores:
+        return Scores.of(self.loss, self.right, self.count, classes=self.classes)
