@@ -1,7 +1,10 @@
-"""How a network of a zoo is trained, and what is reported of it."""
+"""How a network of a zoo is trained, what is reported of it, and when."""
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 from epochgraph.errors import SettingError
 
@@ -75,3 +78,43 @@ class EpochReport:
     test_accuracy: float
     learning_rate: float
     seconds: float
+
+
+class Scores(NamedTuple):
+    """Mean cross-entropy, and share of images classified rightly."""
+
+    loss: float
+    accuracy: float
+
+
+def scores(loss: float, right: int, count: int, *, classes: int) -> Scores:
+    """What the sums over `count` images come to; those of chance if the loss is beyond all numbers."""
+    if not math.isfinite(loss):
+        return Scores(math.nan, 1 / classes)  # argmax of NaN would name the first class
+    return Scores(loss / count, right / count)
+
+
+def increasing(fractions: Sequence[float]) -> tuple[float, ...]:
+    """The fractions of an epoch, once it is certain that they increase between 0 and 1.
+
+    Raises:
+        SettingError: They do not.
+    """
+    if not all(before < after for before, after in pairwise((0.0, *fractions, 1.0))):
+        raise SettingError("fractions", list(fractions), "increasing numbers between 0 and 1")
+    return tuple(fractions)
+
+
+def stretches(epoch: int, fractions: Sequence[float], steps: int) -> Iterator[tuple[float, int]]:
+    """Each share of the epoch of so many steps that is reported on, and the steps that lead to it from the last.
+
+    Args:
+        epoch: Completed epochs; the fractions are of the first.
+        fractions: As of `Training`.
+        steps: Of the whole epoch.
+    """
+    done = 0
+    for fraction in (*fractions, 1.0) if epoch == 0 else (1.0,):
+        due = math.ceil(fraction * steps)
+        yield fraction, due - done
+        done = due

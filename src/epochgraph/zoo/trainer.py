@@ -7,19 +7,18 @@ same number of threads on the same machine, the same settings give the same weig
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice, pairwise
-from typing import Any, NamedTuple
+from itertools import islice
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from epochgraph.errors import SettingError
 from epochgraph.zoo.architectures import Architecture
 from epochgraph.zoo.batches import Inputs, inputs, padded, shuffled_batches
 from epochgraph.zoo.datasets import Dataset, Labels, Split
 from epochgraph.zoo.randomness import Stream, generator, global_randomness
-from epochgraph.zoo.settings import EpochReport, TrainingSettings
+from epochgraph.zoo.settings import EpochReport, Scores, TrainingSettings, increasing, scores, stretches
 
 EVALUATION_BATCH = 250
 
@@ -176,53 +175,13 @@ class Training:
                     self.diverged = True
                     return
 
-    def _report(self, epoch: float, learned: "Scores", *, seconds: float) -> EpochReport:
+    def _report(self, epoch: float, learned: Scores, *, seconds: float) -> EpochReport:
         """Evaluate the network as it is, unless it has diverged."""
         self.model.eval()
         validation = test = learned
         if not self.diverged:
             validation, test = _evaluate(self.model, self.split.validation), _evaluate(self.model, self.split.test)
         return EpochReport(float(epoch), *learned, *validation, *test, self.settings.learning_rate, seconds)
-
-
-class Scores(NamedTuple):
-    """Mean cross-entropy, and share of images classified rightly."""
-
-    loss: float
-    accuracy: float
-
-    @classmethod
-    def of(cls, loss: float, right: int, count: int, *, classes: int) -> Self:
-        """The scores that `count` images add up to; those of chance if their loss is beyond all numbers."""
-        if not math.isfinite(loss):
-            return cls(math.nan, 1 / classes)  # argmax of NaN would name the first class
-        return cls(loss / count, right / count)
-
-
-def increasing(fractions: Sequence[float]) -> tuple[float, ...]:
-    """The fractions of an epoch, once it is certain that they increase between 0 and 1.
-
-    Raises:
-        SettingError: They do not.
-    """
-    if not all(before < after for before, after in pairwise((0.0, *fractions, 1.0))):
-        raise SettingError("fractions", list(fractions), "increasing numbers between 0 and 1")
-    return tuple(fractions)
-
-
-def stretches(epoch: int, fractions: Sequence[float], steps: int) -> Iterator[tuple[float, int]]:
-    """Each share of the epoch of so many steps that is reported on, and the steps that lead to it from the last.
-
-    Args:
-        epoch: Completed epochs; the fractions are of the first.
-        fractions: As of `Training`.
-        steps: Of the whole epoch.
-    """
-    done = 0
-    for fraction in (*fractions, 1.0) if epoch == 0 else (1.0,):
-        due = math.ceil(fraction * steps)
-        yield fraction, due - done
-        done = due
 
 
 @torch.inference_mode()
@@ -253,4 +212,4 @@ class _Tally:
         self.loss = math.nan
 
     def scores(self) -> Scores:
-        return Scores.of(self.loss, self.right, self.count, classes=self.classes)
+        return scores(self.loss, self.right, self.count, classes=self.classes)
