@@ -24,6 +24,8 @@ EXAMPLES = {
     errors.TracingError: ("it failed", "Look at it."),
     errors.FeatureMismatchError: (["a", "b", "c", "d"], 5, 1, 0),
     errors.OutputError: (Path("x.pt"), "No space left on device"),
+    errors.RecipeError: (Path("mine.toml"), 7, "grid.dropout.0: Input should be less than 1"),
+    errors.ZooError: (Path("zoo"), "a worker process was killed", "Use fewer workers."),
     errors.MissingPackageError: ("torch-geometric", "pyg"),
 }
 

@@ -17,7 +17,7 @@ from epochgraph.zoo.datasets import Images, Labels
 
 Inputs = Float32[Tensor, "images channels height width"]
 Padded = UInt8[Tensor, "images rows columns channels"]
-Draw = Int64[Tensor, "4 images"]
+Draw = Int64[Tensor, "4 drawn"]
 
 
 def inputs(images: Images) -> Inputs:
@@ -77,7 +77,7 @@ def shuffled_batches(
         yield pixels.permute(0, 3, 1, 2), labels[draw[0]]
 
 
-def cropped(images: Padded, draw: Draw, size: int) -> Inputs:
+def cropped(images: Padded, draw: Draw, size: int) -> Float32[Tensor, "drawn channels height width"]:
     """The inputs of one batch, as `shuffled_batches` makes them, by operations that a GPU knows.
 
     Args:
