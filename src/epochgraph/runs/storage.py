@@ -123,7 +123,7 @@ def _read(path: Path) -> tuple[list[Run], dict[str, str]]:
         document = json.loads((table.schema.metadata or {})[KEY])
         version = document["version"]
         if version == VERSION:
-            return _runs(document["runs"], table), {str(k): str(v) for k, v in document["about"].items()}
+            return _runs(document["runs"], table), {str(k): str(v) for k, v in document.get("about", {}).items()}
     except OSError as error:
         raise UnreadableFileError(path, (error.strerror or str(error)).partition("\n")[0], advice) from error
     except pa.ArrowException as error:

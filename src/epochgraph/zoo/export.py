@@ -11,7 +11,7 @@ from epochgraph.errors import SettingError, UnreadableFileError, ZooError
 from epochgraph.files import atomic_write
 from epochgraph.runs import Recording, Run, read_about, read_stored_runs, write_run, write_runs
 from epochgraph.zoo.population import RECIPE, SITTINGS, open_population, status
-from epochgraph.zoo.recipe import parse_recipe
+from epochgraph.zoo.recipe import Recipe, parse_recipe
 from epochgraph.zoo.running import Places, run_name
 
 
@@ -56,8 +56,8 @@ def export_population(folder: Path, out: Path, *, vectors_until: float = 10) -> 
     planned = len(now.finished) + len(now.missing)
     places = [run_name(settings) for settings in now.recipe.settings()]
     order = [place + 1 for place, name in enumerate(places) if name in finished]
-    content = datasheet(runs, folder, name=out.name, threshold=now.recipe.threshold, planned=planned)
-    content += _order(order, planned) + _failures(now.failed)
+    content = datasheet(runs, folder, now.recipe, name=out.name)
+    content += _order(order, planned) + _limits(now.recipe) + _failures(now.failed)
     content += f"\n## Recipe\n\n```toml\n{(folder / RECIPE).read_text('utf-8').strip()}\n```\n"
     with atomic_write(sheet) as temporary:
         temporary.write_text(content, "utf-8")
@@ -95,9 +95,9 @@ def import_population(path: Path, folder: Path) -> int:
     return len(missing)
 
 
-def datasheet(runs: Sequence[Run], folder: Path, *, name: str, threshold: float, planned: int) -> str:
+def datasheet(runs: Sequence[Run], folder: Path, recipe: Recipe, *, name: str) -> str:
     """What a population is, how it was made and what is in its file, in Markdown."""
-    settings = runs[0].settings
+    threshold, planned = recipe.threshold, len(recipe.settings())
     accuracies = np.array([run.final_accuracy() for run in runs])
     good = int((accuracies >= threshold).sum())
     diverged = sum(bool(run.signature.diverged.any()) for run in runs)
@@ -108,8 +108,9 @@ def datasheet(runs: Sequence[Run], folder: Path, *, name: str, threshold: float,
     rarer = min(good, len(runs) - good) / len(runs)
     return f"""# {name}
 
-{len(runs)} of the {planned} runs of `{settings["recipe"]}`: {settings["architecture"]} on {settings["data"]}, \
-scale {settings["scale"]}.
+{len(runs)} of the {planned} runs of `{recipe.name}`: {recipe.architecture} on {recipe.data.name}, scale {recipe.scale}.
+
+{recipe.about.strip()}
 
 | | |
 |---|---|
@@ -122,9 +123,10 @@ scale {settings["scale"]}.
 
 ## How to read it
 
-`epochgraph.runs.read_stored_runs("{name}")`, or any reader of Parquet: a row is a run and an epoch, with columns
-`run`, `epoch`, `diverged`, `metric:...`, `feature:...`, `vector:...` and `setting:...`; `epoch` 0 is the initial
-network, 0.25 a quarter of the first epoch. Features are rounded to 32 bits, vectors to 16.
+`epochgraph.runs.read_stored_runs("{name}")`, or any reader of Parquet.
+A row is a run and an epoch, with columns `run`, `epoch`, `diverged`, `metric:...`, `feature:...`, `vector:...` and
+`setting:...`; `epoch` 0 is the initial network, 0.25 a quarter of the first epoch. Features are rounded to 32 bits,
+vectors to 16.
 
 ## Trained on
 
@@ -150,6 +152,21 @@ def _order(places: Sequence[int], planned: int) -> str:
             f"\nThey are the first {len(places)} of {planned} in the recipe's order, which is spread over its grid.\n"
         )
     return f"\nOf the recipe's order, they are the runs {', '.join(map(str, places))} of {planned}.\n"
+
+
+def _limits(recipe: Recipe) -> str:
+    """What is to be kept in mind with every such population."""
+    part, share = recipe.data.held_out, recipe.data.validation_share
+    return f"""
+## Known limits
+
+- {share:.0%} of the {"official test" if part == "test" else "training"} images validate; test accuracies are of \
+{"the others" if part == "test" else "the official test images"}.
+- Each combination of settings has {recipe.grid.repeats} run{"s" * (recipe.grid.repeats > 1)}, each with a seed of its own.
+- Metrics named `seconds...` include whatever else the machine did meanwhile.
+- `seconds_rolled_graph` includes the degree: that the weights are finite is seen by the product that the degree is.
+- After a run has diverged its features are NaN, its accuracies those of chance.
+"""
 
 
 def _failures(failed: dict[str, str]) -> str:
