@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from epochgraph.zoo.batches import inputs, padded, shuffled_batches
+from epochgraph.zoo.batches import cropped, draws, inputs, padded, shuffled_batches
 
 
 def pixels(count: int, channels: int, size: int, seed: int = 0) -> Tensor:
@@ -84,6 +84,17 @@ def test_batches_are_channels_last():
     for channels in (1, 3):
         for batch, _ in drawn(pixels(8, channels, 4), padding=1, flip=True):
             assert batch.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(("padding", "flip"), [(0, False), (2, True)])
+def test_a_batch_may_be_drawn_first_and_made_elsewhere(padding, flip):
+    """The same batches, made by operations of which each device has its own."""
+    images = pixels(10, 3, 4)
+    generator = torch.Generator().manual_seed(1)
+    drawn_alone = draws(10, padding=padding, batch_size=4, flip=flip, generator=generator)
+    for draw, (batch, labels) in zip(drawn_alone, drawn(images, padding=padding, flip=flip, seed=1), strict=True):
+        assert torch.equal(cropped(padded(images, padding), draw, 4), batch)
+        assert torch.equal(draw[0], labels)
 
 
 @pytest.mark.parametrize(
