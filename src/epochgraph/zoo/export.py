@@ -162,7 +162,7 @@ def _limits(recipe: Recipe) -> str:
 
 - {share:.0%} of the {"official test" if part == "test" else "training"} images validate; test accuracies are of \
 {"the others" if part == "test" else "the official test images"}.
-- Each combination of settings has {recipe.grid.repeats} run{"s" * (recipe.grid.repeats > 1)}, each with a seed of its own.
+- Runs of each combination of settings: {recipe.grid.repeats}. Every run has a seed of its own.
 - Metrics named `seconds...` include whatever else the machine did meanwhile.
 - `seconds_rolled_graph` includes the degree: that the weights are finite is seen by the product that the degree is.
 - After a run has diverged its features are NaN, its accuracies those of chance.
