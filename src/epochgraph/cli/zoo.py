@@ -125,7 +125,7 @@ class _Watch:
             notes.print(f"{self.done} of {self.total} runs", highlight=False)
 
     def _show(self) -> None:
-        self.progress.update(self.task, description=f"{self.recipe.name}: {self.done} of {self.total} runs, epochs")
+        self.progress.update(self.task, description=f"{self.done} of {self.total} runs; epochs")
 
 
 def _reader(recipe: Recipe, data: list[str]) -> ReadSplit:

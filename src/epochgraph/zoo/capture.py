@@ -14,7 +14,8 @@ class Captured:
     """A step as a CUDA graph: a few plain calls, and from then on replays of what one call does.
 
     The step changes tensors in place and never waits for the device. It may draw from torch's global random numbers
-    of the device: every replay continues them. If it cannot be captured, a warning says so, and calls stay plain.
+    of the device: every replay continues them. If it cannot be captured, a warning says so, and calls stay plain; but some
+    versions of PyTorch have no more random numbers then, and must not be asked to capture.
 
     Args:
         step: Does all its work on the tensor that it is given, and on others that stay where they are.
@@ -63,6 +64,6 @@ class Captured:
             with torch.cuda.graph(graph, stream=self._stream):
                 self._step(self._input)  # only recorded, not done
         except RuntimeError as error:
-            warnings.warn(f"Steps stay slow, for they cannot be captured as a CUDA graph: {error}", stacklevel=2)
+            warnings.warn(f"Steps stay slow, for they cannot be captured as a CUDA graph: {error}", stacklevel=3)
         else:
             self._graph = graph

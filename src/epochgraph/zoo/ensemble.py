@@ -45,6 +45,7 @@ class Ensemble:
             for `build`, as in `Training`.
         fractions: Shares of the first epoch after which to report too.
         device: Where to train.
+        captured: Whether to launch the steps on a GPU as a whole, as `Captured` does.
 
     Raises:
         SettingError: The networks are not alike, the settings are not one for each or differ in something else, or the
@@ -59,6 +60,7 @@ class Ensemble:
         *,
         fractions: Sequence[float] = (),
         device: torch.device | str = "cpu",
+        captured: bool = True,
     ) -> None:
         _check(settings, len(models))
         self.models = tuple(models)
@@ -70,7 +72,7 @@ class Ensemble:
         self._stack = Stack(models, self._device)
         self._descent = Descent(self._stack, self._split.train, settings)
         self._step: Callable[[Draws], None] = self._descent.step
-        if self._device.type == "cuda":
+        if self._device.type == "cuda" and captured:
             self._step = Captured(self._descent.step, (4, len(models), settings[0].batch_size), self._device)
         self._orders = [generator(own.seed, Stream.BATCHES) for own in settings]
         seeds = [generator(own.seed, Stream.DROPOUT).initial_seed() for own in settings]

@@ -121,6 +121,7 @@ class Descent:
 
     def step(self, draw: Draws) -> None:
         """Take one step with a batch for each network, all in place, as a CUDA graph needs it."""
+        draw = draw.to(self._images.device)
         images = cropped(self._images, draw.flatten(1), self._size)
         images = images.view(*draw.shape[1:], *images.shape[1:])
         parameters = {name: view.detach().requires_grad_() for name, view in self._stack.parameters().items()}
