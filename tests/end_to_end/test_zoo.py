@@ -121,6 +121,23 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path, recipe):
     pytest.fail("workers go on without their parent")
 
 
+def test_a_worker_that_is_killed_is_told_and_finished_runs_are_kept(tmp_path, recipe):
+    """As the system does it when the memory is full."""
+    out = tmp_path / "zoo"
+    recipe.write_text(TEXT.replace("epochs = 3", "epochs = 100000"))
+    command = [*COMMAND, "train", str(recipe), "-d", "digits", "-o", str(out), "--workers", "1"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        for _ in range(1200):
+            if workers(process.pid):
+                break
+            time.sleep(0.05)
+        os.kill(workers(process.pid)[0], signal.SIGKILL)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2, errors
+    assert "Traceback" not in errors
+    assert "a worker process was killed. Finished runs are kept." in errors
+
+
 def workers(session: int) -> list[int]:
     """Processes of a session, but for its first and the one that Python keeps track of resources with."""
     found = []
