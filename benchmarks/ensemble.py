@@ -17,6 +17,11 @@ SETTINGS = TrainingSettings(learning_rate=0.01, epochs=2, dropout=0.5)
 
 EPOCHS_OF_A_RUN = 50
 TOGETHER = (70, 140)
+WAYS = (
+    {"unfolded": False, "captured": False},
+    {"unfolded": False, "captured": True},
+    {"unfolded": True, "captured": True},
+)
 STEPS_ALONE = 300
 
 
@@ -50,7 +55,7 @@ def random_images(train: int, held_out: int) -> Split:
     return Split(part(train), part(held_out), part(held_out))
 
 
-def together(split: Split, networks: int, device: str, *, unfolded: bool) -> tuple[float, float]:
+def together(split: Split, networks: int, device: str, *, unfolded: bool, captured: bool) -> tuple[float, float]:
     """Images a second of the steps, and of a whole epoch with its evaluation."""
     models = [build(LeNet, split, SETTINGS) for _ in range(networks)]
     for model in models if unfolded else []:
@@ -58,7 +63,7 @@ def together(split: Split, networks: int, device: str, *, unfolded: bool) -> tup
         for name, layer in list(features.named_children()):
             if isinstance(layer, nn.Conv2d):
                 features.set_submodule(name, Unfolded(layer))
-    reports = Ensemble(models, split, [SETTINGS] * networks, device=device).reports()
+    reports = Ensemble(models, split, [SETTINGS] * networks, device=device, captured=captured).reports()
     next(reports)
     next(reports)
     begin = time.perf_counter()
@@ -103,14 +108,15 @@ def main() -> None:
     speed_alone = alone(split, "cuda", STEPS_ALONE)
     images_of_a_run = len(split.train) * EPOCHS_OF_A_RUN
     for networks in TOGETHER:
-        for unfolded in (False, True):
+        for way in WAYS:
+            torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
-            steps, whole = together(split, networks, "cuda", unfolded=unfolded)
+            steps, whole = together(split, networks, "cuda", **way)
             report(
                 "LeNets side by side on a GPU, against the steps of one after another",
                 device=torch.cuda.get_device_name(),
                 networks=networks,
-                convolutions="unfolded" if unfolded else "grouped",
+                **way,
                 images_a_second=steps,
                 images_a_second_with_evaluation=whole,
                 one_after_another_images_a_second=speed_alone,

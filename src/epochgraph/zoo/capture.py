@@ -14,8 +14,8 @@ class Captured:
     """A step as a CUDA graph: a few plain calls, and from then on replays of what one call does.
 
     The step changes tensors in place and never waits for the device. It may draw from torch's global random numbers
-    of the device: every replay continues them. If it cannot be captured, a warning says so, and calls stay plain; but some
-    versions of PyTorch have no more random numbers then, and must not be asked to capture.
+    of the device: every replay continues them. If it cannot be captured, a warning says so, and calls stay plain;
+    but some versions of PyTorch give no more random numbers then, and must not be asked to capture.
 
     Args:
         step: Does all its work on the tensor that it is given, and on others that stay where they are.
