@@ -17,23 +17,30 @@ from epochgraph.signature import Signature
 from populations import population
 
 NAMES = st.text(st.characters(codec="utf-8"), max_size=8)
-EPOCHS = st.lists(st.floats(0, 1e6), unique=True, max_size=4).map(lambda times: np.array(sorted(times), float))
+
+
+def epochs(least: int) -> st.SearchStrategy[np.ndarray]:
+    return st.lists(st.floats(0, 1e6), unique=True, min_size=least, max_size=4).map(
+        lambda t: np.array(sorted(t), float)
+    )
+
+
 VALUES = st.floats(allow_nan=True, allow_infinity=True, allow_subnormal=True)
 SETTINGS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
 
 
 @st.composite
 def stored_runs(draw: st.DrawFn) -> Run:
-    times, epochs = draw(EPOCHS), draw(EPOCHS)
+    times, measurements = draw(epochs(0)), draw(epochs(0))
     names = tuple(draw(st.lists(NAMES, unique=True, max_size=3)))
     values = draw(hnp.arrays(np.float64, (len(times), len(names)), elements=VALUES))
     diverged = draw(hnp.arrays(bool, len(times)))
     columns = draw(st.lists(NAMES, unique=True, max_size=3))
-    epochs = epochs if columns else epochs[:0]
-    measured = draw(hnp.arrays(np.float64, (len(epochs), len(columns)), elements=VALUES))
-    metrics = pd.DataFrame(measured, pd.Index(epochs, name="epoch"), columns)
+    measurements = measurements if columns else measurements[:0]
+    measured = draw(hnp.arrays(np.float64, (len(measurements), len(columns)), elements=VALUES))
+    metrics = pd.DataFrame(measured, pd.Index(measurements, name="epoch"), columns)
     options = draw(st.dictionaries(NAMES, SETTINGS, max_size=3))
-    recorded = draw(EPOCHS.filter(len))
+    recorded = draw(epochs(1))
     vectors = draw(hnp.arrays(np.float16, (len(recorded), 3), elements=st.floats(width=16)))
     recordings = draw(st.dictionaries(NAMES, st.just(Recording(recorded, vectors)), max_size=2))
     return Run(draw(NAMES), Signature(times, names, values, diverged), metrics, options, recordings)
@@ -44,7 +51,7 @@ def bits(values: np.ndarray) -> list:
 
 
 @given(run=stored_runs())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 def test_reading_gives_back_every_bit(run, tmp_path):
     write_run(run, tmp_path / "run.parquet")
     back = read_stored_run(tmp_path / "run.parquet")
