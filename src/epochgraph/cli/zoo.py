@@ -7,12 +7,11 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from epochgraph.cli.output import console, notes, print_json, progress_bar
-from epochgraph.runs import read_stored_runs
 from epochgraph.zoo import default_cache, read_digits, read_images
 from epochgraph.zoo.datasets import Split
 from epochgraph.zoo.export import export_population, import_population
 from epochgraph.zoo.pool import Event, ReadSplit, train_population, usable_cores
-from epochgraph.zoo.population import open_population, status
+from epochgraph.zoo.population import finished_runs, open_population, status, training_seconds
 from epochgraph.zoo.recipe import Recipe, read_recipe, recipe_names
 
 DIGITS = "digits"
@@ -43,10 +42,10 @@ def train(
 def show(folder: Path, *, limit: int | None, as_json: bool) -> None:
     """Print how far a population is."""
     now = status(folder, limit)
-    runs = [run for run in read_stored_runs(folder / "runs") if run.name in now.finished] if now.finished else []
+    runs = finished_runs(folder, now)
     accuracies = sorted(run.final_accuracy() for run in runs)
     good = sum(accuracy >= now.recipe.threshold for accuracy in accuracies)
-    seconds = sum(float(run.metrics["seconds"].loc[run.metrics.index % 1 == 0].sum()) for run in runs)
+    seconds = sum(map(training_seconds, runs))
     document = {
         "recipe": now.recipe.name,
         "scale": now.recipe.scale,

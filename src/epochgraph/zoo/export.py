@@ -10,7 +10,7 @@ import numpy as np
 from epochgraph.errors import SettingError, UnreadableFileError, ZooError
 from epochgraph.files import atomic_write
 from epochgraph.runs import Recording, Run, read_about, read_stored_runs, write_run, write_runs
-from epochgraph.zoo.population import RECIPE, SITTINGS, open_population, status
+from epochgraph.zoo.population import RECIPE, SITTINGS, finished_runs, open_population, status, training_seconds
 from epochgraph.zoo.recipe import Recipe, parse_recipe
 from epochgraph.zoo.running import Places, run_name
 
@@ -48,17 +48,15 @@ def export_population(folder: Path, out: Path, *, vectors_until: float = 10) -> 
     now = status(folder)
     if not now.finished:
         raise ZooError(folder, "no run is finished", "Train some with `zoo train`.")
-    finished = set(now.finished)
-    runs = [run for run in read_stored_runs(folder / "runs") if run.name in finished]
+    runs = finished_runs(folder, now)
     about = {name: (folder / name).read_text("utf-8") for name in (RECIPE, SITTINGS)}
     write_runs([_shortened(run, vectors_until) for run in runs], out, about=about)
     sheet = out.with_suffix(".md")
-    planned = len(now.finished) + len(now.missing)
-    places = [run_name(settings) for settings in now.recipe.settings()]
-    order = [place + 1 for place, name in enumerate(places) if name in finished]
+    names = [run_name(settings) for settings in now.recipe.settings()]
+    order = [place for place, name in enumerate(names, start=1) if name in now.finished]
     content = datasheet(runs, folder, now.recipe, name=out.name)
-    content += _order(order, planned) + _limits(now.recipe) + _failures(now.failed)
-    content += f"\n## Recipe\n\n```toml\n{(folder / RECIPE).read_text('utf-8').strip()}\n```\n"
+    content += _order(order, len(names)) + _limits(now.recipe) + _failures(now.failed)
+    content += f"\n## Recipe\n\n```toml\n{about[RECIPE].strip()}\n```\n"
     with atomic_write(sheet) as temporary:
         temporary.write_text(content, "utf-8")
     return Exported(len(runs), out, sheet)
@@ -101,7 +99,7 @@ def datasheet(runs: Sequence[Run], folder: Path, recipe: Recipe, *, name: str) -
     accuracies = np.array([run.final_accuracy() for run in runs])
     good = int((accuracies >= threshold).sum())
     diverged = sum(bool(run.signature.diverged.any()) for run in runs)
-    hours = sum(float(run.metrics["seconds"].loc[run.metrics.index % 1 == 0].sum()) for run in runs) / 3600
+    hours = sum(map(training_seconds, runs)) / 3600
     features = {len(run.signature.names) for run in runs}
     epochs = sorted({float(run.metrics.index[-1]) for run in runs})
     sizes = " or ".join(f"{count:,}" for count in sorted(features))

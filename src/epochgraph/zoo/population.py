@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from epochgraph.errors import OutputError, ZooError
 from epochgraph.files import atomic_write
+from epochgraph.runs import Run, read_stored_run
 from epochgraph.zoo.recipe import Recipe, parse_recipe
 from epochgraph.zoo.running import Places, run_name
 from epochgraph.zoo.settings import TrainingSettings
@@ -70,6 +71,21 @@ def status(folder: Path, limit: int | None = None) -> Status:
     failures = {name: places.failure(name) for name in wanted if name not in finished}
     failed = {name: json.loads(file.read_text("utf-8"))["error"] for name, file in failures.items() if file.exists()}
     return Status(recipe, finished, failed, tuple(s for name, s in wanted.items() if name not in finished))
+
+
+def finished_runs(folder: Path, now: Status) -> list[Run]:
+    """Read the runs of a population that are done.
+
+    Raises:
+        UnreadableFileError: One of them is damaged.
+    """
+    places = Places(folder)
+    return [read_stored_run(places.run(name)) for name in sorted(now.finished)]
+
+
+def training_seconds(run: Run) -> float:
+    """How long the steps of all epochs took; a report within an epoch tells what the epoch has taken so far."""
+    return float(run.metrics["seconds"].loc[run.metrics.index % 1 == 0].sum())
 
 
 @contextmanager
