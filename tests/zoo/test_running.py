@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from epochgraph import read_run
@@ -101,6 +102,19 @@ def test_a_state_that_cannot_be_read_costs_only_time(tmp_path, digits, recipe):
     whole = trained(recipe, digits, settings, places, Sitting())
     places.state(run_name(settings)).write_bytes(b"half a state")
     equal(whole, trained(recipe, digits, settings, places, Sitting()))
+
+
+def test_of_a_state_that_does_not_fit_nothing_is_kept(tmp_path, digits, recipe):
+    """As another version of the package may have left it: the weights are there, the records are not."""
+    settings = recipe.settings()[0]
+    places, name = Places(tmp_path), run_name(settings)
+    with pytest.raises(Killed):
+        train_run(recipe, digits, settings, places, advance=Sitting(2), save_every=0)
+    state = torch.load(places.state(name), weights_only=True)
+    del state["recorder"]["rows"]
+    torch.save(state, places.state(name))
+    equal(trained(recipe, digits, settings, places, Sitting()), trained(recipe, digits, settings, places, Sitting()))
+    assert read_stored_run(places.run(name)).signature.times.tolist() == [0, 0.5, 1, 2, 3, 4]
 
 
 def test_what_a_run_records(tmp_path, digits, recipe):

@@ -109,8 +109,7 @@ def train_run(
         SettingError: The network cannot be built for the images.
     """
     name = run_name(settings)
-    watched = _Watched(recipe, split, settings)
-    watched.restore(places.state(name))
+    watched = _taken_up(recipe, split, settings, places.state(name))
     saved = time.monotonic()
     for report in watched.reports():
         if checkpoints:
@@ -176,16 +175,9 @@ class _Watched:
         torch.save(document, content)
         return content.getvalue()
 
-    def restore(self, path: Path) -> None:
-        """Go on from a saved state, if there is one that can be read; otherwise from the start."""
-        try:
-            state: Mapping[str, Any] = torch.load(path, weights_only=True)
-            self.training.restore(state["training"])
-        except FileNotFoundError:
-            return
-        except Exception:
-            path.unlink(missing_ok=True)
-            return
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a saved state."""
+        self.training.restore(state["training"])
         self.recorder.restore(state["recorder"], initial=self.new(), now=self.model)
         self.rows = list(state["rows"])
 
@@ -196,3 +188,16 @@ class _Watched:
         metrics["stopped_early"] = (metrics.index >= stop).astype(np.float64)
         settings = run_settings(self.recipe, self.settings)
         return Run(name, self.recorder.signature(), metrics, settings, self.recorder.recordings())
+
+
+def _taken_up(recipe: Recipe, split: Split, settings: TrainingSettings, path: Path) -> _Watched:
+    """The run as it was saved, if there is a state that fits it; otherwise at its start, with nothing of the state."""
+    watched = _Watched(recipe, split, settings)
+    try:
+        watched.restore(torch.load(path, weights_only=True))
+    except FileNotFoundError:
+        return watched
+    except Exception:  # whatever is wrong with the file, the run can be trained anew
+        path.unlink(missing_ok=True)
+        return _Watched(recipe, split, settings)
+    return watched
