@@ -6,7 +6,9 @@ import jaxtyping
 import pytest
 from hypothesis import settings
 
-settings.register_profile("epochgraph", deadline=None)  # no test measures time
+# No test measures time, and the same code gets the same examples; `--hypothesis-profile search` looks for new ones.
+settings.register_profile("epochgraph", deadline=None, derandomize=True)
+settings.register_profile("search", deadline=None, max_examples=1000)
 settings.load_profile("epochgraph")
 
 

@@ -51,7 +51,7 @@ def blocks(draw: st.DrawFn, targets: int | None = None, sources: int | None = No
 
 @st.composite
 def graphs(draw: st.DrawFn) -> Graph:
-    """A connected chain of two to four parts, with a skip connection or not, of blocks of any kind."""
+    """A chain of two to four parts, with a skip connection or not, of blocks of any kind; groups may disconnect it."""
     sizes = draw(st.lists(st.integers(1, 6), min_size=2, max_size=4))
     parts = tuple(Part(f"part{index}", size) for index, size in enumerate(sizes))
     joined = {(s, s + 1): draw(blocks(targets, sources)) for s, (sources, targets) in enumerate(pairwise(sizes))}

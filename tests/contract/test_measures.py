@@ -27,6 +27,12 @@ def reordered(graph: Graph, part: int, order: np.ndarray) -> Graph:
     return Graph(graph.parts, blocks)
 
 
+def turned_by_rounding(graph: Graph) -> float:
+    """How far products in float32 may turn the leading eigenvector: with the gap below its eigenvalue (Davis-Kahan)."""
+    second, largest = np.linalg.eigvalsh(graph.to_scipy().toarray())[-2:]
+    return 10 * np.finfo(np.float32).eps * largest / max(largest - second, np.finfo(float).tiny)
+
+
 @measured
 @given(graph=graphs(), seed=st.integers(0, 2**32 - 1))
 def test_scores_follow_neurons_when_a_layer_is_reordered(measure, graph, seed):
@@ -37,7 +43,8 @@ def test_scores_follow_neurons_when_a_layer_is_reordered(measure, graph, seed):
     expected = measure(graph).copy()
     nodes = graph.ranges[part]
     expected[nodes] = expected[nodes][order]
-    np.testing.assert_allclose(measure(reordered(graph, part, order)), expected, rtol=1e-5, atol=1e-6)
+    tolerance = 1e-6 + turned_by_rounding(graph)
+    np.testing.assert_allclose(measure(reordered(graph, part, order)), expected, rtol=1e-5, atol=tolerance)
 
 
 @measured
@@ -66,7 +73,8 @@ def test_scaling_all_weights_scales_degree_and_leaves_eigenvector_centrality(gra
         },
     )
     np.testing.assert_allclose(degree(scaled), factor * degree(graph), rtol=1e-5)
-    np.testing.assert_allclose(eigenvector_centrality(scaled), eigenvector_centrality(graph), rtol=1e-4, atol=1e-6)
+    tolerance = 1e-6 + turned_by_rounding(graph)
+    np.testing.assert_allclose(eigenvector_centrality(scaled), eigenvector_centrality(graph), rtol=1e-4, atol=tolerance)
 
 
 @measured

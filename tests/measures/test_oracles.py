@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from epochgraph.blocks import Dense
+from epochgraph.blocks import Dense, Grouped
 from epochgraph.errors import EmptyGraphError
 from epochgraph.graph import Graph, rolled_graph
 from epochgraph.measures import degree, eigenvector_centrality, largest_eigenvalue
@@ -46,6 +46,21 @@ def test_the_weaker_component_scores_zero():
 def test_equally_strong_components_score_alike():
     graph = chain_of([[2.0, 0.0], [0.0, 2.0]])
     np.testing.assert_allclose(eigenvector_centrality(graph), [0.5, 0.5, 0.5, 0.5], rtol=1e-12)
+
+
+@pytest.mark.parametrize("width", [3, 40])
+def test_many_equally_strong_components_score_alike_every_time(width):
+    """A vector of ones is an eigenvector here, which leaves ARPACK to chance."""
+    graph = Graph((Part("in", width), Part("out", width)), {(0, 1): Grouped(torch.full((width, 1), 4.1), width)})
+    for _ in range(3):
+        np.testing.assert_allclose(eigenvector_centrality(graph), (2 * width) ** -0.5, rtol=1e-12)
+
+
+def test_equal_weights_are_measured_the_same_every_time():
+    graph = chain_of(np.ones((30, 20)).tolist(), np.ones((10, 30)).tolist())
+    np.testing.assert_array_equal(eigenvector_centrality(graph), eigenvector_centrality(graph))
+    values, vectors = np.linalg.eigh(graph.to_scipy().toarray())
+    np.testing.assert_allclose(eigenvector_centrality(graph), np.abs(vectors[:, -1]), rtol=1e-9)
 
 
 def test_components_of_nearly_equal_strength_are_told_apart():
