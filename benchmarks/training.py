@@ -24,6 +24,7 @@ from epochgraph.zoo.batches import inputs
 from epochgraph.zoo.pool import train_population
 from epochgraph.zoo.population import open_population
 from epochgraph.zoo.recipe import parse_recipe
+from epochgraph.zoo.resources import Resources
 
 EPOCHS = 4
 SEEDS = 3
@@ -133,7 +134,7 @@ def ours(path: Path, cache: Path) -> tuple[float, float, list[float]]:
     with tempfile.TemporaryDirectory() as folder:
         open_population(Path(folder), recipe, RECIPE)
         times = [time.perf_counter()]
-        times += [time.perf_counter() for _ in train_population(Path(folder), read, workers=CORES)]
+        times += [time.perf_counter() for _ in train_population(Path(folder), read, resources=Resources(CORES))]
         runs = read_stored_runs(Path(folder) / "runs")
     images = len(read().train) * EPOCHS * len(runs)
     accuracies = [round(run.final_accuracy(), 3) for run in runs]

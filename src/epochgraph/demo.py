@@ -20,6 +20,7 @@ from epochgraph.zoo import Split, default_cache, read_digits, read_images
 from epochgraph.zoo.pool import ReadSplit, train_population
 from epochgraph.zoo.population import open_population, status
 from epochgraph.zoo.recipe import Recipe, parse_recipe
+from epochgraph.zoo.resources import Resources
 from epochgraph.zoo.running import Places
 
 EXTRACTION = Extraction(scopes=("graph", "part"), change=("initial",))
@@ -110,7 +111,7 @@ def trained_runs(population: Population, folder: Path, *, workers: int) -> Itera
     places = Places(folder)
     for name in status(folder, population.runs).finished:
         yield _demonstrated(places.run(name))
-    for event in train_population(folder, population.read_split, limit=population.runs, workers=workers):
+    for event in train_population(folder, population.read_split, limit=population.runs, resources=Resources(workers)):
         if event.error is not None:
             raise ZooError(folder, f"run {event.run} failed ({event.error})", "Start the demo again to try once more.")
         if event.finished:

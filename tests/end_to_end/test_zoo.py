@@ -102,6 +102,31 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(tmp_path, recipe, finished
     same(out, finished)
 
 
+def test_networks_side_by_side_that_were_killed_stay_together(tmp_path, recipe):
+    """They end as if undisturbed, dropout included, for which the company of each network matters."""
+    whole, out = tmp_path / "whole", tmp_path / "zoo"
+    arguments = ["train", str(recipe), "-d", "digits", "--workers", "1", "--together", "2"]
+    succeeded(*arguments, "-o", whole)
+    with subprocess.Popen([*COMMAND, *arguments, "-o", str(out)], stderr=subprocess.DEVNULL) as process:
+        for _ in range(2400):
+            if list(out.glob("runs/[!.]*.parquet")) or process.poll() is not None:
+                break
+            time.sleep(0.05)
+        process.kill()
+    kept = len(list(out.glob("runs/[!.]*.parquet")))
+    assert 0 < kept < 4
+    succeeded(*arguments, "-o", out)
+    same(out, whole)
+    succeeded("export", out, "-o", tmp_path / "small.parquet")
+    assert "workers 1, threads 1, together 2" in (tmp_path / "small.md").read_text()
+
+
+def test_a_device_that_is_not_there_is_one_line(tmp_path, recipe):
+    line = refused("train", recipe, "-d", "digits", "-o", tmp_path / "zoo", "--device", "cuda:99")
+    assert "device is 'cuda:99', but must be one that this machine has: auto, cpu" in line
+    assert not (tmp_path / "zoo").exists()
+
+
 def test_workers_end_with_a_parent_that_is_killed(tmp_path, recipe):
     out = tmp_path / "zoo"
     text = recipe.read_text().replace("epochs = 3", "epochs = 100000")

@@ -6,6 +6,8 @@ from dataclasses import astuple, replace
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from epochgraph.errors import SettingError
@@ -20,7 +22,7 @@ from epochgraph.zoo import (
     read_digits,
     train,
 )
-from epochgraph.zoo.ensemble import Ensemble
+from epochgraph.zoo.ensemble import Ensemble, groups
 
 ONE = TrainingSettings(learning_rate=0.05, epochs=2, crop_padding=1, width=0.25, batch_size=16)
 SETTINGS = [replace(ONE, learning_rate=rate, seed=seed) for rate, seed in ((0.05, 0), (0.01, 7), (0.1, 3))]
@@ -181,3 +183,21 @@ def test_settings_that_disagree_are_refused(few, option, value):
 def test_each_network_needs_settings(few):
     with pytest.raises(SettingError, match="2 for 3 networks"):
         Ensemble(built(few, SETTINGS), few, SETTINGS[:2])
+
+
+@given(
+    widths=st.lists(st.sampled_from([0.5, 1.0, 2.0]), min_size=1, max_size=30),
+    size=st.integers(1, 8),
+)
+def test_groups_hold_every_run_once_with_others_of_its_width(widths, size):
+    settings = [
+        replace(ONE, seed=seed, learning_rate=0.1 / (1 + seed), width=width) for seed, width in enumerate(widths)
+    ]
+    found = groups(settings, size)
+    assert sorted((own for group in found for own in group), key=lambda own: own.seed) == settings
+    assert [group[0].seed for group in found] == sorted(group[0].seed for group in found)
+    for width in set(widths):
+        sizes = [len(group) for group in found if group[0].width == width]
+        assert len(sizes) == math.ceil(widths.count(width) / size)
+        assert max(sizes) - min(sizes) <= 1
+    assert all(len({own.width for own in group}) == 1 for group in found)

@@ -14,7 +14,7 @@ from epochgraph.extraction import extraction
 from epochgraph.runs import Run, read_stored_run
 from epochgraph.zoo import Split, read_digits
 from epochgraph.zoo.recipe import Recipe, parse_recipe
-from epochgraph.zoo.running import Places, early_stopping_epoch, run_name, train_run
+from epochgraph.zoo.running import Places, early_stopping_epoch, run_name, saved_runs, train_runs
 from epochgraph.zoo.settings import TrainingSettings
 
 TEXT = """
@@ -59,7 +59,7 @@ class Sitting:
     until: float = np.inf
     epochs: list[float] = field(default_factory=list)
 
-    def __call__(self, epoch: float) -> None:
+    def __call__(self, run: str, epoch: float) -> None:
         self.epochs.append(epoch)
         if epoch >= self.until:
             raise Killed
@@ -80,8 +80,8 @@ def equal(first: Run, second: Run) -> None:
 def trained(recipe: Recipe, split: Split, settings: TrainingSettings, places: Places, *sittings: Sitting) -> Run:
     for sitting in sittings[:-1]:
         with pytest.raises(Killed):
-            train_run(recipe, split, settings, places, advance=sitting, save_every=0)
-    train_run(recipe, split, settings, places, advance=sittings[-1], save_every=0)
+            train_runs(recipe, split, [settings], places, advance=sitting, save_every=0)
+    train_runs(recipe, split, [settings], places, advance=sittings[-1], save_every=0)
     return read_stored_run(places.run(run_name(settings)))
 
 
@@ -109,12 +109,55 @@ def test_of_a_state_that_does_not_fit_nothing_is_kept(tmp_path, digits, recipe):
     settings = recipe.settings()[0]
     places, name = Places(tmp_path), run_name(settings)
     with pytest.raises(Killed):
-        train_run(recipe, digits, settings, places, advance=Sitting(2), save_every=0)
+        train_runs(recipe, digits, [settings], places, advance=Sitting(2), save_every=0)
     state = torch.load(places.state(name), weights_only=True)
-    del state["recorder"]["rows"]
+    del state["recorders"][0]["rows"]
     torch.save(state, places.state(name))
     equal(trained(recipe, digits, settings, places, Sitting()), trained(recipe, digits, settings, places, Sitting()))
     assert read_stored_run(places.run(name)).signature.times.tolist() == [0, 0.5, 1, 2, 3, 4]
+
+
+def test_runs_side_by_side_in_several_sittings_end_in_the_same_numbers(tmp_path, digits, recipe):
+    """And much as each by itself would: only sums are rounded otherwise, for the recipe has no dropout here."""
+    recipe = recipe.model_copy(update={"grid": recipe.grid.model_copy(update={"dropout": (0.0,)})})
+    settings = recipe.settings()
+    whole, parts, alone = Places(tmp_path / "whole"), Places(tmp_path / "parts"), Places(tmp_path / "alone")
+    assert train_runs(recipe, digits, settings, whole, advance=Sitting()) == [run_name(own) for own in settings]
+    for sitting in (Sitting(0.5), Sitting(2)):
+        with pytest.raises(Killed):
+            train_runs(recipe, digits, settings, parts, advance=sitting, save_every=0)
+    assert saved_runs(parts.states()[0], "cpu") == tuple(run_name(own) for own in settings)
+    assert saved_runs(parts.states()[0], "cuda") == ()
+    train_runs(recipe, digits, settings, parts, advance=(last := Sitting()), save_every=0)
+    assert last.epochs == [3, 3, 4, 4]
+    assert parts.states() == []
+    for own in settings:
+        together = read_stored_run(whole.run(run_name(own)))
+        equal(together, read_stored_run(parts.run(run_name(own))))
+        by_itself = trained(recipe, digits, own, alone, Sitting())
+        untimed = [name for name in together.metrics if not name.startswith("seconds")]
+        pd.testing.assert_frame_equal(together.metrics[untimed], by_itself.metrics[untimed], rtol=0.01, atol=0.01)
+        assert together.settings == by_itself.settings
+
+
+def test_the_state_of_other_runs_is_not_gone_on_from(tmp_path, digits, recipe):
+    """A first run of a group is trained by itself later."""
+    settings = recipe.settings()
+    places = Places(tmp_path)
+    whole = trained(recipe, digits, settings[0], Places(tmp_path / "whole"), Sitting())
+    with pytest.raises(Killed):
+        train_runs(recipe, digits, settings, places, advance=Sitting(2), save_every=0)
+    equal(whole, trained(recipe, digits, settings[0], places, Sitting()))
+
+
+def test_a_finished_run_stays_when_its_group_goes_on(tmp_path, digits, recipe):
+    settings = recipe.settings()
+    places = Places(tmp_path)
+    names = train_runs(recipe, digits, settings, places, advance=Sitting())
+    places.run(names[1]).unlink()
+    before = places.run(names[0]).stat().st_mtime_ns
+    assert train_runs(recipe, digits, settings, places, advance=Sitting()) == [names[1]]
+    assert places.run(names[0]).stat().st_mtime_ns == before
 
 
 def test_what_a_run_records(tmp_path, digits, recipe):
@@ -137,7 +180,7 @@ def test_what_a_run_records(tmp_path, digits, recipe):
 def test_checkpoints_are_kept_on_request(tmp_path, digits, recipe):
     settings = recipe.settings()[0]
     places = Places(tmp_path)
-    train_run(recipe, digits, settings, places, advance=Sitting(), checkpoints=True)
+    train_runs(recipe, digits, [settings], places, advance=Sitting(), checkpoints=True)
     run = read_stored_run(places.run(run_name(settings)))
     checkpoints = read_run(tmp_path / "checkpoints" / run_name(settings), allow_gaps=True)
     assert [checkpoint.epoch for checkpoint in checkpoints] == [0, 0.5, 1, 2, 3, 4]

@@ -17,7 +17,7 @@ from epochgraph.demo import (
     images_population,
     trained_runs,
 )
-from epochgraph.zoo.pool import usable_cores
+from epochgraph.zoo.resources import usable_cores
 
 PICTURE = "demo.png"
 

@@ -10,15 +10,16 @@ from epochgraph.cli.output import console, notes, print_json, progress_bar
 from epochgraph.zoo import default_cache, read_digits, read_images
 from epochgraph.zoo.datasets import Split
 from epochgraph.zoo.export import export_population, import_population
-from epochgraph.zoo.pool import Event, ReadSplit, train_population, usable_cores
+from epochgraph.zoo.pool import Event, ReadSplit, train_population
 from epochgraph.zoo.population import finished_runs, open_population, status, training_seconds
 from epochgraph.zoo.recipe import Recipe, read_recipe, recipe_names
+from epochgraph.zoo.resources import Resources
 
 DIGITS = "digits"
 
 
 def train(
-    recipe: str, data: list[str], out: Path, *, limit: int | None, workers: int | None, threads: int, checkpoints: bool
+    recipe: str, data: list[str], out: Path, *, limit: int | None, resources: Resources, checkpoints: bool
 ) -> None:
     """Train what is missing, and tell how it goes."""
     made, text = read_recipe(recipe)
@@ -30,9 +31,7 @@ def train(
         _read_once(read, progress)
         task = progress.add_task(made.name, total=total * made.training.epochs)
         progress.advance(task, len(todo.finished) * made.training.epochs)
-        events = train_population(
-            out, read, limit=limit, workers=workers or usable_cores(), threads=threads, checkpoints=checkpoints
-        )
+        events = train_population(out, read, limit=limit, resources=resources, checkpoints=checkpoints)
         watch = _Watch(progress, task, made, done=len(todo.finished), total=total)
         for event in events:
             watch.see(event)

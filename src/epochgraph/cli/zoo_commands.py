@@ -29,9 +29,19 @@ def train(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the population; one of its own.")],
     limit: Limit = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes, each training one network at a time; one a core if not given.")
+        int | None,
+        typer.Option(min=1, help="Processes; one a core if not given, on a GPU up to four share it."),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Cores of each process; several pay for large networks.")] = 1,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1; auto takes a GPU where there is one.")] = "auto",
+    together: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Networks that each process trains side by side; one on the CPU, 70 on a GPU if not given. "
+            "Fewer where a GPU's memory is too small.",
+        ),
+    ] = None,
     checkpoints: Annotated[
         bool, typer.Option("--checkpoints", help="Keep all weights of every snapshot too, as .safetensors.")
     ] = False,
@@ -40,13 +50,15 @@ def train(
 
     Each finished run is written at once. Interrupted or killed at any moment, the same command goes on where it was:
     finished runs stay, a run in progress goes on from its last saved epoch, failed runs are tried again. The images
-    are decoded once and kept in the user's cache.
+    are decoded once and kept in the user's cache. On a GPU, networks of one width are trained side by side.
 
     Example: `epochgraph zoo train lenet-cifar10-reduced -d cifar10.tar.xz -o zoo/lenet --limit 20`
     """
     from epochgraph.cli import zoo as command
+    from epochgraph.zoo.resources import usable_resources
 
-    command.train(recipe, data, out, limit=limit, workers=workers, threads=threads, checkpoints=checkpoints)
+    resources = usable_resources(workers=workers, threads=threads, device=device, together=together)
+    command.train(recipe, data, out, limit=limit, resources=resources, checkpoints=checkpoints)
 
 
 def status(folder: Folder, limit: Limit = None, as_json: Json = False) -> None:

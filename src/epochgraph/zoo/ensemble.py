@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 import torch
@@ -26,6 +26,25 @@ from epochgraph.zoo.trainer import EVALUATION_BATCH
 
 OWN = ("learning_rate", "dropout", "seed")
 """The settings in which the networks of an ensemble may differ."""
+
+
+def groups(settings: Iterable[TrainingSettings], size: int) -> list[tuple[TrainingSettings, ...]]:
+    """Divide runs into such as may be trained side by side, as evenly as can be, in the order of their first.
+
+    Args:
+        settings: Of each run.
+        size: The largest number of runs in a group.
+    """
+    alike: dict[tuple[object, ...], list[tuple[int, TrainingSettings]]] = {}
+    for place, own in enumerate(settings):
+        common = tuple(getattr(own, field.name) for field in fields(own) if field.name not in OWN)
+        alike.setdefault(common, []).append((place, own))
+    found = []
+    for members in alike.values():
+        count = math.ceil(len(members) / size)
+        bounds = [len(members) * number // count for number in range(count + 1)]
+        found += [members[begin:end] for begin, end in pairwise(bounds)]
+    return [tuple(own for _, own in group) for group in sorted(found, key=lambda group: group[0][0])]
 
 
 class Ensemble:

@@ -20,9 +20,11 @@ import torch
 from epochgraph.errors import EpochgraphError, OutputError, ZooError
 from epochgraph.files import atomic_write
 from epochgraph.zoo.datasets import Split
-from epochgraph.zoo.population import locked, note_sitting, status
+from epochgraph.zoo.ensemble import groups
+from epochgraph.zoo.population import Status, locked, note_sitting, status
 from epochgraph.zoo.recipe import Recipe
-from epochgraph.zoo.running import Places, run_name, train_run
+from epochgraph.zoo.resources import ONE_CORE, Resources
+from epochgraph.zoo.running import Places, run_name, saved_runs, train_runs
 from epochgraph.zoo.settings import TrainingSettings
 
 MALLOC = "glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=4294967296:glibc.malloc.top_pad=67108864"
@@ -30,6 +32,7 @@ MALLOC = "glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=429
 seventh more LeNet images a second."""
 
 ReadSplit = Callable[[], Split]
+Group = tuple[TrainingSettings, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,31 +52,27 @@ class Event:
     error: str | None = None
 
 
-def usable_cores() -> int:
-    """The processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def train_population(
     folder: Path,
     read_split: ReadSplit,
     *,
     limit: int | None = None,
-    workers: int = 1,
-    threads: int = 1,
+    resources: Resources = ONE_CORE,
     checkpoints: bool = False,
 ) -> Iterator[Event]:
     """Train what is missing of the population in a folder; what is finished stays, whatever happens.
 
-    Each run is trained by one process on `threads` cores. A run that was interrupted goes on from its last saved epoch
-    and ends in the same numbers as an undisturbed one, on the same machine with the same number of threads.
+    Each run is trained by one process. A run that was interrupted goes on from its last saved epoch and ends in the
+    same numbers as an undisturbed one, on the same machine with the same number of threads.
+
+    A process may train several networks of one width side by side, so that a GPU is busy (see `Ensemble`). They begin
+    and end together, and one that fails fails all; after an interruption they stay together.
 
     Args:
         folder: Of `open_population`.
         read_split: Reads the images, in every process.
         limit: Train only so many of the recipe's runs, the first of its order.
-        workers: Processes.
-        threads: Cores of each.
+        resources: What to train with.
         checkpoints: Whether to keep all weights of every snapshot.
 
     Yields:
@@ -86,8 +85,9 @@ def train_population(
     with locked(folder):
         todo = status(folder, limit)
         if todo.missing:
-            note_sitting(folder, workers=workers, threads=threads)
-            yield from _trained(_Job(folder, todo.recipe, read_split, threads, checkpoints), todo.missing, workers)
+            note_sitting(folder, **resources.noted())
+            job = _Job(folder, todo.recipe, read_split, resources, checkpoints)
+            yield from _trained(job, _groups(folder, todo, resources))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,23 +97,37 @@ class _Job:
     folder: Path
     recipe: Recipe
     read_split: ReadSplit
-    threads: int
+    resources: Resources
     checkpoints: bool
 
 
-def _trained(job: _Job, settings: Sequence[TrainingSettings], workers: int) -> Iterator[Event]:
+def _groups(folder: Path, todo: Status, resources: Resources) -> list[Group]:
+    """What each call of a process trains: first what was interrupted, as it was; then the others."""
+    known = {run_name(own): own for own in todo.recipe.settings()}
+    missing = {run_name(own): own for own in todo.missing}
+    free = {*missing, *todo.finished}
+    interrupted = []
+    for state in Places(folder).states():
+        names = saved_runs(state, resources.device)
+        if missing.keys() & set(names) and free >= set(names):
+            interrupted.append(tuple(known[name] for name in names))
+            free -= set(names)
+    return interrupted + groups((own for name, own in missing.items() if name in free), resources.together)
+
+
+def _trained(job: _Job, settings: Sequence[Group]) -> Iterator[Event]:
     spawn = multiprocessing.get_context("spawn")  # a forked process would inherit torch's threads in a broken state
     events = spawn.Queue()
-    workers = max(1, min(workers, len(settings)))
+    workers = max(1, min(job.resources.workers, len(settings)))
     with _environment(GLIBC_TUNABLES=MALLOC):
         pool = ProcessPoolExecutor(workers, spawn, initializer=_prepare, initargs=(job, events))
-        pending = {pool.submit(_train_one, one) for one in settings}
+        pending = {pool.submit(_train_group, group) for group in settings}
     try:
         while pending:
             done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
             yield from _drained(events)
             for future in done:
-                yield _outcome(future, job.folder)
+                yield from _outcome(future, job.folder)
     finally:
         _stop(pool)
 
@@ -136,7 +150,7 @@ def _drained(events: Any) -> Iterator[Event]:
             return
 
 
-def _outcome(future: "Future[Event]", folder: Path) -> Event:
+def _outcome(future: "Future[list[Event]]", folder: Path) -> list[Event]:
     try:
         return future.result()
     except BrokenProcessPool as error:
@@ -151,7 +165,7 @@ _jobs: list[tuple[_Job, Split, Any]] = []
 def _prepare(job: _Job, events: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides on the end of its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    torch.set_num_threads(job.threads)
+    torch.set_num_threads(job.resources.threads)
     _jobs.append((job, job.read_split(), events))
 
 
@@ -163,27 +177,32 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _train_one(settings: TrainingSettings) -> Event:
+def _train_group(settings: Group) -> list[Event]:
     job, split, events = _jobs[-1]
-    name, places = run_name(settings), Places(job.folder)
+    places = Places(job.folder)
     try:
-        train_run(
+        finished = train_runs(
             job.recipe,
             split,
             settings,
             places,
-            advance=lambda epoch: events.put(Event(name, epoch)),
+            advance=lambda name, epoch: events.put(Event(name, epoch)),
+            device=job.resources.device,
             checkpoints=job.checkpoints,
         )
     except OutputError:
-        raise  # the next run could not be written either
+        raise  # the next runs could not be written either
     except Exception as error:
         found = str(error) if isinstance(error, EpochgraphError) else f"{type(error).__name__}: {error}"
-        document = {"run": name, "error": " ".join(found.split()), "traceback": traceback.format_exc()}
-        with atomic_write(places.failure(name)) as path:
-            path.write_text(json.dumps(document, indent=1), "utf-8")
-        return Event(name, error=document["error"])
-    return Event(name, float(settings.epochs), finished=True)
+        line, trace = " ".join(found.split()), traceback.format_exc()
+        return [_failed(places, run_name(own), line, trace) for own in settings]
+    return [Event(name, float(settings[0].epochs), finished=True) for name in finished]
+
+
+def _failed(places: Places, run: str, error: str, trace: str) -> Event:
+    with atomic_write(places.failure(run)) as path:
+        path.write_text(json.dumps({"run": run, "error": error, "traceback": trace}, indent=1), "utf-8")
+    return Event(run, error=error)
 
 
 @contextmanager

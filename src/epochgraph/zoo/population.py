@@ -104,7 +104,7 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def note_sitting(folder: Path, **options: int) -> None:
+def note_sitting(folder: Path, **options: int | str) -> None:
     """Add to the record of what the runs were trained on."""
     sitting = {
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

@@ -1,9 +1,9 @@
-"""One run of a population, from its settings to its file; left at any moment, it goes on from its last whole epoch."""
+"""Runs of a population, from settings to files; left at any moment, they go on from their last whole epoch."""
 
 import io
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,14 @@ from epochgraph.measures import STANDARD
 from epochgraph.runs import Run, Setting, write_run
 from epochgraph.topology import trace
 from epochgraph.zoo.datasets import Split
+from epochgraph.zoo.ensemble import Ensemble
 from epochgraph.zoo.recipe import Recipe
 from epochgraph.zoo.recording import PLAIN, Recorder
 from epochgraph.zoo.settings import EpochReport, TrainingSettings
 from epochgraph.zoo.trainer import Training, build
 
 SAVE_EVERY = 30.0
-"""Seconds after which the state of a run in progress is saved: what a kill costs at most, but for the epoch itself."""
+"""Seconds after which the state of runs in progress is saved: what a kill costs at most, but for the epoch itself."""
 
 PATIENCE = 5
 """Epochs without a better validation loss after which training would have stopped early; the paper's."""
@@ -35,8 +36,8 @@ EXTRACTION = Extraction(
     measures=tuple(measure.__name__ for measure in STANDARD), scopes=PLAIN.scopes, change=PLAIN.change
 )
 
-Advance = Callable[[float], None]
-"""Told the epoch that a run has reached."""
+Advance = Callable[[str, float], None]
+"""Told the name of a run and the epoch that it has reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,12 @@ class Places:
         return self.folder / "failed" / f"{name}.json"
 
     def state(self, name: str) -> Path:
-        """A run in progress."""
+        """Runs in progress side by side, by the name of their first."""
         return self.folder / "partial" / f"{name}.pt"
+
+    def states(self) -> list[Path]:
+        """All runs in progress."""
+        return sorted(self.state("").parent.glob("*.pt"))
 
     def checkpoint(self, name: str, epoch: float) -> Path:
         """All weights of a snapshot."""
@@ -83,46 +88,66 @@ def run_settings(recipe: Recipe, settings: TrainingSettings) -> dict[str, Settin
     return about | asdict(settings) | EXTRACTION.settings()
 
 
-def train_run(
+def train_runs(
     recipe: Recipe,
     split: Split,
-    settings: TrainingSettings,
+    settings: Sequence[TrainingSettings],
     places: Places,
     *,
     advance: Advance,
+    device: str = "cpu",
     checkpoints: bool = False,
     save_every: float = SAVE_EVERY,
-) -> None:
-    """Train one network, record its snapshots, and write the run when it is done.
+) -> list[str]:
+    """Train a network by itself or several side by side, record their snapshots, and write each run when all are done.
+
+    One network on the CPU is trained by `Training`; several, or on a GPU, by `Ensemble`.
 
     Args:
         recipe: What the population is made of.
         split: The images.
-        settings: Of this run.
-        places: Where to write; a state that lies there is gone on from.
+        settings: Of each run; a group that may be trained side by side.
+        places: Where to write; a state that lies there is gone on from, and a finished run stays.
         advance: Told every epoch that is reached.
+        device: Where to train.
         checkpoints: Whether to keep all weights of every snapshot.
         save_every: Seconds between two saved states.
 
+    Returns:
+        The names of the runs that were written.
+
     Raises:
         OutputError: A file cannot be written.
-        SettingError: The network cannot be built for the images.
+        SettingError: The networks cannot be built for the images, or not be trained side by side.
     """
-    name = run_name(settings)
-    watched = _taken_up(recipe, split, settings, places.state(name))
+    watched = _taken_up(recipe, split, settings, places, device)
+    state = places.state(watched.names[0])
     saved = time.monotonic()
-    for report in watched.reports():
-        if checkpoints:
-            with atomic_write(places.checkpoint(name, report.epoch)) as path:
-                path.write_bytes(save(watched.model.state_dict()))
-        if report.epoch >= 1 and time.monotonic() - saved >= save_every:  # within the first, it starts anew
-            with atomic_write(places.state(name)) as path:
+    for epoch in watched.epochs():
+        for name, model in zip(watched.names, watched.models, strict=True) if checkpoints else ():
+            with atomic_write(places.checkpoint(name, epoch)) as path:
+                path.write_bytes(save(model.state_dict()))
+        if epoch >= 1 and time.monotonic() - saved >= save_every:  # within the first, they start anew
+            with atomic_write(state) as path:
                 path.write_bytes(watched.state())
             saved = time.monotonic()
-        advance(report.epoch)
-    write_run(watched.run(name), places.run(name))
-    places.state(name).unlink(missing_ok=True)
-    places.failure(name).unlink(missing_ok=True)
+        for name in watched.names:
+            advance(name, epoch)
+    missing = [run for run in watched.runs() if not places.run(run.name).exists()]
+    for run in missing:
+        write_run(run, places.run(run.name))
+        places.failure(run.name).unlink(missing_ok=True)
+    state.unlink(missing_ok=True)
+    return [run.name for run in missing]
+
+
+def saved_runs(state: Path, device: str) -> tuple[str, ...]:
+    """The names of the runs whose state a file holds; none if it is not readable, or is of another kind of device."""
+    try:
+        document = torch.load(state, weights_only=True, mmap=True)
+        return tuple(document["runs"]) if document["device"] == device else ()
+    except Exception:  # whatever is wrong with the file, its runs can be trained anew
+        return ()
 
 
 def early_stopping_epoch(validation_losses: pd.Series, patience: int = PATIENCE) -> float:
@@ -144,60 +169,83 @@ def early_stopping_epoch(validation_losses: pd.Series, patience: int = PATIENCE)
 
 
 class _Watched:
-    """A training run and the recorder of its snapshots."""
+    """Training runs side by side, and the recorders of their snapshots."""
 
-    def __init__(self, recipe: Recipe, split: Split, settings: TrainingSettings) -> None:
+    def __init__(self, recipe: Recipe, split: Split, settings: Sequence[TrainingSettings], device: str) -> None:
         self.recipe = recipe
         self.split = split
-        self.settings = settings
-        self.model = self.new()
+        self.settings = tuple(settings)
+        self.device = device
+        self.names = tuple(run_name(own) for own in settings)
+        self.models = self.new()
         shape = (split.train.channels, split.train.image_size, split.train.image_size)
-        topology = trace(self.model, torch.zeros(1, *shape))
-        self.training = Training(self.model, split, settings, fractions=recipe.snapshots.fractions)
-        self.recorder = Recorder(topology, shape, node_values_until=recipe.snapshots.node_values_until)
-        self.rows: list[dict[str, float]] = []
+        topology = trace(self.models[0], torch.zeros(1, *shape))
+        self.training = self._training(recipe.snapshots.fractions)
+        until = recipe.snapshots.node_values_until
+        self.recorders = [Recorder(topology, shape, node_values_until=until) for _ in settings]
+        self.rows: list[list[dict[str, float]]] = [[] for _ in settings]
 
-    def new(self) -> nn.Module:
-        """The network before its first step."""
-        return build(self.recipe.network, self.split, self.settings).eval()
+    def new(self) -> list[nn.Module]:
+        """The networks before their first step."""
+        return [build(self.recipe.network, self.split, own).eval() for own in self.settings]
 
-    def reports(self) -> Iterator[EpochReport]:
-        """Train on, and record every snapshot before it is reported."""
-        for report in self.training.reports():
-            seconds = self.recorder.observe(self.model, report.epoch)
-            self.rows.append(asdict(report) | seconds)
-            yield report
+    def epochs(self) -> Iterator[float]:
+        """Train on, and record every snapshot before its epoch is told."""
+        for found in self.training.reports():
+            reports = [found] if isinstance(found, EpochReport) else found
+            for model, report, recorder, rows in zip(self.models, reports, self.recorders, self.rows, strict=True):
+                rows.append(asdict(report) | recorder.observe(model, report.epoch))
+            yield reports[0].epoch
 
     def state(self) -> bytes:
-        """What decides on the rest of the run, and what has been recorded of it."""
+        """What decides on the rest of the runs, and what has been recorded of them."""
         content = io.BytesIO()
-        document = {"training": self.training.state(), "recorder": self.recorder.state(), "rows": self.rows}
+        document = {
+            "runs": self.names,
+            "device": self.device,
+            "training": self.training.state(),
+            "recorders": [recorder.state() for recorder in self.recorders],
+            "rows": self.rows,
+        }
         torch.save(document, content)
         return content.getvalue()
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a saved state."""
+        if (tuple(state["runs"]), state["device"]) != (self.names, self.device):
+            raise ValueError("It is the state of other runs.")
         self.training.restore(state["training"])
-        self.recorder.restore(state["recorder"], initial=self.new(), now=self.model)
-        self.rows = list(state["rows"])
+        kept = zip(self.recorders, state["recorders"], self.new(), self.models, strict=True)
+        for recorder, own, initial, now in kept:
+            recorder.restore(own, initial=initial, now=now)
+        self.rows = [list(rows) for rows in state["rows"]]
 
-    def run(self, name: str) -> Run:
-        metrics = pd.DataFrame(self.rows, dtype=np.float64).set_index("epoch")
-        whole = metrics.index[(metrics.index > 0) & (metrics.index % 1 == 0)]
-        stop = early_stopping_epoch(metrics.loc[whole, "validation_loss"])
-        metrics["stopped_early"] = (metrics.index >= stop).astype(np.float64)
-        settings = run_settings(self.recipe, self.settings)
-        return Run(name, self.recorder.signature(), metrics, settings, self.recorder.recordings())
+    def runs(self) -> Iterator[Run]:
+        """The runs, once they are done."""
+        for name, own, recorder, rows in zip(self.names, self.settings, self.recorders, self.rows, strict=True):
+            metrics = pd.DataFrame(rows, dtype=np.float64).set_index("epoch")
+            whole = metrics.index[(metrics.index > 0) & (metrics.index % 1 == 0)]
+            stop = early_stopping_epoch(metrics.loc[whole, "validation_loss"])
+            metrics["stopped_early"] = (metrics.index >= stop).astype(np.float64)
+            yield Run(name, recorder.signature(), metrics, run_settings(self.recipe, own), recorder.recordings())
+
+    def _training(self, fractions: Sequence[float]) -> Training | Ensemble:
+        if len(self.models) == 1 and self.device == "cpu":
+            return Training(self.models[0], self.split, self.settings[0], fractions=fractions)
+        return Ensemble(self.models, self.split, self.settings, fractions=fractions, device=self.device)
 
 
-def _taken_up(recipe: Recipe, split: Split, settings: TrainingSettings, path: Path) -> _Watched:
-    """The run as it was saved, if there is a state that fits it; otherwise at its start, with nothing of the state."""
-    watched = _Watched(recipe, split, settings)
+def _taken_up(
+    recipe: Recipe, split: Split, settings: Sequence[TrainingSettings], places: Places, device: str
+) -> _Watched:
+    """The runs as they were saved, if there is a state that fits; otherwise at their start, with nothing of it."""
+    watched = _Watched(recipe, split, settings, device)
+    path = places.state(watched.names[0])
     try:
         watched.restore(torch.load(path, weights_only=True))
     except FileNotFoundError:
         return watched
-    except Exception:  # whatever is wrong with the file, the run can be trained anew
+    except Exception:  # whatever is wrong with the file, the runs can be trained anew
         path.unlink(missing_ok=True)
-        return _Watched(recipe, split, settings)
+        return _Watched(recipe, split, settings, device)
     return watched
