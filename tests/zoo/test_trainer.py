@@ -160,6 +160,17 @@ def test_the_seed_decides_on_the_initial_weights_and_dropout_does_not(few):
     assert weights(first) != weights(other)
 
 
+def test_he_weights_keep_the_variance_of_the_values(few):
+    settings = TrainingSettings(learning_rate=0.1, epochs=1, width=8, initialization="he")
+    for layer in build(DigitsNet, few, settings).modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            deviation = math.sqrt(2 / layer.weight[0].numel())
+            assert layer.weight.std().item() == pytest.approx(deviation, rel=0.1)
+            assert not layer.bias.any()
+    again = build(DigitsNet, few, settings)
+    torch.testing.assert_close(again.state_dict(), build(DigitsNet, few, settings).state_dict(), rtol=0, atol=0)
+
+
 def test_dropout_drops_others_in_every_epoch(few):
     """With a learning rate of nearly nothing, only dropout can make the losses of two epochs differ."""
     settings = replace(SETTINGS, learning_rate=1e-30, crop_padding=0, batch_size=300, dropout=0.5)
@@ -231,6 +242,7 @@ def test_a_loss_beyond_all_numbers_counts_as_diverged(few):
         ("batch_size", (0,)),
         ("seed", (-1,)),
         ("crop_padding", (-1,)),
+        ("initialization", ("glorot",)),
     ],
 )
 def test_settings_out_of_range_are_refused(option, values):

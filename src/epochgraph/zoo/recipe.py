@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from epochgraph.errors import RecipeError, SettingError, UnreadableFileError
 from epochgraph.zoo.architectures import ARCHITECTURES, Architecture
-from epochgraph.zoo.settings import TrainingSettings
+from epochgraph.zoo.settings import INITIALIZATIONS, TrainingSettings
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Unit = Annotated[float, Field(ge=0, lt=1)]
@@ -69,6 +69,7 @@ class TrainingOptions(_Section):
     momentum: Unit = 0.9
     crop_padding: Annotated[int, Field(ge=0)] = 4
     flip: bool = True
+    initialization: Literal[INITIALIZATIONS] = "default"  # type: ignore[valid-type]
 
 
 class Snapshots(_Section):

@@ -31,19 +31,30 @@ def build(architecture: Architecture, split: Split, settings: TrainingSettings) 
     Args:
         architecture: One of `ARCHITECTURES`, or a function like them.
         split: Tells the number of classes, and the channels and size of the images.
-        settings: Tells the width, dropout and seed.
+        settings: Tells the width, dropout, seed and initialization.
 
     Raises:
         SettingError: The images are too small for the architecture.
     """
     with global_randomness(generator(settings.seed, Stream.WEIGHTS)):
-        return architecture(
+        model = architecture(
             classes=len(split.train.classes),
             channels=split.train.channels,
             image_size=split.train.image_size,
             width=settings.width,
             dropout=settings.dropout,
         )
+        if settings.initialization == "he":
+            model.apply(_initialize)
+    return model
+
+
+def _initialize(layer: nn.Module) -> None:
+    """He's initial weights, and biases of zero."""
+    if isinstance(layer, nn.Conv2d | nn.Linear):
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
 
 
 def train(
