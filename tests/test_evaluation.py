@@ -7,7 +7,7 @@ import pytest
 from epochgraph.errors import SettingError
 from epochgraph.evaluation import Protocol, cross_validated
 from epochgraph.predictors import Candidate, SignatureClassifier, SignatureRegressor, standard_candidates
-from epochgraph.predictors.candidates import signature_so_far
+from epochgraph.predictors.views import signature_so_far
 from epochgraph.runs import Run
 from epochgraph.signature import Signature
 from populations import population

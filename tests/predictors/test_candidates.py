@@ -4,7 +4,7 @@ import pytest
 
 from epochgraph.errors import SettingError
 from epochgraph.predictors import standard_candidates
-from epochgraph.predictors.candidates import sum_of_training_losses, validation_accuracy, validation_curve
+from epochgraph.predictors.views import sum_of_training_losses, validation_accuracy, validation_curve
 from epochgraph.runs import Run
 from populations import population
 

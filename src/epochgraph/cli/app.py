@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from epochgraph.cli import zoo_commands
-from epochgraph.cli.commands import demo, evaluate, extract, fit, inspect, predict
+from epochgraph.cli.commands import demo, evaluate, extract, fit, inspect, predict, reproduce
 from epochgraph.errors import EpochgraphError
 
 FAILED = 2
@@ -22,7 +22,7 @@ app = typer.Typer(
     The way through: `extract` turns each run's folder of checkpoints into a signature, `fit` learns from
     finished runs, `predict` tells how a new run will end, `evaluate` tells how far to trust that, and
     `inspect` shows what the graph of a checkpoint looks like. `demo` does all of it on real images, `zoo` makes
-    populations of trained networks to learn from.""",
+    populations of trained networks to learn from, and `reproduce` computes the paper's results from them.""",
 )
 app.command()(demo)
 app.command()(inspect)
@@ -30,6 +30,7 @@ app.command()(extract)
 app.command()(fit)
 app.command()(predict)
 app.command()(evaluate)
+app.command()(reproduce)
 
 zoo = typer.Typer(
     no_args_is_help=True,

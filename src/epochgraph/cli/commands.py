@@ -209,3 +209,24 @@ def evaluate(
         task=task, threshold=threshold, folds=folds, repeats=repeats, groups=groups, seed=seed, target=target
     )
     command.run(store, protocol, up_to, as_json=as_json)
+
+
+def reproduce(
+    what: Annotated[
+        Literal["all", "table1", "table2", "figure3"], typer.Argument(help="A table or figure of the paper.")
+    ] = "all",
+    zoos: Annotated[
+        Path, typer.Option(help="Folder of populations: `zoos` of a checkout, or files that `zoo export` wrote.")
+    ] = Path("zoos"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for Markdown, JSON, PNG and SVG.")] = Path("results"),
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; one a core if not given.")] = None,
+) -> None:
+    """Compute the paper's tables and figures from published populations, each beside the paper's own numbers.
+
+    The same files give the same numbers, whatever the number of processes.
+
+    Example: `epochgraph reproduce table2 --zoos zoos -o results`
+    """
+    from epochgraph.cli import reproduce as command
+
+    command.run(what, zoos, out, jobs=jobs)

@@ -1,6 +1,6 @@
 """Signatures -> predictions: scikit-learn estimators, what they are compared with, and their files."""
 
-from epochgraph.predictors.candidates import Candidate, standard_candidates
+from epochgraph.predictors.candidates import Candidate, from_weights, learned, standard_candidates, without_graphs
 from epochgraph.predictors.estimators import Method, SignatureClassifier, SignatureRegressor, Task
 from epochgraph.predictors.features import feature_table, labels
 from epochgraph.predictors.prediction import Prediction, predict_runs
@@ -15,9 +15,12 @@ __all__ = [
     "SignatureRegressor",
     "Task",
     "feature_table",
+    "from_weights",
     "labels",
+    "learned",
     "predict_runs",
     "read_predictor",
     "standard_candidates",
+    "without_graphs",
     "write_predictor",
 ]

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -30,6 +30,9 @@ NETWORK = {"hidden_layer_sizes": (100,), "alpha": 1.0, "max_iter": 2000}
 
 TREES = {"n_estimators": 100, "min_samples_leaf": 2}
 
+PENALTIES = (1.0, 10.0, 100.0, 1000.0)
+"""Of the support vector machine: the default of 1 fits most populations of some dozens of runs too loosely."""
+
 UNCHECKED = {"dtype": np.float64, "ensure_all_finite": False}  # the pipeline treats what is not finite
 
 
@@ -41,7 +44,8 @@ class SignatureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     weights would scale the differences between all others to nothing. Then missing values become the median, with a
     column that says that they were missing, as divergence is informative; then every column is standardised.
 
-    Probabilities of the support vector machine are Platt's, from scores that cross-validation gave to runs it had not
+    The penalty of the support vector machine is chosen by cross-validation on the runs that it is fitted on.
+    Its probabilities are Platt's, from scores that cross-validation gave to runs it had not
     been fitted on; it predicts the more probable class. Where the features say nothing, such scores lean against the
     labels, so on a small population it may do slightly worse than chance. The network's probabilities are its own.
 
@@ -91,12 +95,15 @@ class SignatureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         table, y = validate_data(self, _training_table(X, self.up_to), y, ensure_min_samples=2, **UNCHECKED)
         check_classification_targets(y)
         cv = StratifiedKFold(min(5, _rarest(y)), shuffle=True, random_state=self.random_state)
-        final = {
-            "svm": CalibratedClassifierCV(SVC(), cv=cv, ensemble=False),
-            "mlp": MLPClassifier(**NETWORK, random_state=self.random_state),
-            "trees": ExtraTreesClassifier(**TREES, random_state=self.random_state),
-        }[self.method]
-        self.pipeline_ = _pipeline(final).fit(_finite(table), y)
+        table = _finite(table)
+        match self.method:
+            case "svm":
+                final = CalibratedClassifierCV(_tuned(SVC(), table, y, cv), cv=cv, ensemble=False)
+            case "mlp":
+                final = MLPClassifier(**NETWORK, random_state=self.random_state)
+            case _:
+                final = ExtraTreesClassifier(**TREES, random_state=self.random_state)
+        self.pipeline_ = _pipeline(final).fit(table, y)
         self.classes_ = self.pipeline_.classes_
         return self
 
@@ -121,9 +128,10 @@ class SignatureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  
     do not depend on their unit. Predictions are not kept inside the range of an accuracy.
 
     Args:
-        method: "svm" (support vector regression, radial basis functions), "mlp" or "trees", as for the classifier.
+        method: "svm" (support vector regression, radial basis functions; its penalty is chosen by cross-validation),
+            "mlp" or "trees", as for the classifier.
         up_to: The last epoch to use of signatures; None for every snapshot. Tables and arrays are used as they are.
-        random_state: Seed of the network's initial weights and of the trees.
+        random_state: Seed of the folds, of the network's initial weights and of the trees.
 
     Attributes:
         feature_names_in_: Names of the columns, if fitted on signatures or a table.
@@ -152,13 +160,17 @@ class SignatureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  
         _check_method(self.method)
         table = _training_table(X, self.up_to)
         table, y = validate_data(self, table, y, y_numeric=True, ensure_min_samples=2, **UNCHECKED)
-        final = {
-            "svm": SVR(),
-            "mlp": MLPRegressor(**NETWORK, random_state=self.random_state),
-            "trees": ExtraTreesRegressor(**TREES, random_state=self.random_state),
-        }[self.method]
+        table = _finite(table)
+        match self.method:
+            case "svm":
+                cv = KFold(min(5, len(y)), shuffle=True, random_state=self.random_state)
+                final = _tuned(SVR(), table, (y - y.mean()) / (y.std() or 1.0), cv)
+            case "mlp":
+                final = MLPRegressor(**NETWORK, random_state=self.random_state)
+            case _:
+                final = ExtraTreesRegressor(**TREES, random_state=self.random_state)
         standardised = TransformedTargetRegressor(final, transformer=StandardScaler())
-        self.pipeline_ = _pipeline(standardised).fit(_finite(table), y)
+        self.pipeline_ = _pipeline(standardised).fit(table, y)
         return self
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
@@ -174,6 +186,13 @@ def _pipeline(final: Any) -> Pipeline:
     # a column that has no value at all is kept (as zeros): later runs may have one, and the width stays the same
     imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     return make_pipeline(FunctionTransformer(np.arcsinh), imputer, StandardScaler(), final)
+
+
+def _tuned(machine: SVC | SVR, table: np.ndarray, y: np.ndarray, cv: StratifiedKFold | KFold) -> Any:
+    """The machine, not yet fitted, with the penalty that tells held-out runs best."""
+    scoring = "accuracy" if isinstance(machine, SVC) else "neg_mean_squared_error"
+    search = GridSearchCV(machine, {"C": PENALTIES}, cv=cv, scoring=scoring, refit=False)
+    return clone(machine).set_params(**search.fit(_pipeline("passthrough").fit_transform(table), y).best_params_)
 
 
 def _check_method(method: str) -> None:

@@ -1,0 +1,66 @@
+"""`epochgraph reproduce`."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from rich.markdown import Markdown
+from rich.progress import Progress as Bar
+from rich.progress import TaskID
+
+from epochgraph.cli.output import console, progress_bar
+from epochgraph.files import atomic_write
+from epochgraph.reproduction.figure3 import figure3
+from epochgraph.reproduction.populations import Population, read_populations
+from epochgraph.reproduction.results import Result
+from epochgraph.reproduction.scoring import Progress
+from epochgraph.reproduction.tables import table1, table2
+from epochgraph.zoo.resources import usable_cores
+
+ALL = "all"
+RESULTS = ("table1", "table2", "figure3")
+
+
+def run(what: str, zoos: Path, out: Path, *, jobs: int | None) -> None:
+    """Compute the results, print their tables, and write them."""
+    populations = read_populations(zoos)
+    chosen = RESULTS if what == ALL else (what,)
+    results = []
+    with progress_bar() as progress:
+        for name in chosen:
+            task = progress.add_task(name, total=None)
+            show = partial(_show, progress, task)
+            results.append(_computed(name, populations, jobs or usable_cores(), show))
+    paths = [path for result in results for path in result.write(out)]
+    if what == ALL:
+        paths.append(_page(results, out))
+    for result in results:
+        console.print(Markdown(result.markdown()))
+    console.print("\n" + "\n".join(f"Written: {path}" for path in paths), highlight=False)
+
+
+def _computed(name: str, populations: Sequence[Population], jobs: int, progress: Progress) -> Result:
+    match name:
+        case "table1":
+            return table1(populations)
+        case "table2":
+            return table2(populations, jobs=jobs, progress=progress)
+        case _:
+            return figure3(populations, jobs=jobs, progress=progress)
+
+
+def _show(bar: Bar, task: TaskID, done: int, total: int) -> None:
+    bar.update(task, completed=done, total=total)
+
+
+def _page(results: Sequence[Result], out: Path) -> Path:
+    """All results on one page."""
+    path = out / "README.md"
+    head = (
+        "# The paper's results, computed anew\n\n"
+        "Vahedian et al., CIKM 2022, from the populations in `zoos/`. This page was written by\n"
+        "`epochgraph reproduce all --out docs/results`; nothing on it is typed.\n\n"
+    )
+    with atomic_write(path) as temporary:
+        temporary.write_text(head + "\n".join(result.markdown() for result in results), "utf-8")
+    return path

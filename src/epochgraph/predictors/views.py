@@ -1,0 +1,200 @@
+"""What a predictor may look at: runs and an epoch -> a table of what is known of each run once that epoch is over."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from epochgraph.errors import SettingError
+from epochgraph.predictors.features import feature_table
+from epochgraph.runs import Run
+from epochgraph.signature import Signature
+from epochgraph.signature.smoothing import Smoothing, smoothed
+from epochgraph.signature.statistics import STATISTICS
+
+View = Callable[[Sequence[Run], float], pd.DataFrame]
+"""Runs and an epoch -> what is known of each run (a row) once that epoch is over."""
+
+LAST_LAYER = "last_layer"
+SEVEN = ("mean", "variance", *(f"percentile_{q}" for q in (0, 25, 50, 75, 100)))
+"""The aggregators of Unterthiner et al. 2020."""
+
+FIVE = ("percentile_50", "mean", "std", "skewness", "kurtosis")
+"""Those of the signature, as the zoo names them for weights."""
+
+
+def nothing(runs: Sequence[Run], _: float) -> pd.DataFrame:
+    """The same of every run."""
+    return pd.DataFrame({"nothing": [0.0] * len(runs)})
+
+
+def hyper_parameters(runs: Sequence[Run], _: float) -> pd.DataFrame:
+    """The numeric settings in which the runs differ, but for the seed: what is known before the first epoch.
+
+    On random folds of a grid, runs with nearly the same settings are among those that were fitted on, so this may tell
+    more than any look at the run; on folds grouped by a setting it has to do without.
+    """
+    numeric = [{k: v for k, v in run.settings.items() if isinstance(v, int | float)} for run in runs]
+    table = pd.DataFrame(numeric, dtype=float).drop(columns="seed", errors="ignore")
+    differing = table.loc[:, table.nunique(dropna=False) > 1]
+    return nothing(runs, 0) if differing.empty else differing
+
+
+def validation_curve(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
+    """The validation accuracies up to `epoch`."""
+    return _curve(runs, "validation_accuracy", epoch)
+
+
+def validation_accuracy(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
+    """The validation accuracy of `epoch`, or the latest before it."""
+    return validation_curve(runs, epoch).iloc[:, -1:]
+
+
+def sum_of_training_losses(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
+    """The sum of the training losses up to `epoch`: how fast the run learns; NaN if one of them is.
+
+    References:
+        Ru et al. 2021, "Speedy performance estimation for neural architecture search".
+    """
+    return _curve(runs, "train_loss", epoch).sum(axis="columns", skipna=False).to_frame("sum_of_training_losses")
+
+
+def mean_of_training_losses(runs: Sequence[Run], epoch: float, *, decay: float = 0.9) -> pd.DataFrame:
+    """The exponential moving average of the training losses up to `epoch`, which forgets the first; NaN if one is.
+
+    References:
+        Ru et al. 2021, "Speedy performance estimation for neural architecture search" (TSE-EMA).
+    """
+    losses = _curve(runs, "train_loss", epoch).to_numpy()
+    mean = losses[:, 0]
+    for loss in losses.T[1:]:
+        mean = decay * mean + (1 - decay) * loss
+    return pd.DataFrame({"mean_of_training_losses": mean})
+
+
+def signature_so_far(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
+    """The temporal signature up to `epoch`, all of it."""
+    return feature_table([run.signature for run in runs], up_to=epoch)
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """Some features of the signature: at every snapshot but the initial one, or at whole epochs.
+
+    Attributes:
+        names: A regular expression for the whole name of a feature.
+        whole_epochs: Whether to leave out fractions of the first epoch.
+        smoothing: How each feature is averaged with its past.
+        alpha: Weight of the present in exponential smoothing.
+    """
+
+    names: str
+    whole_epochs: bool = True
+    smoothing: Smoothing = "none"
+    alpha: float = 0.5
+
+    def __call__(self, runs: Sequence[Run], epoch: float) -> pd.DataFrame:
+        """See `View`."""
+        table = feature_table([self._selected(run.signature) for run in runs], up_to=epoch)
+        if table.empty:
+            raise SettingError("runs", [run.name for run in runs][:1], f"recorded with features named {self.names!r}")
+        return table
+
+    def _selected(self, signature: Signature) -> Signature:
+        columns = [column for column, name in enumerate(signature.names) if re.fullmatch(self.names, name)]
+        rows = signature.times > 0
+        if self.whole_epochs:
+            rows &= signature.times % 1 == 0
+        values = smoothed(signature.values[rows][:, columns], self.smoothing, self.alpha)
+        names = tuple(signature.names[column] for column in columns)
+        return Signature(signature.times[rows], names, values, signature.diverged[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What several views show, side by side."""
+
+    views: tuple[View, ...]
+
+    def __call__(self, runs: Sequence[Run], epoch: float) -> pd.DataFrame:
+        """See `View`."""
+        return pd.concat([view(runs, epoch) for view in self.views], axis="columns")
+
+
+def statistics_of(values: str, *, smoothing: Smoothing = "none", alpha: float = 0.5) -> View:
+    """The paper's signature: five statistics of node values over the whole graph, at each whole epoch from 1 on.
+
+    Args:
+        values: Of what: the name of a measure, or "unrolled_degree".
+        smoothing: How each statistic is averaged with its past.
+        alpha: Weight of the present in exponential smoothing.
+
+    References:
+        Vahedian et al. 2022, section 3 (S3).
+    """
+    return Selected(f"{values}/graph/{_one_of(STATISTICS)}", smoothing=smoothing, alpha=alpha)
+
+
+def last_layer_statistics(aggregators: Sequence[str]) -> View:
+    """Statistics of the weights and biases of the last layer, at each whole epoch from 1 on.
+
+    References:
+        Vahedian et al. 2022, section 4.1: B_W^ has `SEVEN`, B_W' has `FIVE`.
+    """
+    return Selected(f"{LAST_LAYER}/{_one_of(aggregators)}")
+
+
+def every_layer_statistics(aggregators: Sequence[str] = SEVEN) -> View:
+    """Statistics of each weight and bias of the network, at each whole epoch from 1 on.
+
+    References:
+        Unterthiner et al. 2020, "Predicting neural network accuracy from weights", section 3.
+    """
+    return Selected(f"parameter:.*/{_one_of(aggregators)}")
+
+
+def changes(*kinds: str) -> View:
+    """What has changed since the start and since the last snapshot, of graphs and centralities, at every snapshot.
+
+    Args:
+        kinds: The first words of the features' names, such as "degree"; all if there are none.
+    """
+    return Selected(f"{_one_of(kinds) if kinds else '(?!parameter:)[^/]*'}/.*_since_.*", whole_epochs=False)
+
+
+def last_layer_weights(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
+    """All weights and biases of the last layer at `epoch`, or the latest that is recorded before it.
+
+    References:
+        Vahedian et al. 2022, section 4.1 (B_Wl).
+    """
+    rows = []
+    for run in runs:
+        recording = run.recordings.get(LAST_LAYER)
+        if recording is None or not (recording.times <= epoch).any():
+            raise SettingError("runs", run.name, f"recorded with their last layer up to epoch {epoch:g}")
+        rows.append(recording.values[recording.times <= epoch][-1].astype(np.float64))
+    return pd.DataFrame(np.stack(rows)).add_prefix("weight")
+
+
+def graph_features() -> View:
+    """All that the zoo records of rolled graphs, changes included, at every snapshot but the initial one."""
+    return Selected(f"(?!parameter:|{LAST_LAYER}/|unrolled_).*", whole_epochs=False)
+
+
+def _one_of(names: Sequence[str]) -> str:
+    return f"({'|'.join(map(re.escape, names))})"
+
+
+def _curve(runs: Sequence[Run], metric: str, epoch: float) -> pd.DataFrame:
+    """One metric at every epoch so far at which any run measured it: a row a run, a column an epoch."""
+    for run in runs:
+        if metric not in run.metrics:
+            raise SettingError("metrics", [*run.metrics], f"with {metric!r}, which run {run.name!r} lacks")
+    curves = pd.concat([run.metrics[metric].loc[:epoch] for run in runs], axis="columns")
+    curves = curves.sort_index().dropna(how="all")
+    if curves.empty:
+        raise SettingError("epoch", epoch, f"late enough for a run to have measured {metric!r}")
+    return pd.DataFrame(curves.to_numpy().T, columns=[f"{metric}@{time:g}" for time in curves.index])

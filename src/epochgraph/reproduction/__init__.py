@@ -1,0 +1,1 @@
+"""The paper's tables and figures, computed from the published populations, each beside the paper's own numbers."""

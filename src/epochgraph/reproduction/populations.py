@@ -1,0 +1,76 @@
+"""The published populations, as the tables need them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from epochgraph.errors import UnreadableFileError
+from epochgraph.reproduction.paper import CIFAR, IMAGENET
+from epochgraph.runs import Run, read_stored_runs
+
+SHARE_SEEN = 0.3
+"""Of all epochs, up to which tables look: 9 of 30, as the paper's LeNet; it looks at 14 of 50 epochs of AlexNet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Runs that were made after one recipe.
+
+    Attributes:
+        name: Of the recipe.
+        runs: The finished ones.
+        threshold: The final test accuracy from which on a run is good.
+    """
+
+    name: str
+    runs: tuple[Run, ...]
+    threshold: float
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """Data and architecture, as the paper names them."""
+        settings = self.runs[0].settings
+        data = next((name for name in (CIFAR, IMAGENET) if str(settings["data"]).startswith(name)), settings["data"])
+        return str(data), str(settings["architecture"])
+
+    @property
+    def epochs(self) -> int:
+        """That each run was trained for."""
+        return int(self.runs[0].metrics.index[-1])
+
+    @property
+    def seen(self) -> int:
+        """The last epoch that tables look at."""
+        return round(SHARE_SEEN * self.epochs)
+
+    @property
+    def good(self) -> int:
+        """How many runs end well."""
+        return sum(run.final_accuracy() >= self.threshold for run in self.runs)
+
+    @property
+    def title(self) -> str:
+        """What the population is called in tables, and how large it is."""
+        return f"{self.name} ({len(self.runs)} runs, {self.good} good)"
+
+
+def read_populations(folder: Path) -> tuple[Population, ...]:
+    """Read all populations of a folder, in the order of their names.
+
+    Raises:
+        UnreadableFileError: There is none, or a file is damaged or no population of the zoo.
+    """
+    paths = sorted(folder.glob("*.parquet"))
+    if not paths:
+        advice = "Name the folder `zoos` of a checkout, or one of files that `zoo export` wrote."
+        raise UnreadableFileError(folder, "it holds no populations (.parquet)", advice)
+    return tuple(_population(path, read_stored_runs(path)) for path in paths)
+
+
+def _population(path: Path, runs: Sequence[Run]) -> Population:
+    missing = {"recipe", "threshold", "data", "architecture"} - set(runs[0].settings if runs else ())
+    if missing:
+        found = f"its runs do not tell their {', '.join(sorted(missing))}"
+        raise UnreadableFileError(path, found, "Give files that `zoo export` wrote.")
+    settings = runs[0].settings
+    return Population(str(settings["recipe"]), tuple(runs), float(str(settings["threshold"])))

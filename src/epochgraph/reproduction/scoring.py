@@ -1,0 +1,70 @@
+"""Many cross-validations side by side on all cores."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from joblib import Parallel, delayed  # type: ignore[import-untyped]
+
+from epochgraph.evaluation import Protocol, cross_validated
+from epochgraph.predictors import Candidate
+from epochgraph.reproduction.populations import Population
+
+FOLDS = 5
+"""The paper's."""
+
+Progress = Callable[[int, int], None]
+"""Told how many experiments are done, and of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """One candidate on one population.
+
+    Attributes:
+        population: Its runs.
+        candidate: What tells their end.
+        epochs: The last epochs to look at, one after another.
+        groups: The setting whose values come into one fold; None for random folds.
+        repeats: How often the folds are dealt.
+    """
+
+    population: Population
+    candidate: Candidate
+    epochs: tuple[float, ...]
+    groups: str | None = None
+    repeats: int = 10
+
+    def scores(self) -> pd.DataFrame:
+        """The scores of `cross_validated`, with the population and the folds."""
+        protocol = Protocol(
+            task="classification",
+            threshold=self.population.threshold,
+            folds=FOLDS,
+            repeats=self.repeats,
+            groups=self.groups,
+        )
+        scores = cross_validated([self.candidate], self.population.runs, protocol, epochs=self.epochs)
+        return scores.assign(population=self.population.name, folds=self.groups or "random")
+
+
+def scorable(populations: Sequence[Population]) -> tuple[Population, ...]:
+    """Those with enough runs on both sides of their threshold for five folds."""
+    return tuple(one for one in populations if min(one.good, len(one.runs) - one.good) >= FOLDS)
+
+
+def scored(experiments: Sequence[Experiment], *, jobs: int, progress: Progress | None = None) -> pd.DataFrame:
+    """The scores of all experiments, in their order whatever the number of processes.
+
+    Args:
+        experiments: Independent of each other.
+        jobs: Processes.
+        progress: Told after each experiment.
+    """
+    found: list[pd.DataFrame] = []
+    tasks = (delayed(experiment.scores)() for experiment in experiments)
+    for done, scores in enumerate(Parallel(n_jobs=jobs, return_as="generator")(tasks), start=1):
+        found.append(scores)
+        if progress is not None:
+            progress(done, len(experiments))
+    return pd.concat(found, ignore_index=True)

@@ -1,0 +1,123 @@
+"""Tables and figures from published populations: the same whatever the number of processes, beside the paper's."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from epochgraph.errors import UnreadableFileError
+from epochgraph.predictors import Candidate, learned
+from epochgraph.predictors.views import statistics_of
+from epochgraph.reproduction.figure3 import figure3
+from epochgraph.reproduction.populations import Population, read_populations
+from epochgraph.reproduction.results import Result, cell
+from epochgraph.reproduction.scoring import Experiment, scorable, scored
+from epochgraph.reproduction.tables import candidates, table1, table2
+from epochgraph.runs import write_runs
+from populations import population
+
+ZOOS = Path(__file__).parents[2] / "zoos"
+
+
+@pytest.fixture(scope="module")
+def small() -> Population:
+    """AlexNet where it learns; those runs that the tables can be made of in seconds."""
+    found = next(one for one in read_populations(ZOOS) if one.name == "alexnet-cifar10-working-reduced")
+    bad = [run for run in found.runs if run.final_accuracy() < found.threshold]
+    good = [run for run in found.runs if run not in bad]
+    return Population(found.name, (*bad[:8], *good[:10]), found.threshold)
+
+
+def test_populations_know_what_their_recipe_says():
+    populations = {one.name: one for one in read_populations(ZOOS)}
+    lenet = populations["lenet-cifar10-reduced"]
+    assert (lenet.kind, lenet.epochs, lenet.seen, lenet.threshold) == (("CIFAR-10", "LeNet"), 30, 9, 0.4)
+    assert lenet.good == sum(run.final_accuracy() >= 0.4 for run in lenet.runs)
+    assert [*populations] == sorted(populations)
+
+
+def test_a_folder_without_populations_is_an_error(tmp_path):
+    with pytest.raises(UnreadableFileError, match="holds no populations"):
+        read_populations(tmp_path)
+    write_runs(population(3), tmp_path / "mine.parquet")
+    with pytest.raises(UnreadableFileError, match=r"mine.parquet: its runs do not tell their architecture, data"):
+        read_populations(tmp_path)
+
+
+def test_table_1_tells_the_ranges_beside_the_papers(small):
+    result = table1([small])
+    accuracies = [run.final_accuracy() for run in small.runs]
+    row = result.tables[""].loc[small.name]
+    assert row["runs"] == "18"
+    assert row["final accuracy"] == f"{min(accuracies):.1%}-{max(accuracies):.1%} (5.5%-82.4%)"
+    assert row["threshold"] == "40% (40%)"
+    assert row["early-stopping epoch"].endswith(" (30-50)")
+
+
+def test_table_2_has_every_candidate_beside_the_papers_accuracy(small):
+    few = Population("few", small.runs[:9], small.threshold)
+    result = table2([small, few], jobs=2, repeats=1)
+    assert "few (9 runs, 1 good)" in result.markdown()
+    table = result.tables["Accuracy, folds at random, the paper's protocol"]
+    assert table.index.tolist() == [candidate.name for candidate in candidates()]
+    assert table.columns.tolist() == [f"{small.name} (18 runs, 10 good), epoch 4"]
+    assert table.loc["unrolled degree SVM"].item().endswith(" (0.49)")
+    assert table.loc["rolled eigenvector MLP"].item().endswith(" (0.96)")
+    assert "(" not in table.loc["validation accuracy"].item()
+    scores = result.scores.set_index(["folds", "measure", "candidate"])["mean"]
+    assert float(table.loc["validation accuracy"].item()) == pytest.approx(
+        scores["random", "accuracy", "validation accuracy"], abs=0.005
+    )
+    assert scores["random", "accuracy", "validation accuracy"] > scores["random", "accuracy", "majority class"]
+
+
+def test_figure_3_has_a_curve_for_each_smoothing_and_the_validation_accuracy(small):
+    result = figure3([small], jobs=2, last=2)
+    assert isinstance(result.figure, Figure)
+    assert len(result.figure.axes) == 2
+    for axis in result.figure.axes:
+        assert len(axis.lines) == 2 * 3 + 2  # two classifiers, three smoothings; the accuracy, the larger class
+    chosen = result.scores[result.scores["measure"] == "accuracy"]
+    assert len(chosen) == (2 * 2 * 3 + 1) * 2
+    assert chosen["mean"].between(0, 1).all()
+
+
+def test_scores_do_not_depend_on_the_number_of_processes(small):
+    tree = Candidate("degree", statistics_of("degree"), learned("classification", "trees"))
+    experiments = [Experiment(small, tree, (1.0, 2.0), groups, 1) for groups in (None, "learning_rate")]
+    told: list[tuple[int, int]] = []
+    alone = scored(experiments, jobs=1, progress=lambda done, total: told.append((done, total)))
+    pd.testing.assert_frame_equal(alone, scored(experiments, jobs=2))
+    assert told == [(1, 2), (2, 2)]
+    assert set(alone["folds"]) == {"random", "learning_rate"}
+
+
+def test_five_folds_need_five_runs_on_each_side(small):
+    few = Population("few", small.runs[:12], small.threshold)
+    assert scorable([small, few]) == (small,)
+
+
+def test_a_result_is_written_the_same_twice(tmp_path):
+    figure = Figure()
+    figure.subplots().plot([1, 2])
+    table = pd.DataFrame({"a | b": ["1"]}, index=["row"])
+    scores = pd.DataFrame({"candidate": ["row"], "mean": [np.nan], "epoch": [0.1234567]})
+    result = Result("table9", "Table 9: nothing", ("A note.",), {"": table}, scores, figure)
+    first = {path.name: path.read_bytes() for path in result.write(tmp_path / "first")}
+    second = {path.name: path.read_bytes() for path in result.write(tmp_path / "second")}
+    assert first == second
+    assert sorted(first) == ["table9.json", "table9.md", "table9.png", "table9.svg"]
+    assert json.loads(first["table9.json"]) == [{"candidate": "row", "mean": None, "epoch": 0.123457}]
+    assert "A note." in first["table9.md"].decode()
+    with Image.open(tmp_path / "first" / "table9.png") as image:
+        assert image.width > 400
+
+
+def test_cells_have_two_digits():
+    assert cell(0.94567, 0.012) == "0.95 ± 0.01"
+    assert cell(0.5) == "0.50"
+    assert cell(np.nan) == "-"
