@@ -38,6 +38,13 @@ def test_a_path_of_three_nodes_by_hand():
     np.testing.assert_allclose(eigenvector_centrality(graph), np.array([3, 5, 4]) / np.sqrt(50), rtol=1e-12)
 
 
+def test_a_long_path_is_known_in_closed_form():
+    """Its eigenvalues lie close together: many restarts. The leading eigenvector is half a wave."""
+    graph = chain_of(*[[[2.0]]] * 99)
+    wave = np.sin(np.pi * np.arange(1, 101) / 101)
+    np.testing.assert_allclose(eigenvector_centrality(graph), wave / np.linalg.norm(wave), rtol=1e-6)
+
+
 def test_the_weaker_component_scores_zero():
     graph = chain_of([[2.0, 0.0], [0.0, 1.0]])
     np.testing.assert_allclose(eigenvector_centrality(graph), np.array([1, 0, 1, 0]) / np.sqrt(2), atol=1e-12)
@@ -50,7 +57,7 @@ def test_equally_strong_components_score_alike():
 
 @pytest.mark.parametrize("width", [3, 40])
 def test_many_equally_strong_components_score_alike_every_time(width):
-    """A vector of ones is an eigenvector here, which leaves ARPACK to chance."""
+    """A vector of ones is an eigenvector here: ARPACK would go on from a random one."""
     graph = Graph((Part("in", width), Part("out", width)), {(0, 1): Grouped(torch.full((width, 1), 4.1), width)})
     for _ in range(3):
         np.testing.assert_allclose(eigenvector_centrality(graph), (2 * width) ** -0.5, rtol=1e-12)

@@ -1,23 +1,25 @@
 """Eigenvector centrality."""
 
 import numpy as np
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from epochgraph.errors import ConvergenceError, EmptyGraphError
 from epochgraph.graph import Graph, NodeValues
 
 BASIS = 12
-"""Vectors that Lanczos keeps: few, since each costs a pass over the weights, and the largest eigenvalue stands out."""
+"""Vectors that Lanczos holds: few, as they may be as long as millions of nodes."""
 
-CLOSED = 1e-12
-"""Norm below which a new Lanczos vector is nothing but rounding: the vectors so far hold their own images."""
+KEPT = 4
+"""Those that it goes on with when they are that many: the best approximations so far."""
+
+EXACT = 1e-12
+"""Length of A x - lambda x, in units of the largest row sum of A, at which x is an eigenvector."""
 
 POLISH = 2
 """Power steps at the end. They shrink what the rounding of float32 products has left of all other eigenvectors but that
 of -lambda, which has the same absolute values."""
 
-ITERATIONS = 1000
-"""Restarts of the Lanczos iteration before it is given up; ordinary networks need one to five."""
+PRODUCTS = 10_000
+"""Products with the adjacency before the iteration is given up; ordinary networks need twenty to thirty."""
 
 
 def eigenvector_centrality(graph: Graph) -> NodeValues:
@@ -43,45 +45,47 @@ def eigenvector_centrality(graph: Graph) -> NodeValues:
     largest = graph.row_sums.max()
     if largest == 0:
         raise EmptyGraphError
-    # Weights of any scale: the iteration's tolerances are those of numbers near one.
-    adjacency = LinearOperator(
-        (graph.size, graph.size), matvec=lambda x: graph.matvec(x.ravel()) / largest, dtype=float
-    )
-    vector, exact = _lanczos(adjacency)
-    if not exact:
-        try:
-            _, vectors = eigsh(adjacency, k=1, which="LA", v0=vector, ncv=BASIS, maxiter=ITERATIONS)
-        except ArpackNoConvergence as error:
-            raise ConvergenceError(ITERATIONS, graph.size) from error
-        vector = vectors[:, 0]
-    scores: NodeValues = np.abs(vector)
+    scores: NodeValues = np.abs(_leading(graph, largest))
     for _ in range(POLISH):
         scores = graph.matvec(scores / largest)
         scores /= np.float64(np.linalg.norm(scores))
     return scores
 
 
-def _lanczos(adjacency: LinearOperator) -> tuple[NodeValues, bool]:
-    """The leading eigenvector as far as the first Lanczos vectors know it, from a vector of ones; whether that is all.
+def _leading(graph: Graph, largest: float) -> NodeValues:
+    """The eigenvector of the largest eigenvalue, by Lanczos iteration with thick restarts from a vector of ones.
 
-    A small or symmetric graph is known from few vectors. Where they hold their own images, ARPACK would go on from a
-    random vector, and find another mixture of components of equal strength each time.
+    In exact arithmetic every vector here lies in the span of the products A^k 1, and so does the result: where several
+    components share the eigenvalue, it is the part of the ones in their space. ARPACK would leave that span: once the
+    span holds its own images, as of a small or symmetric graph, it goes on from a random vector.
+
+    Args:
+        graph: The graph.
+        largest: Its largest row sum: weights of any scale are brought near one, as the tolerance is.
+
+    References:
+        Wu and Simon 2000, "Thick-restart Lanczos method for large symmetric eigenvalue problems".
     """
-    basis = np.full((1, adjacency.shape[0]), adjacency.shape[0] ** -0.5)
-    images = np.empty((0, adjacency.shape[0]))
-    while True:
-        images = np.vstack([images, adjacency.matvec(basis[-1])])
-        rest = images[-1]
-        for _ in range(2):  # once is not enough where most of the vector cancels
-            rest = rest - basis.T @ (basis @ rest)
-        norm = np.linalg.norm(rest)
-        if norm <= CLOSED or len(basis) == BASIS:
-            break
-        basis = np.vstack([basis, rest / norm])
-    products = basis @ images.T
-    _, mixtures = np.linalg.eigh((products + products.T) / 2)
-    vector: NodeValues = basis.T @ mixtures[:, -1]
-    return vector, bool(norm * abs(mixtures[-1, -1]) <= CLOSED)
+    basis = np.full((1, graph.size), graph.size**-0.5)
+    projected, coupling = np.zeros((0, 0)), np.zeros(0)
+    for _ in range(PRODUCTS):
+        image = graph.matvec(basis[-1]) / largest
+        shares = basis @ image
+        rest = image - shares @ basis
+        rest -= (basis @ rest) @ basis  # once is not enough where most of the image cancels
+        length = np.linalg.norm(rest)
+        projected = np.block([[projected, coupling[:, None]], [coupling, shares[-1]]])
+        values, mixtures = np.linalg.eigh(projected)
+        if length * abs(mixtures[-1, -1]) <= EXACT:
+            vector: NodeValues = mixtures[:, -1] @ basis
+            return vector
+        # from the recurrence: as products with the image they would bring the rounding of float32 into `projected`
+        coupling = np.append(np.zeros(len(basis) - 1), length)
+        if len(basis) == BASIS:
+            basis, projected = mixtures[:, -KEPT:].T @ basis, np.diag(values[-KEPT:])
+            coupling = length * mixtures[-1, -KEPT:]
+        basis = np.vstack([basis, rest / length])
+    raise ConvergenceError(PRODUCTS, graph.size)
 
 
 def largest_eigenvalue(graph: Graph, scores: NodeValues) -> float:
