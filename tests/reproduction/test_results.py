@@ -13,6 +13,7 @@ from epochgraph.errors import UnreadableFileError
 from epochgraph.predictors import Candidate, learned
 from epochgraph.predictors.views import statistics_of
 from epochgraph.reproduction.figure3 import figure3
+from epochgraph.reproduction.figure5 import figure5
 from epochgraph.reproduction.populations import Population, read_populations
 from epochgraph.reproduction.results import Result, cell
 from epochgraph.reproduction.scoring import Experiment, scorable, scored
@@ -86,6 +87,17 @@ def test_figure_3_has_a_curve_for_each_smoothing_and_the_validation_accuracy(sma
     assert chosen["mean"].between(0, 1).all()
 
 
+def test_figure_5_tells_what_is_saved_and_spent(small):
+    result = figure5([small])
+    row = result.scores.iloc[0]
+    epochs = [run.metrics["seconds"].loc[run.metrics.index % 1 == 0].loc[1:] for run in small.runs]
+    assert row["one epoch of training"] == pytest.approx(np.median(np.concatenate(epochs)))
+    each = row[["rolled graph", "rolled degree", "rolled eigenvector"]].sum()
+    assert row["spent on rolled signatures"] == pytest.approx(4 * each)
+    assert 0 < row["spent on rolled signatures"] < row["saved by stopping a doomed run"]
+    assert isinstance(result.figure, Figure)
+
+
 def test_scores_do_not_depend_on_the_number_of_processes(small):
     tree = Candidate("degree", statistics_of("degree"), learned("classification", "trees"))
     experiments = [Experiment(small, tree, (1.0, 2.0), groups, 1) for groups in (None, "learning_rate")]
@@ -106,13 +118,16 @@ def test_a_result_is_written_the_same_twice(tmp_path):
     figure.subplots().plot([1, 2])
     table = pd.DataFrame({"a | b": ["1"]}, index=["row"])
     scores = pd.DataFrame({"candidate": ["row"], "mean": [np.nan], "epoch": [0.1234567]})
-    result = Result("table9", "Table 9: nothing", ("A note.",), {"": table}, scores, figure)
+    result = Result("table9", "Table 9: nothing", ("A note.",), {"": table, "More": table}, scores, figure)
     first = {path.name: path.read_bytes() for path in result.write(tmp_path / "first")}
     second = {path.name: path.read_bytes() for path in result.write(tmp_path / "second")}
     assert first == second
     assert sorted(first) == ["table9.json", "table9.md", "table9.png", "table9.svg"]
     assert json.loads(first["table9.json"]) == [{"candidate": "row", "mean": None, "epoch": 0.123457}]
-    assert "A note." in first["table9.md"].decode()
+    assert "![Table 9: nothing](table9.png)" in first["table9.md"].decode()
+    assert "### More" in first["table9.md"].decode()
+    assert "A note." in result.summary()
+    assert "More" not in result.summary()
     with Image.open(tmp_path / "first" / "table9.png") as image:
         assert image.width > 400
 

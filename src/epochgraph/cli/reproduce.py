@@ -11,6 +11,7 @@ from rich.progress import TaskID
 from epochgraph.cli.output import console, progress_bar
 from epochgraph.files import atomic_write
 from epochgraph.reproduction.figure3 import figure3
+from epochgraph.reproduction.figure5 import figure5
 from epochgraph.reproduction.populations import Population, read_populations
 from epochgraph.reproduction.results import Result
 from epochgraph.reproduction.scoring import Progress
@@ -18,11 +19,11 @@ from epochgraph.reproduction.tables import table1, table2
 from epochgraph.zoo.resources import usable_cores
 
 ALL = "all"
-RESULTS = ("table1", "table2", "figure3")
+RESULTS = ("table1", "table2", "figure3", "figure5")
 
 
 def run(what: str, zoos: Path, out: Path, *, jobs: int | None) -> None:
-    """Compute the results, print their tables, and write them."""
+    """Compute the results, print the first table of each, and write all."""
     populations = read_populations(zoos)
     chosen = RESULTS if what == ALL else (what,)
     results = []
@@ -35,7 +36,7 @@ def run(what: str, zoos: Path, out: Path, *, jobs: int | None) -> None:
     if what == ALL:
         paths.append(_page(results, out))
     for result in results:
-        console.print(Markdown(result.markdown()))
+        console.print(Markdown(result.summary()))
     console.print("\n" + "\n".join(f"Written: {path}" for path in paths), highlight=False)
 
 
@@ -45,6 +46,8 @@ def _computed(name: str, populations: Sequence[Population], jobs: int, progress:
             return table1(populations)
         case "table2":
             return table2(populations, jobs=jobs, progress=progress)
+        case "figure5":
+            return figure5(populations)
         case _:
             return figure3(populations, jobs=jobs, progress=progress)
 

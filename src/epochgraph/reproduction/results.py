@@ -33,10 +33,17 @@ class Result:
 
     def markdown(self) -> str:
         """Title, notes and tables; the picture by its file's name."""
+        return self._markdown(self.tables)
+
+    def summary(self) -> str:
+        """Title, notes and the first table, for a terminal."""
+        return self._markdown(dict([*self.tables.items()][:1]), drawn=False)
+
+    def _markdown(self, tables: dict[str, pd.DataFrame], *, drawn: bool = True) -> str:
         lines = [f"## {self.title}", "", *(line for note in self.notes for line in (note, ""))]
-        if self.figure is not None:
+        if self.figure is not None and drawn:
             lines += [f"![{self.title}]({self.name}.png)", ""]
-        for title, table in self.tables.items():
+        for title, table in tables.items():
             lines += [f"### {title}", "", _markdown(table), ""] if title else [_markdown(table), ""]
         return "\n".join(lines)
 
