@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from epochgraph.errors import SettingError
-from epochgraph.evaluation import Protocol, cross_validated
-from epochgraph.predictors import Candidate, SignatureClassifier, SignatureRegressor, standard_candidates
+from epochgraph.evaluation import Protocol, cross_validated, transferred
+from epochgraph.predictors import Candidate, SignatureClassifier, SignatureRegressor, labels, standard_candidates
 from epochgraph.predictors.views import signature_so_far
 from epochgraph.runs import Run
 from epochgraph.signature import Signature
@@ -184,3 +184,16 @@ def test_nothing_is_fitted_on_more_than_the_training_folds():
 
     evaluated(population(20), [Candidate("spy", signature_so_far, lambda seed: Spy())], task="regression")
     assert seen == [16] * 10
+
+
+def test_what_was_learnt_from_some_runs_is_told_of_others():
+    known, others = population(24, signal=1.0), population(16, signal=1.0)
+    truth = tuple(labels([run.final_accuracy() for run in runs], 50) for runs in (known, others))
+    first = standard_candidates("classification")[0]
+    trees = next(one for one in standard_candidates("classification") if one.name == "signature trees")
+    table = transferred([first, trees], known, others, truth, epochs=[2], repeats=2)
+    scores = table.set_index(["candidate", "measure"])["mean"]
+    majority = np.bincount(truth[0]).argmax()
+    assert scores["majority class", "accuracy"] == (truth[1] == majority).mean()
+    assert scores["majority class", "balanced_accuracy"] == 0.5
+    assert scores["signature trees", "accuracy"] > 0.8

@@ -1,4 +1,4 @@
-"""Runs -> how well candidates tell their end: repeated cross-validation, on random or on grouped folds."""
+"""Runs -> how well candidates tell their end: cross-validation on random or grouped folds, and transfer."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -108,9 +108,7 @@ def cross_validated(
             if progress is not None:
                 progress(done * len(seeds) + repeat, len(epochs) * len(candidates) * len(seeds))
     keys = ["place", "epoch", "candidate", "measure"]  # by place too: candidates may share a name
-    table = pd.DataFrame(rows, columns=[*keys, "score", "unscored"]).groupby(keys, sort=False)
-    summary = table.agg(mean=("score", "mean"), spread=("score", "std"), unscored=("unscored", "mean"))
-    return summary.reset_index().drop(columns="place")
+    return _summary(rows, keys).drop(columns="place")
 
 
 def _truth(runs: Sequence[Run], protocol: Protocol) -> np.ndarray:
@@ -166,7 +164,8 @@ def _scores(
         model.fit(inputs.iloc[fitted_on], truth[fitted_on])
         told[held_out] = model.predict(inputs.iloc[held_out])
         rankings.append(_ranking(task, model, inputs.iloc[held_out], truth[held_out]))
-    scores = [(name, float(measure(truth, told)), 0.0) for name, measure in POOLED[task].items()]
+    seen = np.concatenate([held_out for _, held_out in split])
+    scores = [(name, float(measure(truth[seen], told[seen])), 0.0) for name, measure in POOLED[task].items()]
     unscored = np.isnan(rankings).mean()
     ranking = np.nan if unscored == 1 else np.nanmean(rankings)
     return [*scores, ("roc_auc" if task == "classification" else "kendall_tau", float(ranking), float(unscored))]
@@ -180,3 +179,46 @@ def _ranking(task: Task, model: Any, inputs: pd.DataFrame, truth: np.ndarray) ->
         return float(kendalltau(truth, model.predict(inputs)).statistic)
     p_good = model.predict_proba(inputs)[:, model.classes_ == 1].sum(axis=1)
     return float(roc_auc_score(truth, p_good))
+
+
+def transferred(
+    candidates: Sequence[Candidate],
+    known: Sequence[Run],
+    others: Sequence[Run],
+    truth: tuple[np.ndarray, np.ndarray],
+    *,
+    epochs: Sequence[float],
+    repeats: int = 3,
+) -> pd.DataFrame:
+    """How well candidates that were fitted on some runs tell the end of runs of another kind.
+
+    Args:
+        candidates: What to compare; they look at what both kinds of runs have.
+        known: The runs to fit on.
+        others: The runs to tell, such as of another architecture.
+        truth: For `known` and for `others`, 1 for each run that ends well and 0 for the others.
+        epochs: The last epoch to look at; each is an experiment of its own.
+        repeats: How often to fit, each time with another seed.
+
+    Returns:
+        As `cross_validated`: accuracies and the area under the ROC curve; the spread is over the seeds.
+
+    Raises:
+        SettingError: A run lacks what a candidate looks at, or too few of `known` end one way.
+        FeatureMismatchError: Signatures differ in the features that a candidate looks at.
+    """
+    ends = np.concatenate(truth)
+    split = [(np.arange(len(known)), np.arange(len(known), len(ends)))]
+    rows = []
+    for epoch, candidate in product(epochs, candidates):
+        inputs = candidate.inputs([*known, *others], epoch)
+        for seed in range(repeats):
+            scores = _scores(candidate, seed, "classification", inputs, ends, split)
+            rows += [(epoch, candidate.name, *score) for score in scores]
+    return _summary(rows, ["epoch", "candidate", "measure"])
+
+
+def _summary(rows: list[tuple[Any, ...]], keys: list[str]) -> pd.DataFrame:
+    """Mean and spread of each score over the repeats; the rows begin with the keys."""
+    table = pd.DataFrame(rows, columns=[*keys, "score", "unscored"]).groupby(keys, sort=False)
+    return table.agg(mean=("score", "mean"), spread=("score", "std"), unscored=("unscored", "mean")).reset_index()

@@ -1,6 +1,7 @@
 """Tables and figures from published populations: the same whatever the number of processes, beside the paper's."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from epochgraph.errors import UnreadableFileError
 from epochgraph.predictors import Candidate, learned
 from epochgraph.predictors.views import statistics_of
 from epochgraph.reproduction.figure3 import figure3
+from epochgraph.reproduction.figure4 import figure4, transfers
 from epochgraph.reproduction.figure5 import figure5
 from epochgraph.reproduction.populations import Population, read_populations
 from epochgraph.reproduction.results import Result, cell
@@ -85,6 +87,37 @@ def test_figure_3_has_a_curve_for_each_smoothing_and_the_validation_accuracy(sma
     chosen = result.scores[result.scores["measure"] == "accuracy"]
     assert len(chosen) == (2 * 2 * 3 + 1) * 2
     assert chosen["mean"].between(0, 1).all()
+
+
+def relabelled(population: Population, **settings: object) -> Population:
+    runs = tuple(replace(run, settings={**run.settings, **settings}) for run in population.runs)
+    return Population(f"{population.name} {settings}", runs, population.threshold)
+
+
+def test_transfers_are_those_whose_populations_are_there(small):
+    kinds = [relabelled(small, architecture=name) for name in ("LeNet", "AlexNet", "VGG", "resnet32")]
+    assert transfers(kinds[1:2]) == []
+    assert [transfer.name for transfer in transfers(kinds)] == [
+        "LeNet, AlexNet, VGG to ResNet-32",
+        "LeNet, AlexNet to VGG",
+        "LeNet, VGG to AlexNet",
+        "AlexNet, VGG to LeNet",
+    ]
+    first = transfers(kinds)[0]
+    assert (len(first.known), len(first.others)) == (54, 18)
+    assert [ends.sum() for ends in first.truth] == [30, 10]
+
+
+def test_figure_4_tells_wide_networks_from_narrow_ones(small):
+    halves = (*small.runs[::2], *small.runs[1::2])
+    runs = (replace(run, settings={**run.settings, "width": 1 + n // 9}) for n, run in enumerate(halves))
+    result = figure4([Population("widths", tuple(runs), small.threshold)], jobs=2)
+    table = result.tables["Balanced accuracy at epoch 4"]
+    assert table.columns.tolist() == ["width 1 to 2 (AlexNet)"]
+    scores = result.scores.set_index(["candidate", "epoch", "measure"])["mean"]
+    assert table.loc["changes trees"].item() == f"{scores['changes trees', 4, 'balanced_accuracy']:.2f}"
+    assert isinstance(result.figure, Figure)
+    assert all(len(line.get_xdata()) == 4 for line in result.figure.axes[0].lines[:6])
 
 
 def test_figure_5_tells_what_is_saved_and_spent(small):

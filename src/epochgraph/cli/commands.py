@@ -213,7 +213,8 @@ def evaluate(
 
 def reproduce(
     what: Annotated[
-        Literal["all", "table1", "table2", "figure3", "figure5"], typer.Argument(help="A table or figure of the paper.")
+        Literal["all", "table1", "table2", "figure3", "figure4", "figure5"],
+        typer.Argument(help="A table or figure of the paper."),
     ] = "all",
     zoos: Annotated[
         Path, typer.Option(help="Folder of populations: `zoos` of a checkout, or files that `zoo export` wrote.")

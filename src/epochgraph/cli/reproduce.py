@@ -11,6 +11,7 @@ from rich.progress import TaskID
 from epochgraph.cli.output import console, progress_bar
 from epochgraph.files import atomic_write
 from epochgraph.reproduction.figure3 import figure3
+from epochgraph.reproduction.figure4 import figure4
 from epochgraph.reproduction.figure5 import figure5
 from epochgraph.reproduction.populations import Population, read_populations
 from epochgraph.reproduction.results import Result
@@ -19,7 +20,7 @@ from epochgraph.reproduction.tables import table1, table2
 from epochgraph.zoo.resources import usable_cores
 
 ALL = "all"
-RESULTS = ("table1", "table2", "figure3", "figure5")
+RESULTS = ("table1", "table2", "figure3", "figure4", "figure5")
 
 
 def run(what: str, zoos: Path, out: Path, *, jobs: int | None) -> None:
@@ -46,6 +47,8 @@ def _computed(name: str, populations: Sequence[Population], jobs: int, progress:
             return table1(populations)
         case "table2":
             return table2(populations, jobs=jobs, progress=progress)
+        case "figure4":
+            return figure4(populations, jobs=jobs, progress=progress)
         case "figure5":
             return figure5(populations)
         case _:

@@ -179,6 +179,11 @@ def last_layer_weights(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
     return pd.DataFrame(np.stack(rows)).add_prefix("weight")
 
 
+def pooled_graph_features() -> View:
+    """Those of the whole graph and of its depth, changes included: what networks of any architecture have."""
+    return Selected("(?!unrolled_|folded/)[^/]*/(graph|depth:[^/]*)/.*", whole_epochs=False)
+
+
 def graph_features() -> View:
     """All that the zoo records of rolled graphs, changes included, at every snapshot but the initial one."""
     return Selected(f"(?!parameter:|{LAST_LAYER}/|unrolled_).*", whole_epochs=False)

@@ -125,5 +125,5 @@ def _panel(axis: Axes, accuracies: pd.DataFrame, population: Population, measure
     axis.set_title(f"{population.title}: {TITLES[measure]}", loc="left", fontsize=9, color=INK)
     axis.set_xlabel("epochs seen")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.yaxis.set_major_formatter(PercentFormatter(1))
+    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axis.spines[["top", "right"]].set_visible(False)

@@ -1,10 +1,11 @@
 """The published populations, as the tables need them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from epochgraph.errors import UnreadableFileError
+from epochgraph.predictors.views import LAST_LAYER
 from epochgraph.reproduction.paper import CIFAR, IMAGENET
 from epochgraph.runs import Run, read_stored_runs
 
@@ -73,4 +74,9 @@ def _population(path: Path, runs: Sequence[Run]) -> Population:
         found = f"its runs do not tell their {', '.join(sorted(missing))}"
         raise UnreadableFileError(path, found, "Give files that `zoo export` wrote.")
     settings = runs[0].settings
-    return Population(str(settings["recipe"]), tuple(runs), float(str(settings["threshold"])))
+    return Population(str(settings["recipe"]), tuple(map(_lightened, runs)), float(str(settings["threshold"])))
+
+
+def _lightened(run: Run) -> Run:
+    """The run without its node values, which no table looks at and every process would be sent."""
+    return replace(run, recordings={name: run.recordings[name] for name in run.recordings if name == LAST_LAYER})

@@ -1,0 +1,173 @@
+"""The paper's figure 4: what was learnt from some networks, told of others."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed  # type: ignore[import-untyped]
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from epochgraph.evaluation import transferred
+from epochgraph.predictors import Candidate, labels, learned
+from epochgraph.predictors.views import (
+    Selected,
+    Together,
+    View,
+    pooled_graph_features,
+    statistics_of,
+    validation_accuracy,
+    validation_curve,
+)
+from epochgraph.reproduction.paper import CIFAR, IMAGENET
+from epochgraph.reproduction.populations import Population
+from epochgraph.reproduction.results import Result, cell
+from epochgraph.reproduction.scoring import Progress
+from epochgraph.runs import Run
+
+EPOCHS = (1, 2, 3, 4)
+INK = "#22313f"
+COLOURS = ("#1b7f79", "#c8553d", "#5b6fb5", "#d9a441", INK, "#9aa5b1")
+
+NOTE = """Fitted on all runs of some networks, told of all runs of another kind; mean over three seeds. Balanced
+accuracy, for the kinds differ in how many of their runs end well; 0.5 is chance. The paper's are ResNet-32 to
+ResNet-44, ResNet-34 to ResNet-50, LeNet, AlexNet and VGG to ResNet-32, and narrow to wide; the others are ours. Missing
+are those whose populations are not published yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Runs to learn from, and others to tell the end of.
+
+    Attributes:
+        name: What the figure calls it.
+        known: To fit on.
+        others: To tell.
+        truth: Which of each end well.
+    """
+
+    name: str
+    known: tuple[Run, ...]
+    others: tuple[Run, ...]
+    truth: tuple[np.ndarray, np.ndarray]
+
+
+def figure4(populations: Sequence[Population], *, jobs: int, progress: Progress | None = None) -> Result:
+    """From shallow to deep, narrow to wide, old architectures to new ones, one data set to another."""
+    chosen = transfers(populations)
+    tasks = [(transfer, candidate) for transfer in chosen for candidate in candidates()]
+    calls = (delayed(_scores)(transfer, candidate) for transfer, candidate in tasks)
+    found: list[pd.DataFrame] = []
+    for scores in Parallel(n_jobs=jobs, return_as="generator")(calls):
+        found.append(scores)
+        if progress is not None:
+            progress(len(found), len(tasks))
+    whole = pd.concat(found, ignore_index=True)
+    names = [transfer.name for transfer in chosen]
+    tables = {f"Balanced accuracy at epoch {epoch}": _table(whole, names, epoch) for epoch in (EPOCHS[-1], EPOCHS[0])}
+    return Result("figure4", "Figure 4: told of networks of another kind", (NOTE,), tables, whole, _drawn(whole, names))
+
+
+def candidates() -> tuple[Candidate, ...]:
+    """What can be told of any architecture."""
+    trees, svm = learned("classification", "trees"), learned("classification", "svm")
+    changes = Selected("(?!unrolled_|folded/)[^/]*/(graph|depth:[^/]*)/.*_since_.*", whole_epochs=False)
+    views: dict[str, tuple[View, Callable[[int], Any]]] = {
+        "rolled degree SVM": (statistics_of("degree"), svm),
+        "rolled eigenvector SVM": (statistics_of("eigenvector_centrality"), svm),
+        "graphs trees": (pooled_graph_features(), trees),
+        "changes trees": (changes, trees),
+        "validation accuracy": (validation_accuracy, svm),
+        "curve and changes trees": (Together((validation_curve, changes)), trees),
+    }
+    return tuple(Candidate(name, view, estimator) for name, (view, estimator) in views.items())
+
+
+def transfers(populations: Sequence[Population]) -> list[Transfer]:
+    """All that the published populations allow."""
+    of_kind: dict[tuple[str, str], list[Population]] = {}
+    for population in populations:
+        of_kind.setdefault(population.kind, []).append(population)
+    old = [(CIFAR, name) for name in ("LeNet", "AlexNet", "VGG")]
+    pairs = {
+        "ResNet-20 to ResNet-32": ([(CIFAR, "resnet20")], (CIFAR, "resnet32")),
+        "ResNet-32 to ResNet-44": ([(CIFAR, "resnet32")], (CIFAR, "resnet44")),
+        "ResNet-34 to ResNet-50": ([(IMAGENET, "resnet34")], (IMAGENET, "resnet50")),
+        "LeNet, AlexNet, VGG to ResNet-32": (old, (CIFAR, "resnet32")),
+        "LeNet, AlexNet to VGG": (old[:2], (CIFAR, "VGG")),
+        "LeNet, VGG to AlexNet": (old[::2], (CIFAR, "AlexNet")),
+        "AlexNet, VGG to LeNet": (old[1:], (CIFAR, "LeNet")),
+        "CIFAR-10 to Tiny ImageNet (LeNet)": ([(CIFAR, "LeNet")], (IMAGENET, "LeNet")),
+    }
+    found = [
+        _transfer(name, [one for kind in sources for one in of_kind[kind]], of_kind[target])
+        for name, (sources, target) in pairs.items()
+        if target in of_kind and all(kind in of_kind for kind in sources)
+    ]
+    return found + [transfer for population in populations for transfer in _to_wider(population)]
+
+
+def _transfer(name: str, sources: Sequence[Population], targets: Sequence[Population]) -> Transfer:
+    known, others = ([run for one in side for run in one.runs] for side in (sources, targets))
+    ends = [np.concatenate([_ends(one.runs, one) for one in side]) for side in (sources, targets)]
+    return Transfer(name, tuple(known), tuple(others), (ends[0], ends[1]))
+
+
+def _to_wider(population: Population) -> list[Transfer]:
+    """From the narrowest networks of a population to the widest, if it has several widths."""
+    widths = sorted({float(str(run.settings["width"])) for run in population.runs})
+    if len(widths) < 2:
+        return []
+    narrow, wide = (
+        tuple(run for run in population.runs if run.settings["width"] == width) for width in (widths[0], widths[-1])
+    )
+    name = f"width {widths[0]:g} to {widths[-1]:g} ({population.kind[1]})"
+    return [Transfer(name, narrow, wide, (_ends(narrow, population), _ends(wide, population)))]
+
+
+def _ends(runs: Sequence[Run], population: Population) -> np.ndarray:
+    return labels([run.final_accuracy() for run in runs], population.threshold)
+
+
+def _scores(transfer: Transfer, candidate: Candidate) -> pd.DataFrame:
+    scores = transferred([candidate], transfer.known, transfer.others, transfer.truth, epochs=EPOCHS)
+    return scores.assign(transfer=transfer.name)
+
+
+def _table(scores: pd.DataFrame, names: Sequence[str], epoch: float) -> pd.DataFrame:
+    chosen = scores[(scores["measure"] == "balanced_accuracy") & (scores["epoch"] == epoch)]
+    rows = [candidate.name for candidate in candidates()]
+    table = chosen.pivot_table(index="candidate", columns="transfer", values="mean", sort=False)
+    return table.loc[rows, list(names)].map(cell).rename_axis(index=None, columns=None)
+
+
+def _drawn(scores: pd.DataFrame, names: Sequence[str]) -> Figure:
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    figure = Figure(figsize=(3.9 * columns, 3 * rows + 0.7), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    for axis in axes.flat[len(names) :]:
+        axis.set_axis_off()
+    for axis, name in zip(axes.flat, names, strict=False):
+        _panel(axis, scores[(scores["transfer"] == name) & (scores["measure"] == "balanced_accuracy")], name)
+    for axis in axes[:, 0]:
+        axis.set_ylabel("balanced accuracy")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def _panel(axis: Axes, scores: pd.DataFrame, name: str) -> None:
+    for candidate, colour in zip(candidates(), COLOURS, strict=True):
+        line = scores[scores["candidate"] == candidate.name]
+        axis.plot(line["epoch"], line["mean"], color=colour, lw=1.8, marker="o", ms=3.5, label=candidate.name)
+    axis.axhline(0.5, color=INK, lw=0.8, ls=":")
+    axis.set_title(name, loc="left", fontsize=9.5, color=INK)
+    axis.set_xlabel("epochs seen")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axis.spines[["top", "right"]].set_visible(False)
