@@ -219,14 +219,16 @@ def reproduce(
     zoos: Annotated[
         Path, typer.Option(help="Folder of populations: `zoos` of a checkout, or files that `zoo export` wrote.")
     ] = Path("zoos"),
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for Markdown, JSON, PNG and SVG.")] = Path("results"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for Markdown, JSON, PNG and SVG.")] = Path(
+        "out/results"
+    ),
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; one a core if not given.")] = None,
 ) -> None:
     """Compute the paper's tables and figures from published populations, each beside the paper's own numbers.
 
     The same files give the same numbers, whatever the number of processes.
 
-    Example: `epochgraph reproduce table2 --zoos zoos -o results`
+    Example: `epochgraph reproduce table2`, in a checkout
     """
     from epochgraph.cli import reproduce as command
 
