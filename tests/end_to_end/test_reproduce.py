@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from epochgraph.runs import read_stored_runs, write_runs
+
 COMMAND = [sys.executable, "-c", "from epochgraph.cli import main; main()", "reproduce"]
 ZOOS = Path(__file__).parents[2] / "zoos"
 pytestmark = pytest.mark.skipif(not ZOOS.exists(), reason=f"{ZOOS} is missing: a checkout has it")
@@ -32,3 +34,17 @@ def test_a_folder_without_populations_is_one_line(tmp_path):
     assert "holds no populations" in result.stderr
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_what_the_populations_do_not_allow_is_left_out_of_all_and_refused_alone(tmp_path):
+    """A population of three runs: table 1 and figure 5 need no more."""
+    write_runs(read_stored_runs(ZOOS / "lenet-cifar10-reduced.parquet")[:3], tmp_path / "few.parquet")
+    result = reproduce("all", "--zoos", tmp_path, "-o", tmp_path / "out")
+    assert result.returncode == 0, result.stderr
+    left_out = [line.split(" is left out: ")[0] for line in result.stderr.splitlines()]
+    assert left_out == ["table2", "figure3", "figure4"]
+    assert "Table 1" in (tmp_path / "out" / "README.md").read_text()
+    alone = reproduce("figure4", "--zoos", tmp_path, "-o", tmp_path / "alone")
+    assert alone.returncode == 2
+    assert "must be of architectures, data or widths that figure 4 compares" in alone.stderr
+    assert not (tmp_path / "alone").exists()

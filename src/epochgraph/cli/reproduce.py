@@ -8,7 +8,8 @@ from rich.markdown import Markdown
 from rich.progress import Progress as Bar
 from rich.progress import TaskID
 
-from epochgraph.cli.output import console, progress_bar
+from epochgraph.cli.output import console, notes, progress_bar
+from epochgraph.errors import SettingError
 from epochgraph.files import atomic_write
 from epochgraph.reproduction.figure3 import figure3
 from epochgraph.reproduction.figure4 import figure4
@@ -32,7 +33,12 @@ def run(what: str, zoos: Path, out: Path, *, jobs: int | None) -> None:
         for name in chosen:
             task = progress.add_task(name, total=None)
             show = partial(_show, progress, task)
-            results.append(_computed(name, populations, jobs or usable_cores(), show))
+            try:
+                results.append(_computed(name, populations, jobs or usable_cores(), show))
+            except SettingError as error:
+                if what != ALL:
+                    raise
+                notes.print(f"{name} is left out: {error}", highlight=False)
     paths = [path for result in results for path in result.write(out)]
     if what == ALL:
         paths.append(_page(results, out))

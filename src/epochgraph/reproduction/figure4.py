@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from epochgraph.errors import SettingError
 from epochgraph.evaluation import transferred
 from epochgraph.predictors import Candidate, labels, learned
 from epochgraph.predictors.views import (
@@ -57,8 +58,20 @@ class Transfer:
 
 
 def figure4(populations: Sequence[Population], *, jobs: int, progress: Progress | None = None) -> Result:
-    """From shallow to deep, narrow to wide, old architectures to new ones, one data set to another."""
+    """From shallow to deep, narrow to wide, old architectures to new ones, one data set to another.
+
+    Args:
+        populations: Those that no transfer is about are left out.
+        jobs: Processes.
+        progress: Told after each candidate on each transfer.
+
+    Raises:
+        SettingError: The populations allow no transfer.
+    """
     chosen = transfers(populations)
+    if not chosen:
+        known = [population.name for population in populations]
+        raise SettingError("populations", known, "of architectures, data or widths that figure 4 compares")
     tasks = [(transfer, candidate) for transfer in chosen for candidate in candidates()]
     calls = (delayed(_scores)(transfer, candidate) for transfer, candidate in tasks)
     found: list[pd.DataFrame] = []

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 from joblib import Parallel, delayed  # type: ignore[import-untyped]
 
+from epochgraph.errors import SettingError
 from epochgraph.evaluation import Protocol, cross_validated
 from epochgraph.predictors import Candidate
 from epochgraph.reproduction.populations import Population
@@ -60,7 +61,12 @@ def scored(experiments: Sequence[Experiment], *, jobs: int, progress: Progress |
         experiments: Independent of each other.
         jobs: Processes.
         progress: Told after each experiment.
+
+    Raises:
+        SettingError: There is none, as no population is `scorable`.
     """
+    if not experiments:
+        raise SettingError("populations", [], f"some with {FOLDS} runs on each side of their threshold")
     found: list[pd.DataFrame] = []
     tasks = (delayed(experiment.scores)() for experiment in experiments)
     for done, scores in enumerate(Parallel(n_jobs=jobs, return_as="generator")(tasks), start=1):
