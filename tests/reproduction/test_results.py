@@ -98,6 +98,8 @@ def relabelled(population: Population, **settings: object) -> Population:
 def test_transfers_are_those_whose_populations_are_there(small):
     kinds = [relabelled(small, architecture=name) for name in ("LeNet", "AlexNet", "VGG", "resnet32")]
     assert transfers(kinds[1:2]) == []
+    one_sided = Population("good", tuple(run for run in kinds[2].runs if run.final_accuracy() >= 0.4), 0.4)
+    assert transfers([*kinds[:2], one_sided]) == []
     assert [transfer.name for transfer in transfers(kinds)] == [
         "LeNet, AlexNet, VGG to ResNet-32",
         "LeNet, AlexNet to VGG",

@@ -1,7 +1,7 @@
 """The paper's figure 4: what was learnt from some networks, told of others."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -101,9 +101,10 @@ def candidates() -> tuple[Candidate, ...]:
 
 
 def transfers(populations: Sequence[Population]) -> list[Transfer]:
-    """All that the published populations allow."""
+    """All that the published populations allow whose runs end both ways."""
+    mixed = [population for population in populations if 0 < population.good < len(population.runs)]
     of_kind: dict[tuple[str, str], list[Population]] = {}
-    for population in populations:
+    for population in mixed:
         of_kind.setdefault(population.kind, []).append(population)
     old = [(CIFAR, name) for name in ("LeNet", "AlexNet", "VGG")]
     pairs = {
@@ -121,12 +122,12 @@ def transfers(populations: Sequence[Population]) -> list[Transfer]:
         for name, (sources, target) in pairs.items()
         if target in of_kind and all(kind in of_kind for kind in sources)
     ]
-    return found + [transfer for population in populations for transfer in _to_wider(population)]
+    return found + [transfer for population in mixed for transfer in _to_wider(population)]
 
 
 def _transfer(name: str, sources: Sequence[Population], targets: Sequence[Population]) -> Transfer:
     known, others = ([run for one in side for run in one.runs] for side in (sources, targets))
-    ends = [np.concatenate([_ends(one.runs, one) for one in side]) for side in (sources, targets)]
+    ends = [np.concatenate([_ends(one) for one in side]) for side in (sources, targets)]
     return Transfer(name, tuple(known), tuple(others), (ends[0], ends[1]))
 
 
@@ -136,14 +137,16 @@ def _to_wider(population: Population) -> list[Transfer]:
     if len(widths) < 2:
         return []
     narrow, wide = (
-        tuple(run for run in population.runs if run.settings["width"] == width) for width in (widths[0], widths[-1])
+        replace(population, runs=tuple(run for run in population.runs if run.settings["width"] == width))
+        for width in (widths[0], widths[-1])
     )
-    name = f"width {widths[0]:g} to {widths[-1]:g} ({population.kind[1]})"
-    return [Transfer(name, narrow, wide, (_ends(narrow, population), _ends(wide, population)))]
+    if not all(0 < side.good < len(side.runs) for side in (narrow, wide)):
+        return []
+    return [_transfer(f"width {widths[0]:g} to {widths[-1]:g} ({population.kind[1]})", [narrow], [wide])]
 
 
-def _ends(runs: Sequence[Run], population: Population) -> np.ndarray:
-    return labels([run.final_accuracy() for run in runs], population.threshold)
+def _ends(population: Population) -> np.ndarray:
+    return labels([run.final_accuracy() for run in population.runs], population.threshold)
 
 
 def _scores(transfer: Transfer, candidate: Candidate) -> pd.DataFrame:
