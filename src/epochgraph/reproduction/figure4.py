@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed  # type: ignore[import-untyped]
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -27,7 +26,7 @@ from epochgraph.predictors.views import (
 from epochgraph.reproduction.paper import CIFAR, IMAGENET
 from epochgraph.reproduction.populations import Population
 from epochgraph.reproduction.results import Result, cell
-from epochgraph.reproduction.scoring import Progress
+from epochgraph.reproduction.scoring import Progress, scored
 from epochgraph.runs import Run
 
 EPOCHS = (1, 2, 3, 4)
@@ -57,6 +56,18 @@ class Transfer:
     truth: tuple[np.ndarray, np.ndarray]
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """One candidate on one transfer."""
+
+    transfer: Transfer
+    candidate: Candidate
+
+    def scores(self) -> pd.DataFrame:
+        known, others, truth = self.transfer.known, self.transfer.others, self.transfer.truth
+        return transferred([self.candidate], known, others, truth, epochs=EPOCHS).assign(transfer=self.transfer.name)
+
+
 def figure4(populations: Sequence[Population], *, jobs: int, progress: Progress | None = None) -> Result:
     """From shallow to deep, narrow to wide, old architectures to new ones, one data set to another.
 
@@ -72,14 +83,8 @@ def figure4(populations: Sequence[Population], *, jobs: int, progress: Progress 
     if not chosen:
         known = [population.name for population in populations]
         raise SettingError("populations", known, "of architectures, data or widths that figure 4 compares")
-    tasks = [(transfer, candidate) for transfer in chosen for candidate in candidates()]
-    calls = (delayed(_scores)(transfer, candidate) for transfer, candidate in tasks)
-    found: list[pd.DataFrame] = []
-    for scores in Parallel(n_jobs=jobs, return_as="generator")(calls):
-        found.append(scores)
-        if progress is not None:
-            progress(len(found), len(tasks))
-    whole = pd.concat(found, ignore_index=True)
+    experiments = [_Told(transfer, candidate) for transfer in chosen for candidate in candidates()]
+    whole = scored(experiments, jobs=jobs, progress=progress)
     names = [transfer.name for transfer in chosen]
     tables = {f"Balanced accuracy at epoch {epoch}": _table(whole, names, epoch) for epoch in (EPOCHS[-1], EPOCHS[0])}
     return Result("figure4", "Figure 4: told of networks of another kind", (NOTE,), tables, whole, _drawn(whole, names))
@@ -147,11 +152,6 @@ def _to_wider(population: Population) -> list[Transfer]:
 
 def _ends(population: Population) -> np.ndarray:
     return labels([run.final_accuracy() for run in population.runs], population.threshold)
-
-
-def _scores(transfer: Transfer, candidate: Candidate) -> pd.DataFrame:
-    scores = transferred([candidate], transfer.known, transfer.others, transfer.truth, epochs=EPOCHS)
-    return scores.assign(transfer=transfer.name)
 
 
 def _table(scores: pd.DataFrame, names: Sequence[str], epoch: float) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from epochgraph.reproduction.populations import Population
+from epochgraph.reproduction.populations import Population, stopping_epoch
 from epochgraph.reproduction.results import Result
 
 COSTS = {
@@ -42,15 +42,10 @@ def _times(population: Population) -> dict[str, str | float]:
     times = {name: float(snapshots[column].median()) for name, column in COSTS.items()}
     whole = [run.metrics[run.metrics.index % 1 == 0].loc[1:] for run in population.runs]
     epoch = float(pd.concat([metrics["seconds"] for metrics in whole]).median())
-    left = pd.Series([max(0.0, _stopping(metrics) - population.seen) for metrics in whole]).median()
+    left = pd.Series([max(0.0, stopping_epoch(run) - population.seen) for run in population.runs]).median()
     signatures = population.seen * sum(seconds for name, seconds in times.items() if name.startswith("rolled"))
     saved = {SAVED: epoch * float(left), SPENT: signatures}
     return {"population": population.name, **times, EPOCH: epoch, **saved}
-
-
-def _stopping(metrics: pd.DataFrame) -> float:
-    """The epoch at which training would have stopped early."""
-    return float(metrics.index[metrics["stopped_early"] == 1][0])
 
 
 def _seconds(value: float) -> str:

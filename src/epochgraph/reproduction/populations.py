@@ -55,6 +55,11 @@ class Population:
         return f"{self.name} ({len(self.runs)} runs, {self.good} good)"
 
 
+def stopping_epoch(run: Run) -> float:
+    """The epoch at which training would have stopped early."""
+    return float(run.metrics.index[run.metrics["stopped_early"] == 1][0])
+
+
 def read_populations(folder: Path) -> tuple[Population, ...]:
     """Read all populations of a folder, in the order of their names.
 

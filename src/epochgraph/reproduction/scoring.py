@@ -1,5 +1,6 @@
 """Many cross-validations side by side on all cores."""
 
+import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,14 @@ FOLDS = 5
 
 Progress = Callable[[int, int], None]
 """Told how many experiments are done, and of how many."""
+
+
+@typing.runtime_checkable
+class Scorable(typing.Protocol):
+    """An experiment that can be sent to another process."""
+
+    def scores(self) -> pd.DataFrame:
+        """A row a score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +63,7 @@ def scorable(populations: Sequence[Population]) -> tuple[Population, ...]:
     return tuple(one for one in populations if min(one.good, len(one.runs) - one.good) >= FOLDS)
 
 
-def scored(experiments: Sequence[Experiment], *, jobs: int, progress: Progress | None = None) -> pd.DataFrame:
+def scored(experiments: Sequence[Scorable], *, jobs: int, progress: Progress | None = None) -> pd.DataFrame:
     """The scores of all experiments, in their order whatever the number of processes.
 
     Args:

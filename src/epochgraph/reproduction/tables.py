@@ -7,7 +7,7 @@ import pandas as pd
 from epochgraph.predictors import Candidate, from_weights, learned, without_graphs
 from epochgraph.predictors.views import Together, View, changes, graph_features, hyper_parameters, validation_curve
 from epochgraph.reproduction.paper import TABLE_1, TABLE_2
-from epochgraph.reproduction.populations import Population
+from epochgraph.reproduction.populations import Population, stopping_epoch
 from epochgraph.reproduction.results import Result, cell
 from epochgraph.reproduction.scoring import FOLDS, Experiment, Progress, scorable, scored
 
@@ -86,7 +86,7 @@ def candidates() -> tuple[Candidate, ...]:
 
 def _about(population: Population) -> dict[str, object]:
     """One row of table 1."""
-    stopping = [int(run.metrics.index[run.metrics["stopped_early"] == 1][0]) for run in population.runs]
+    stopping = [int(stopping_epoch(run)) for run in population.runs]
     accuracies = [run.final_accuracy() for run in population.runs]
     paper = TABLE_1.get(population.kind)
     told = ("", "", "")

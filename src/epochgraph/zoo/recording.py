@@ -13,6 +13,7 @@ from torch import nn
 
 from epochgraph.graph import Graph, NodeValues, rolled_graph, unrolled_graph
 from epochgraph.measures import STANDARD, Measure, degree
+from epochgraph.predictors.views import LAST_LAYER
 from epochgraph.runs import Recording
 from epochgraph.signature import Features, Past, Signature, assembled, extended, feature_names
 from epochgraph.signature.statistics import STATISTICS, statistics
@@ -29,7 +30,6 @@ from epochgraph.zoo.baselines import (
 )
 
 FOLDED = "folded/"
-LAST_LAYER = "last_layer"
 UNROLLED = "unrolled_degree/graph/"
 PLAIN = Features(STANDARD, ("graph", "part", "depth"), ("initial", "previous"))
 
