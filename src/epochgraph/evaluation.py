@@ -1,6 +1,6 @@
 """Runs -> how well candidates tell their end: cross-validation on random or grouped folds, and transfer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -14,7 +14,7 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 
 from epochgraph.errors import SettingError
 from epochgraph.predictors import Candidate, Task, labels
-from epochgraph.runs import Run
+from epochgraph.runs import Run, values_of
 
 Split = list[tuple[np.ndarray, np.ndarray]]
 """One dealing: for each fold the places of the runs to fit on, and of those to predict."""
@@ -97,7 +97,7 @@ def cross_validated(
         FeatureMismatchError: Signatures differ in features or epochs.
     """
     truth = _truth(runs, protocol)
-    seeds = np.random.SeedSequence(protocol.seed).generate_state(protocol.repeats).tolist()
+    seeds = _seeds(protocol)
     splits = [_split(runs, truth, protocol, seed) for seed in seeds]
     rows = []
     for done, (epoch, candidate) in enumerate(product(epochs, candidates)):
@@ -128,23 +128,12 @@ def _split(runs: Sequence[Run], truth: np.ndarray, protocol: Protocol, seed: int
     """Deal the runs into folds, once."""
     options = {"n_splits": protocol.folds, "shuffle": True, "random_state": seed}
     if protocol.groups is not None:
-        groups = _groups(runs, protocol.groups)
+        groups = pd.factorize(np.array(values_of(runs, protocol.groups)))[0].tolist()
         what = f"the number of values of {protocol.groups!r}"
         _check_enough(what, len(set(groups)), protocol.folds, "for each fold to have one")
         return list(GroupKFold(**options).split(truth, groups=groups))
     folds = StratifiedKFold(**options) if protocol.task == "classification" else KFold(**options)
     return list(folds.split(truth, truth))
-
-
-def _groups(runs: Sequence[Run], setting: str) -> list[int]:
-    """A number for each value of the setting."""
-    for run in runs:
-        if setting not in run.settings:
-            known = ", ".join(run.settings)
-            raise SettingError("groups", setting, f"a setting of every run; run {run.name!r} has {known or 'none'}")
-    values = [run.settings[setting] for run in runs]
-    numbers = {value: number for number, value in enumerate(dict.fromkeys(values))}
-    return [numbers[value] for value in values]
 
 
 def _check_enough(what: str, found: int, least: int, why: str) -> None:
@@ -153,15 +142,52 @@ def _check_enough(what: str, found: int, least: int, why: str) -> None:
         raise SettingError(what, found, f"at least {least} ({why}): {advice}")
 
 
+def held_out(candidate: Candidate, runs: Sequence[Run], protocol: Protocol, *, epoch: float) -> np.ndarray:
+    """What a candidate tells of each run while the run is held out: of classes the label, else the accuracy.
+
+    Args:
+        candidate: What tells.
+        runs: The population.
+        protocol: How the runs are dealt.
+        epoch: The last epoch to look at.
+
+    Returns:
+        A row a repeat, a column a run.
+
+    Raises:
+        SettingError: As `cross_validated`.
+        FeatureMismatchError: As `cross_validated`.
+    """
+    truth = _truth(runs, protocol)
+    inputs = candidate.inputs(runs, epoch)
+    told = np.empty((protocol.repeats, len(runs)))
+    for row, seed in zip(told, _seeds(protocol), strict=True):
+        split = _split(runs, truth, protocol, seed)
+        for model, others in _fitted(candidate, seed, protocol.task, inputs, truth, split):
+            row[others] = model.predict(inputs.iloc[others])
+    return told
+
+
+def _seeds(protocol: Protocol) -> list[int]:
+    return list(np.random.SeedSequence(protocol.seed).generate_state(protocol.repeats).tolist())
+
+
+def _fitted(
+    candidate: Candidate, seed: int, task: Task, inputs: pd.DataFrame, truth: np.ndarray, split: Split
+) -> Iterator[tuple[Any, np.ndarray]]:
+    """For each fold the estimator that was fitted on the others, and the places of its runs."""
+    for fitted_on, others in split:
+        enough = task == "regression" or np.bincount(truth[fitted_on], minlength=2).min() >= 2
+        model = candidate.estimator(seed) if enough else DummyClassifier()
+        yield model.fit(inputs.iloc[fitted_on], truth[fitted_on]), others
+
+
 def _scores(
     candidate: Candidate, seed: int, task: Task, inputs: pd.DataFrame, truth: np.ndarray, split: Split
 ) -> list[Score]:
     """Every measure of one candidate on one dealing of the folds."""
     told, rankings = np.empty_like(truth), []
-    for fitted_on, held_out in split:
-        enough = task == "regression" or np.bincount(truth[fitted_on], minlength=2).min() >= 2
-        model = candidate.estimator(seed) if enough else DummyClassifier()
-        model.fit(inputs.iloc[fitted_on], truth[fitted_on])
+    for model, held_out in _fitted(candidate, seed, task, inputs, truth, split):
         told[held_out] = model.predict(inputs.iloc[held_out])
         rankings.append(_ranking(task, model, inputs.iloc[held_out], truth[held_out]))
     seen = np.concatenate([held_out for _, held_out in split])

@@ -71,6 +71,12 @@ class Extraction:
         names = tuple(whole.names[index] for index in chosen)
         return replace(whole, names=names, values=whole.values[:, chosen])
 
+    def covers(self, other: "Extraction") -> bool:
+        """Whether this takes all that the other takes, in the same way."""
+        wider = all(set(getattr(self, name)) >= set(getattr(other, name)) for name in ("measures", "scopes", "change"))
+        alike = replace(self, measures=other.measures, scopes=other.scopes, change=other.change)
+        return wider and alike == (other if self.smoothing == "exponential" else replace(other, alpha=self.alpha))
+
     def _takes(self, name: str) -> bool:
         measured, _, rest = name.partition("/")
         scope, _, summary = rest.rpartition("/")

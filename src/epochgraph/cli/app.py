@@ -42,6 +42,7 @@ zoo.command()(zoo_commands.train)
 zoo.command()(zoo_commands.status)
 zoo.command()(zoo_commands.export)
 zoo.command("import")(zoo_commands.import_)
+zoo.command()(zoo_commands.fit)
 zoo.command()(zoo_commands.recipes)
 app.add_typer(zoo, name="zoo")
 

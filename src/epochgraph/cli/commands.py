@@ -147,37 +147,73 @@ def fit(
     method: Annotated[
         Literal["svm", "mlp", "trees"], typer.Option(help="svm and mlp are the paper's; trees suit many features.")
     ] = "trees",
+    curve: Annotated[
+        bool, typer.Option("--curve", help="Look at the validation accuracies and training losses, too.")
+    ] = False,
+    groups: Annotated[
+        str | None,
+        typer.Option(help="A setting, such as learning_rate, for whose new values the promises are to hold."),
+    ] = None,
     target: Target = "test_accuracy",
     seed: Seed = 0,
 ) -> None:
     """Learn from finished runs how their first epochs tell their end.
 
-    Example: `epochgraph fit store -o lenet.skops --up-to 3 --task classification --threshold 0.4`
+    What the predictor is worth is learned, too: each run is held out once, with all runs of the same `--groups`, and
+    the errors made on it give the intervals and decisions of `predict`.
+
+    Example: `epochgraph fit store -o lenet.skops --up-to 3 --threshold 0.4 --groups learning_rate`
     """
     from epochgraph.cli import predict as command
 
-    command.fit(store, out, up_to=up_to, task=task, threshold=threshold, method=method, target=target, seed=seed)
+    learning = command.Learning(
+        up_to=up_to,
+        task=task,
+        threshold=threshold,
+        method=method,
+        curve=curve,
+        groups=groups,
+        target=target,
+        seed=seed,
+    )
+    command.fit(store, out, learning)
 
 
 def predict(
     run: Annotated[Path, typer.Argument(help="A folder of checkpoints, a stored run, or a folder of stored runs.")],
-    predictor: Annotated[Path, typer.Option("--predictor", "-p", help="The predictor, from `fit`.")],
+    predictor: Annotated[
+        Path | None,
+        typer.Option("--predictor", "-p", help="A predictor from `fit`; one that comes with the package if not given."),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="The final accuracy from which on an end is good; the predictor's if not given."),
+    ] = None,
+    rate: Annotated[
+        float, typer.Option(min=0, max=1, help="The share of runs with a good end that decisions may stop.")
+    ] = 0.05,
     topology: TopologyFile = None,
     model: Model = None,
     input_shape: Input = None,
     as_json: Json = False,
 ) -> None:
-    """Tell how a run will end, from its first checkpoints.
+    """Tell how a run will end, from its first checkpoints, and whether to stop it.
 
-    The signature is extracted as the predictor's own runs were; give the same topology as for them. With `--json` a
-    list is printed, with an object for each run.
+    The predictors that come with the package know networks for ten classes (CIFAR-10) trained from scratch, and need
+    the initial checkpoint (epoch 0) and one after 1/4, 1/2, 1, 2, 3 or 5 epochs, with all whole epochs before it. They
+    look at `metrics.csv` (validation_accuracy, train_loss) if it is there. For your own kind of networks, `fit` learns
+    from your finished runs.
 
-    Example: `epochgraph predict sweep/12 -p lenet.skops --topology lenet.json --json`
+    The decision is "stop" where at most `--rate` of the runs with a good end would be told as badly, and "abstain"
+    where that cannot be promised. With `--json` an object is printed; for a folder of stored runs, a list of them.
+
+    Example: `epochgraph predict sweep/12 --topology lenet.json --threshold 0.6 --json`
     """
     from epochgraph.cli import predict as command
     from epochgraph.cli.wiring import WiringOptions
 
-    command.predict(run, predictor, WiringOptions(topology, model, input_shape), as_json=as_json)
+    wiring = WiringOptions(topology, model, input_shape)
+    command.predict(run, predictor, wiring, threshold=threshold, rate=rate, as_json=as_json)
 
 
 def evaluate(
@@ -213,8 +249,13 @@ def evaluate(
 
 def reproduce(
     what: Annotated[
-        Literal["all", "table1", "table2", "figure3", "figure4", "figure5"],
-        typer.Argument(help="A table or figure of the paper."),
+        Literal[
+            "all", "table1", "table2", "regression", "figure3", "figure4", "figure5", "added", "decisions", "sweeps"
+        ],
+        typer.Argument(
+            help="A table or figure of the paper; regression: the accuracy itself; added: what signatures add to the "
+            "learning curve; decisions: what is stopped and what should not have been; sweeps: what stopping saves."
+        ),
     ] = "all",
     zoos: Annotated[
         Path, typer.Option(help="Folder of populations: `zoos` of a checkout, or files that `zoo export` wrote.")

@@ -11,17 +11,31 @@ from rich.progress import TaskID
 from epochgraph.cli.output import console, notes, progress_bar
 from epochgraph.errors import SettingError
 from epochgraph.files import atomic_write
+from epochgraph.reproduction.added import added
+from epochgraph.reproduction.decisions import decisions
 from epochgraph.reproduction.figure3 import figure3
 from epochgraph.reproduction.figure4 import figure4
 from epochgraph.reproduction.figure5 import figure5
 from epochgraph.reproduction.populations import Population, read_populations
+from epochgraph.reproduction.regression import regression
 from epochgraph.reproduction.results import Result
 from epochgraph.reproduction.scoring import Progress
+from epochgraph.reproduction.sweeps import sweeps
 from epochgraph.reproduction.tables import table1, table2
 from epochgraph.zoo.resources import usable_cores
 
 ALL = "all"
-RESULTS = ("table1", "table2", "figure3", "figure4", "figure5")
+INSTANT = {"table1": table1, "figure5": figure5}
+LONG = {
+    "table2": table2,
+    "regression": regression,
+    "figure3": figure3,
+    "figure4": figure4,
+    "added": added,
+    "decisions": decisions,
+    "sweeps": sweeps,
+}
+RESULTS = ("table1", "table2", "regression", "figure3", "figure4", "figure5", "added", "decisions", "sweeps")
 
 
 def run(what: str, zoos: Path, out: Path, *, jobs: int | None) -> None:
@@ -48,17 +62,9 @@ def run(what: str, zoos: Path, out: Path, *, jobs: int | None) -> None:
 
 
 def _computed(name: str, populations: Sequence[Population], jobs: int, progress: Progress) -> Result:
-    match name:
-        case "table1":
-            return table1(populations)
-        case "table2":
-            return table2(populations, jobs=jobs, progress=progress)
-        case "figure4":
-            return figure4(populations, jobs=jobs, progress=progress)
-        case "figure5":
-            return figure5(populations)
-        case _:
-            return figure3(populations, jobs=jobs, progress=progress)
+    if name in INSTANT:
+        return INSTANT[name](populations)
+    return LONG[name](populations, jobs=jobs, progress=progress)
 
 
 def _show(bar: Bar, task: TaskID, done: int, total: int) -> None:

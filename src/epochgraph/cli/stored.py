@@ -8,7 +8,8 @@ from epochgraph.cli.extract import extracted
 from epochgraph.cli.output import progress_bar
 from epochgraph.cli.wiring import WiringOptions
 from epochgraph.errors import SettingError
-from epochgraph.extraction import Extraction, extraction
+from epochgraph.extraction import PREFIX, Extraction, extraction
+from epochgraph.predictors.views import folded
 from epochgraph.runs import Run, read_stored_runs
 
 
@@ -43,10 +44,18 @@ def runs_to_tell(path: Path, how: Extraction, options: WiringOptions) -> list[Ru
         wiring = options.topology_of(checkpoints[0])
         with progress_bar() as progress:
             return [extracted(checkpoints, wiring, how, progress)]
-    for run in runs:
-        if extraction(run.settings) != how:
-            raise SettingError(f"run {run.name!r}", "extracted in another way", "extracted like the predictor's runs")
-    return [_selected(run, how) for run in runs]
+    return [_as_extracted(run, how) for run in runs]
+
+
+def _as_extracted(run: Run, how: Extraction) -> Run:
+    """The run with the features that `how` takes; what it was extracted with may have taken more."""
+    taken = extraction(run.settings)
+    if how.fold_batch_norm and "recipe" in run.settings:  # a zoo records both ways
+        run, taken = folded(run), replace(taken, fold_batch_norm=True)
+    if not taken.covers(how):
+        options = ", ".join(f"{name.removeprefix(PREFIX)}={value}" for name, value in how.settings().items())
+        raise SettingError(f"run {run.name!r}", "extracted in another way", f"extracted with {options}")
+    return _selected(run, how)
 
 
 def _selected(run: Run, how: Extraction) -> Run:

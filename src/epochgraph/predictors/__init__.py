@@ -1,25 +1,41 @@
 """Signatures -> predictions: scikit-learn estimators, what they are compared with, and their files."""
 
-from epochgraph.predictors.candidates import Candidate, from_weights, learned, standard_candidates, without_graphs
+from epochgraph.predictors.calibration import Calibration
+from epochgraph.predictors.candidates import (
+    Candidate,
+    baker,
+    from_weights,
+    general,
+    learned,
+    standard_candidates,
+    without_graphs,
+)
 from epochgraph.predictors.estimators import Method, SignatureClassifier, SignatureRegressor, Task
-from epochgraph.predictors.features import feature_table, labels
-from epochgraph.predictors.prediction import Prediction, predict_runs
+from epochgraph.predictors.features import feature_table, labels, run_table
+from epochgraph.predictors.fitting import fitted
+from epochgraph.predictors.prediction import Decision, Prediction, predict_runs
 from epochgraph.predictors.storage import Predictor, read_predictor, write_predictor
 
 __all__ = [
+    "Calibration",
     "Candidate",
+    "Decision",
     "Method",
     "Prediction",
     "Predictor",
     "SignatureClassifier",
     "SignatureRegressor",
     "Task",
+    "baker",
     "feature_table",
+    "fitted",
     "from_weights",
+    "general",
     "labels",
     "learned",
     "predict_runs",
     "read_predictor",
+    "run_table",
     "standard_candidates",
     "without_graphs",
     "write_predictor",

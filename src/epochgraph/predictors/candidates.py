@@ -5,9 +5,22 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from sklearn.base import clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
-from epochgraph.predictors.estimators import Method, SignatureClassifier, SignatureRegressor, Task
+from epochgraph.predictors.curves import (
+    hyper_parameters,
+    learning_curve_with_differences,
+    mean_of_training_losses,
+    nothing,
+    sum_of_training_losses,
+    validation_accuracy,
+    validation_curve,
+)
+from epochgraph.predictors.estimators import Method, SignatureClassifier, SignatureRegressor, Task, pipeline
 from epochgraph.predictors.views import (
     FIVE,
     SEVEN,
@@ -15,16 +28,10 @@ from epochgraph.predictors.views import (
     View,
     changes,
     every_layer_statistics,
-    hyper_parameters,
     last_layer_statistics,
     last_layer_weights,
-    mean_of_training_losses,
-    nothing,
     signature_so_far,
     statistics_of,
-    sum_of_training_losses,
-    validation_accuracy,
-    validation_curve,
 )
 
 
@@ -79,6 +86,26 @@ def without_graphs(task: Task) -> tuple[Candidate, ...]:
     )
 
 
+def baker(task: Task) -> Candidate:
+    """The support vector machine of Baker et al. 2017, on curve, differences and hyper-parameters."""
+    name = "curve, differences and hyper-parameters SVM"
+    return Candidate(name, learning_curve_with_differences, learned(task, "svm"))
+
+
+def general(task: Task) -> tuple[Candidate, ...]:
+    """Other estimators of scikit-learn on the changes of the graphs: any will do."""
+    boosting = {"max_iter": 50, "min_samples_leaf": 5}
+    kernel = ConstantKernel() * RBF(10.0, (1.0, 1e4)) + WhiteKernel(0.1, (1e-3, 1e2))
+    if task == "classification":
+        estimators = HistGradientBoostingClassifier(**boosting), GaussianProcessClassifier(RBF(10.0))
+    else:
+        estimators = HistGradientBoostingRegressor(**boosting), GaussianProcessRegressor(kernel, normalize_y=True)
+    return tuple(
+        Candidate(f"changes {name}", changes(), partial(_prepared, estimator))
+        for name, estimator in zip(("gradient boosting", "Gaussian process"), estimators, strict=True)
+    )
+
+
 def from_weights(task: Task, method: Method) -> tuple[Candidate, ...]:
     """The rows of the paper's Table 2 for one kind of predictor, and what is known of the weights besides.
 
@@ -103,6 +130,12 @@ def from_weights(task: Task, method: Method) -> tuple[Candidate, ...]:
 
 def _estimator(task: Task, method: Method, seed: int) -> SignatureClassifier | SignatureRegressor:
     return (SignatureClassifier if task == "classification" else SignatureRegressor)(method, random_state=seed)
+
+
+def _prepared(estimator: Any, seed: int) -> Any:
+    """An estimator behind the same steps as ours."""
+    seeded = "random_state" in estimator.get_params()
+    return pipeline(clone(estimator).set_params(random_state=seed) if seeded else clone(estimator))
 
 
 def _constant(task: Task, _: int) -> Any:

@@ -8,6 +8,7 @@ from jaxtyping import Int64
 from numpy.typing import ArrayLike
 
 from epochgraph.errors import FeatureMismatchError, SettingError
+from epochgraph.runs import Run
 from epochgraph.signature import Signature
 
 
@@ -46,6 +47,32 @@ def selected_table(signatures: Sequence[Signature], columns: Sequence[str]) -> p
     return _table([_row(signature) for signature in signatures], columns)
 
 
+def run_table(runs: Sequence[Run], columns: Sequence[str]) -> pd.DataFrame:
+    """The given columns of what is known of runs: features of their signatures, metrics as `<metric>@<epoch>`.
+
+    Raises:
+        FeatureMismatchError: A run lacks one of the columns.
+    """
+    return _table([{**_row(run.signature), **_measured(run)} for run in runs], columns)
+
+
+def of_epochs(table: pd.DataFrame, epoch: float, *, since_previous_from: float = 0) -> pd.DataFrame:
+    """The columns `<feature>@<epoch>` of whole epochs, or if `epoch` is a fraction of the first, of that moment.
+
+    Args:
+        table: Columns up to `epoch`.
+        epoch: The last to look at.
+        since_previous_from: The first epoch of which changes since the previous snapshot are wanted.
+    """
+    chosen = []
+    for column in table.columns:
+        name, _, time = str(column).rpartition("@")
+        wanted = float(time) == epoch if epoch < 1 else float(time) % 1 == 0 and float(time) > 0
+        if wanted and not (name.endswith("_since_previous") and float(time) < since_previous_from):
+            chosen.append(column)
+    return table[chosen]
+
+
 def labels(accuracies: ArrayLike, threshold: float) -> Int64[np.ndarray, "runs"]:
     """Label runs by their final accuracy: 1 (high) from the threshold on, 0 (low) below it.
 
@@ -68,6 +95,17 @@ def labels(accuracies: ArrayLike, threshold: float) -> Int64[np.ndarray, "runs"]
 
 def _row(signature: Signature) -> Mapping[str, float]:
     return dict(zip(*signature.concatenated(), strict=True))
+
+
+def _measured(run: Run) -> Mapping[str, float]:
+    """The metrics of a run; NaN is a value, too, once the run has diverged, and before that a missing one."""
+    diverged = run.signature.times[run.signature.diverged].min(initial=np.inf)
+    return {
+        f"{metric}@{epoch:g}": value
+        for metric, values in run.metrics.items()
+        for epoch, value in values.items()
+        if epoch >= diverged or not np.isnan(value)
+    }
 
 
 def _table(rows: Sequence[Mapping[str, float]], columns: Sequence[str]) -> pd.DataFrame:

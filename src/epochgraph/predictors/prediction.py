@@ -1,10 +1,17 @@
-"""A predictor and the signatures of runs -> Prediction."""
+"""A predictor and runs -> Prediction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+import numpy as np
+
+from epochgraph.predictors.estimators import told_by
+from epochgraph.predictors.features import run_table
 from epochgraph.predictors.storage import Predictor
-from epochgraph.signature import Signature
+from epochgraph.runs import Run
+
+Decision = Literal["continue", "stop", "abstain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,41 +20,79 @@ class Prediction:
 
     Attributes:
         run: Name of the run.
-        p_good: The probability of a good end; None from a regressor.
-        good: Whether the end is expected to be good; None from a regressor without a threshold.
         accuracy: The expected final accuracy, in the unit that the predictor was fitted on; None from a classifier.
-        up_to: The last epoch that was looked at; None for all snapshots that the predictor was fitted on.
+        interval: Where it lies with 90 % probability; None from a classifier, or where too few runs are known to say.
+        p_good: The probability of a good end; None from a regressor without a threshold or calibration.
+        decision: "stop" if a run with a good end would have been told as little at no more than the promised rate,
+            else "continue"; "abstain" if nothing can be promised, which `reason` then says why.
+        reason: What the decision rests on.
+        threshold: The final accuracy from which on an end is good, if one is known.
+        times: The epochs of the snapshots and metrics that were looked at.
     """
 
     run: str
-    p_good: float | None
-    good: bool | None
     accuracy: float | None
-    up_to: float | None
+    interval: tuple[float, float] | None
+    p_good: float | None
+    decision: Decision
+    reason: str
+    threshold: float | None
+    times: tuple[float, ...]
 
 
-def predict_runs(predictor: Predictor, signatures: Sequence[Signature], names: Sequence[str]) -> list[Prediction]:
-    """Predict the end of each run from its signature so far.
-
-    Divergence is judged by what the predictor has seen: one that was fitted without diverged runs takes the missing
-    features for average ones.
+def predict_runs(
+    predictor: Predictor, runs: Sequence[Run], *, threshold: float | None = None, rate: float = 0.05
+) -> list[Prediction]:
+    """Predict the end of each run from what is known of it so far.
 
     Args:
-        predictor: Fitted on signatures.
-        signatures: Extracted with `predictor.extraction`; later epochs than `predictor.up_to` are not looked at.
-        names: Name of each run.
+        predictor: What learned from finished runs.
+        runs: Extracted with `predictor.extraction`; later epochs than `predictor.up_to` are not looked at.
+        threshold: The final accuracy from which on an end is good, for a regressor; None for the predictor's own.
+        rate: The share of runs with a good end that decisions may stop.
 
     Raises:
-        FeatureMismatchError: A signature lacks a feature or an epoch that the predictor needs.
+        FeatureMismatchError: A run lacks a feature or an epoch that the predictor needs.
+        SettingError: Another threshold than a classifier's own.
     """
-    if not signatures:
+    if not runs:
         return []
-    estimator, threshold, up_to = predictor.estimator, predictor.threshold, predictor.up_to
-    if predictor.task == "classification":
-        chances = estimator.predict_proba(signatures)[:, 1].tolist()
-        return [Prediction(name, p, p > 0.5, None, up_to) for name, p in zip(names, chances, strict=True)]
-    accuracies = estimator.predict(signatures).tolist()
+    told_from = predictor.with_threshold(threshold)
+    table = run_table(runs, told_from.columns)
+    told = told_by(told_from.estimator, table).tolist()
     return [
-        Prediction(name, None, None if threshold is None else accuracy >= threshold, accuracy, up_to)
-        for name, accuracy in zip(names, accuracies, strict=True)
+        _prediction(told_from, run, features, score, rate)
+        for run, features, score in zip(runs, table.to_numpy(), told, strict=True)
     ]
+
+
+def _prediction(predictor: Predictor, run: Run, features: np.ndarray, told: float, rate: float) -> Prediction:
+    calibration, threshold = predictor.calibration, predictor.threshold
+    interval, p_good, accuracy = None, None, None
+    if predictor.task == "classification":
+        p_good = told
+    else:
+        accuracy = told
+        if calibration is not None:
+            interval = calibration.interval(told)
+            p_good = None if threshold is None else calibration.p_good(told, threshold)
+    decision, reason = _decision(predictor, run, features, told, rate)
+    return Prediction(run.name, accuracy, interval, p_good, decision, reason, threshold, predictor.times)
+
+
+def _decision(predictor: Predictor, run: Run, features: np.ndarray, told: float, rate: float) -> tuple[Decision, str]:
+    """What to do with a run, and why."""
+    calibration, threshold = predictor.calibration, predictor.threshold
+    if run.signature.up_to(predictor.up_to).diverged.any():
+        return "stop", "its weights are NaN or infinite"
+    if calibration is None or threshold is None:
+        return "abstain", "no threshold says what a good end is" if calibration else "the predictor is not calibrated"
+    limit = calibration.limit(threshold, rate)
+    if limit is None:
+        good = int((calibration.truth >= threshold).sum())
+        return "abstain", f"the {good} known runs with a good end are too few, or too different, for a promise"
+    if calibration.is_strange(features):
+        return "abstain", "it lies further outside of the known runs than any of them did while it was held out"
+    if told < limit:
+        return "stop", f"{told:.3g} is told, and hardly a run with a good end was told less than {limit:.3g}"
+    return "continue", f"{told:.3g} is told, and runs with a good end were told {limit:.3g} or more"

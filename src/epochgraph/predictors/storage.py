@@ -3,10 +3,10 @@
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_STORED, ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import sklearn
@@ -15,9 +15,10 @@ import skops.io
 
 from epochgraph.errors import SettingError, UnreadableFileError
 from epochgraph.files import atomic_write
+from epochgraph.predictors.calibration import Calibration
 from epochgraph.predictors.estimators import SignatureClassifier, SignatureRegressor, Task
 
-VERSION = 1
+VERSION = 2
 HEADER = "epochgraph.json"
 """Our entry in skops' archive, so that a file is understood before any of its objects are looked at."""
 
@@ -33,6 +34,8 @@ TRUSTED = (  # besides numbers, arrays and scikit-learn's public estimators, whi
 )
 
 FIELDS = {"threshold": float | int | None, "extraction": dict, "trained_on": dict, "versions": dict}
+LARGEST = 64 * 2**20
+"""Bytes that a file may unpack to: far more than a predictor needs, and no bomb."""
 
 
 def _versions() -> dict[str, str]:
@@ -49,6 +52,7 @@ class Predictor:
             regressor.
         extraction: The settings that signatures must be extracted with. JSON values, like `trained_on`.
         trained_on: What it was fitted on: number of runs, architectures, ...
+        calibration: What held-out runs teach about its errors; None if nobody held any out.
         versions: The packages that it was fitted with.
 
     Raises:
@@ -60,11 +64,13 @@ class Predictor:
     threshold: float | None
     extraction: Mapping[str, Any]
     trained_on: Mapping[str, Any]
+    calibration: Calibration | None = None
     versions: Mapping[str, str] = field(default_factory=_versions)
 
     def __post_init__(self) -> None:
-        if not hasattr(self.estimator, "feature_names_in_"):
-            raise SettingError("estimator", self.estimator, "fitted on signatures, whose features have names")
+        if not all("@" in name for name in getattr(self.estimator, "feature_names_in_", ["none"])):
+            expected = "fitted on signatures, or on a table whose columns are named <feature>@<epoch>"
+            raise SettingError("estimator", self.estimator, expected)
         if self.threshold is not None and not np.isfinite(self.threshold):
             raise SettingError("threshold", self.threshold, "a finite number")
         if self.task == "regression":
@@ -80,10 +86,32 @@ class Predictor:
         return "classification" if isinstance(self.estimator, SignatureClassifier) else "regression"
 
     @property
-    def up_to(self) -> float | None:
-        """The last epoch that it looks at; None for all snapshots that it was fitted on."""
-        up_to: float | None = self.estimator.up_to
-        return up_to
+    def columns(self) -> tuple[str, ...]:
+        """What it needs to know of a run: `<feature>@<epoch>` and `<metric>@<epoch>`."""
+        return tuple(self.estimator.feature_names_in_)
+
+    @property
+    def times(self) -> tuple[float, ...]:
+        """The epochs that it looks at; the initial network is at 0."""
+        initial = {0.0} if any("_since_initial@" in column for column in self.columns) else set()
+        return tuple(sorted(initial | {float(column.rpartition("@")[2]) for column in self.columns}))
+
+    @property
+    def up_to(self) -> float:
+        """The last epoch that it looks at."""
+        return self.times[-1]
+
+    def with_threshold(self, threshold: float | None) -> "Predictor":
+        """The same predictor with another notion of a good end; itself for None.
+
+        Raises:
+            SettingError: A classifier was fitted for another threshold.
+        """
+        if threshold is None or threshold == self.threshold:
+            return self
+        if self.task == "classification":
+            raise SettingError("threshold", threshold, f"{self.threshold:g}, which the classifier was fitted for")
+        return replace(self, threshold=threshold)
 
 
 def write_predictor(predictor: Predictor, path: Path | str) -> None:
@@ -93,14 +121,14 @@ def write_predictor(predictor: Predictor, path: Path | str) -> None:
         SettingError: JSON cannot hold `extraction` or `trained_on`.
         OutputError: The file cannot be written.
     """
-    header = {name: getattr(predictor, name) for name in FIELDS}
+    header = {name: getattr(predictor, name) for name in FIELDS} | {"calibration": _plain(predictor.calibration)}
     try:
         text = json.dumps({"version": VERSION, **header})
     except (TypeError, ValueError) as error:
         raise SettingError("predictor", header, f"made of what JSON can hold ({error})") from error
     with atomic_write(Path(path)) as temporary:
-        skops.io.dump(predictor.estimator, temporary)
-        with ZipFile(temporary, "a") as archive:
+        skops.io.dump(predictor.estimator, temporary, compression=ZIP_DEFLATED)
+        with ZipFile(temporary, "a", ZIP_DEFLATED) as archive:
             archive.writestr(HEADER, text)
 
 
@@ -122,12 +150,27 @@ def read_predictor(path: Path | str) -> Predictor:
         if not unknown:
             estimator = skops.io.loads(data, trusted=TRUSTED)
             _check_trees(estimator)
-            return Predictor(estimator, **{name: header[name] for name in FIELDS})
+            given = {name: header[name] for name in FIELDS}
+            return Predictor(estimator, **given, calibration=_calibration(header["calibration"]))
     except Exception as error:  # a parser may do anything with bytes of any origin
         found = f"its estimator, of {header['versions']}, cannot be used with {_versions()}"
         raise UnreadableFileError(path, found, "Train it anew, or install the versions it was trained with.") from error
     found = f"it asks for {min(unknown)!r}, which no predictor needs; nothing was executed"
     raise UnreadableFileError(path, found, "Do not trust this file.")
+
+
+def _plain(calibration: Calibration | None) -> dict[str, Any] | None:
+    """The fields of a calibration as JSON values."""
+    if calibration is None:
+        return None
+    return {name: np.asarray(value).tolist() for name, value in asdict(calibration).items()}
+
+
+def _calibration(plain: Mapping[str, Any] | None) -> Calibration | None:
+    if plain is None:
+        return None
+    arrays = {name: np.array(plain[name], dtype=np.float64) for name in ("told", "truth", "strangeness", "low", "high")}
+    return Calibration(kinds=tuple(map(str, plain["kinds"])), **arrays, new_kinds=bool(plain["new_kinds"]))
 
 
 def _check_trees(estimator: SignatureClassifier | SignatureRegressor) -> None:
@@ -151,15 +194,14 @@ def _header(path: Path, data: bytes) -> dict[str, Any]:
     advice = "Train a predictor and write it with `write_predictor`."
     try:
         with ZipFile(io.BytesIO(data)) as archive:
-            # we never compress, so a compressed entry is not ours and may be a bomb
-            stored = all(entry.compress_type == ZIP_STORED for entry in archive.infolist())
-            header = json.loads(archive.read(HEADER)) if stored else {}
+            sound = sum(entry.file_size for entry in archive.infolist()) <= LARGEST
+            header = json.loads(archive.read(HEADER)) if sound else {}
         version = header["version"]
     except Exception as error:  # likewise
         raise UnreadableFileError(path, "it is not a predictor", advice) from error
     if version != VERSION:
         found = f"it has format version {version!r}, this package reads {VERSION}"
         raise UnreadableFileError(path, found, "Update epochgraph.")
-    if not all(isinstance(header.get(name), kind) for name, kind in FIELDS.items()):
+    if not all(isinstance(header.get(name), kind) for name, kind in FIELDS.items()) or "calibration" not in header:
         raise UnreadableFileError(path, "its header is not a predictor's", advice)
     return dict(header)

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from epochgraph.errors import SettingError
-from epochgraph.predictors.features import feature_table
+from epochgraph.predictors.features import feature_table, of_epochs
 from epochgraph.runs import Run
 from epochgraph.signature import Signature
 from epochgraph.signature.smoothing import Smoothing, smoothed
@@ -24,54 +24,23 @@ SEVEN = ("mean", "variance", *(f"percentile_{q}" for q in (0, 25, 50, 75, 100)))
 FIVE = ("percentile_50", "mean", "std", "skewness", "kurtosis")
 """Those of the signature, as the zoo names them for weights."""
 
+FOLDED = "folded/"
+"""How the names of features begin for which the scale of batch norms was multiplied into the weights."""
 
-def nothing(runs: Sequence[Run], _: float) -> pd.DataFrame:
-    """The same of every run."""
-    return pd.DataFrame({"nothing": [0.0] * len(runs)})
+# the whole graph and its depth, without the unrolled graph and without folded batch norms
+POOLED = f"(?!unrolled_|{FOLDED})[^/]*/(graph|depth:[^/]*)"
 
 
-def hyper_parameters(runs: Sequence[Run], _: float) -> pd.DataFrame:
-    """The numeric settings in which the runs differ, but for the seed: what is known before the first epoch.
+def folded(run: Run) -> Run:
+    """A run of a zoo as if it had been extracted with batch norms folded.
 
-    On random folds of a grid, runs with nearly the same settings are among those that were fitted on, so this may tell
-    more than any look at the run; on folds grouped by a setting it has to do without.
+    Where there is something to fold, a zoo records both ways; else they are the same.
     """
-    numeric = [{k: v for k, v in run.settings.items() if isinstance(v, int | float)} for run in runs]
-    table = pd.DataFrame(numeric, dtype=float).drop(columns="seed", errors="ignore")
-    differing = table.loc[:, table.nunique(dropna=False) > 1]
-    return nothing(runs, 0) if differing.empty else differing
-
-
-def validation_curve(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
-    """The validation accuracies up to `epoch`."""
-    return _curve(runs, "validation_accuracy", epoch)
-
-
-def validation_accuracy(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
-    """The validation accuracy of `epoch`, or the latest before it."""
-    return validation_curve(runs, epoch).iloc[:, -1:]
-
-
-def sum_of_training_losses(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
-    """The sum of the training losses up to `epoch`: how fast the run learns; NaN if one of them is.
-
-    References:
-        Ru et al. 2021, "Speedy performance estimation for neural architecture search".
-    """
-    return _curve(runs, "train_loss", epoch).sum(axis="columns", skipna=False).to_frame("sum_of_training_losses")
-
-
-def mean_of_training_losses(runs: Sequence[Run], epoch: float, *, decay: float = 0.9) -> pd.DataFrame:
-    """The exponential moving average of the training losses up to `epoch`, which forgets the first; NaN if one is.
-
-    References:
-        Ru et al. 2021, "Speedy performance estimation for neural architecture search" (TSE-EMA).
-    """
-    losses = _curve(runs, "train_loss", epoch).to_numpy()
-    mean = losses[:, 0]
-    for loss in losses.T[1:]:
-        mean = decay * mean + (1 - decay) * loss
-    return pd.DataFrame({"mean_of_training_losses": mean})
+    whole = run.signature
+    names = [name for name in whole.names if name.startswith(FOLDED)] or [*whole.names]
+    values = whole.values[:, [whole.names.index(name) for name in names]]
+    plain = tuple(name.removeprefix(FOLDED) for name in names)
+    return replace(run, signature=replace(whole, names=plain, values=values))
 
 
 def signature_so_far(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
@@ -164,6 +133,15 @@ def changes(*kinds: str) -> View:
     return Selected(f"{_one_of(kinds) if kinds else '(?!parameter:)[^/]*'}/.*_since_.*", whole_epochs=False)
 
 
+def changes_between_epochs(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
+    """What has changed since the start and between whole epochs, of the whole graph and by depth.
+
+    This is what any network has of which the initial weights and those after each epoch are kept, or for a fraction of
+    the first epoch, the initial ones and those of that moment.
+    """
+    return of_epochs(pooled_changes()(runs, epoch), epoch, since_previous_from=2)
+
+
 def last_layer_weights(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
     """All weights and biases of the last layer at `epoch`, or the latest that is recorded before it.
 
@@ -179,9 +157,14 @@ def last_layer_weights(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
     return pd.DataFrame(np.stack(rows)).add_prefix("weight")
 
 
+def pooled_changes() -> View:
+    """The changes of the whole graph and of its depth, at every snapshot: what networks of any architecture have."""
+    return Selected(f"{POOLED}/.*_since_.*", whole_epochs=False)
+
+
 def pooled_graph_features() -> View:
     """Those of the whole graph and of its depth, changes included: what networks of any architecture have."""
-    return Selected("(?!unrolled_|folded/)[^/]*/(graph|depth:[^/]*)/.*", whole_epochs=False)
+    return Selected(f"{POOLED}/.*", whole_epochs=False)
 
 
 def graph_features() -> View:
@@ -191,15 +174,3 @@ def graph_features() -> View:
 
 def _one_of(names: Sequence[str]) -> str:
     return f"({'|'.join(map(re.escape, names))})"
-
-
-def _curve(runs: Sequence[Run], metric: str, epoch: float) -> pd.DataFrame:
-    """One metric at every epoch so far at which any run measured it: a row a run, a column an epoch."""
-    for run in runs:
-        if metric not in run.metrics:
-            raise SettingError("metrics", [*run.metrics], f"with {metric!r}, which run {run.name!r} lacks")
-    curves = pd.concat([run.metrics[metric].loc[:epoch] for run in runs], axis="columns")
-    curves = curves.sort_index().dropna(how="all")
-    if curves.empty:
-        raise SettingError("epoch", epoch, f"late enough for a run to have measured {metric!r}")
-    return pd.DataFrame(curves.to_numpy().T, columns=[f"{metric}@{time:g}" for time in curves.index])

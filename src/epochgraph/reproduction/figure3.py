@@ -11,7 +11,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from epochgraph.measures import STANDARD
 from epochgraph.predictors import Candidate, Method, learned
-from epochgraph.predictors.views import statistics_of, validation_accuracy
+from epochgraph.predictors.curves import validation_accuracy
+from epochgraph.predictors.views import statistics_of
 from epochgraph.reproduction.populations import Population
 from epochgraph.reproduction.results import Result, cell
 from epochgraph.reproduction.scoring import FOLDS, Experiment, Progress, scorable, scored

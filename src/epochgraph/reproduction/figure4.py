@@ -14,15 +14,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from epochgraph.errors import SettingError
 from epochgraph.evaluation import transferred
 from epochgraph.predictors import Candidate, labels, learned
-from epochgraph.predictors.views import (
-    Selected,
-    Together,
-    View,
-    pooled_graph_features,
-    statistics_of,
-    validation_accuracy,
-    validation_curve,
-)
+from epochgraph.predictors.curves import validation_accuracy, validation_curve
+from epochgraph.predictors.views import Together, View, pooled_changes, pooled_graph_features, statistics_of
 from epochgraph.reproduction.paper import CIFAR, IMAGENET
 from epochgraph.reproduction.populations import Population
 from epochgraph.reproduction.results import Result, cell
@@ -93,7 +86,7 @@ def figure4(populations: Sequence[Population], *, jobs: int, progress: Progress 
 def candidates() -> tuple[Candidate, ...]:
     """What can be told of any architecture."""
     trees, svm = learned("classification", "trees"), learned("classification", "svm")
-    changes = Selected("(?!unrolled_|folded/)[^/]*/(graph|depth:[^/]*)/.*_since_.*", whole_epochs=False)
+    changes = pooled_changes()
     views: dict[str, tuple[View, Callable[[int], Any]]] = {
         "rolled degree SVM": (statistics_of("degree"), svm),
         "rolled eigenvector SVM": (statistics_of("eigenvector_centrality"), svm),

@@ -5,9 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from epochgraph.errors import UnreadableFileError
-from epochgraph.predictors.views import LAST_LAYER
+from epochgraph.predictors.views import LAST_LAYER, folded
 from epochgraph.reproduction.paper import CIFAR, IMAGENET
 from epochgraph.runs import Run, read_stored_runs
+
+FAMILY = "family"
+"""The setting that tells the architecture without its depth: a ResNet-32 is not new to who knows ResNet-20."""
 
 SHARE_SEEN = 0.3
 """Of all epochs, up to which tables look: 9 of 30, as the paper's LeNet; it looks at 14 of 50 epochs of AlexNet."""
@@ -83,5 +86,12 @@ def _population(path: Path, runs: Sequence[Run]) -> Population:
 
 
 def _lightened(run: Run) -> Run:
-    """The run without its node values, which no table looks at and every process would be sent."""
-    return replace(run, recordings={name: run.recordings[name] for name in run.recordings if name == LAST_LAYER})
+    """The run with its family, and without its node values: no table looks at them, but every process is sent them."""
+    kept = {name: run.recordings[name] for name in run.recordings if name == LAST_LAYER}
+    family = str(run.settings["architecture"]).rstrip("0123456789")
+    return replace(run, recordings=kept, settings={**run.settings, FAMILY: family})
+
+
+def united(populations: Sequence[Population]) -> tuple[Run, ...]:
+    """All runs on CIFAR-10, with batch norms folded: what can be learned from any architecture of ten classes."""
+    return tuple(folded(run) for population in populations if population.kind[0] == CIFAR for run in population.runs)

@@ -44,7 +44,7 @@ class Result:
         if self.figure is not None and drawn:
             lines += [f"![{self.title}]({self.name}.png)", ""]
         for title, table in tables.items():
-            lines += [f"### {title}", "", _markdown(table), ""] if title else [_markdown(table), ""]
+            lines += [f"### {title}", "", markdown_table(table), ""] if title else [markdown_table(table), ""]
         return "\n".join(lines)
 
     def write(self, folder: Path) -> list[Path]:
@@ -77,7 +77,8 @@ def _drawn(figure: Figure, path: Path) -> list[Path]:
     return paths
 
 
-def _markdown(table: pd.DataFrame) -> str:
+def markdown_table(table: pd.DataFrame) -> str:
+    """A table of text in Markdown, its index as the first column."""
     head = [str(table.index.name or ""), *map(str, table.columns)]
     rows = [[str(index), *map(str, cells)] for index, cells in zip(table.index, table.to_numpy(), strict=True)]
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---", *["---:"] * len(table.columns)], *rows))

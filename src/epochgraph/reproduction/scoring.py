@@ -9,7 +9,7 @@ from joblib import Parallel, delayed  # type: ignore[import-untyped]
 
 from epochgraph.errors import SettingError
 from epochgraph.evaluation import Protocol, cross_validated
-from epochgraph.predictors import Candidate
+from epochgraph.predictors import Candidate, Task
 from epochgraph.reproduction.populations import Population
 
 FOLDS = 5
@@ -37,6 +37,7 @@ class Experiment:
         epochs: The last epochs to look at, one after another.
         groups: The setting whose values come into one fold; None for random folds.
         repeats: How often the folds are dealt.
+        task: What is told of them.
     """
 
     population: Population
@@ -44,11 +45,12 @@ class Experiment:
     epochs: tuple[float, ...]
     groups: str | None = None
     repeats: int = 10
+    task: Task = "classification"
 
     def scores(self) -> pd.DataFrame:
         """The scores of `cross_validated`, with the population and the folds."""
         protocol = Protocol(
-            task="classification",
+            task=self.task,
             threshold=self.population.threshold,
             folds=FOLDS,
             repeats=self.repeats,

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from epochgraph.predictors import Candidate, from_weights, learned, without_graphs
-from epochgraph.predictors.views import Together, View, changes, graph_features, hyper_parameters, validation_curve
+from epochgraph.predictors import Candidate, baker, from_weights, learned, without_graphs
+from epochgraph.predictors.curves import hyper_parameters, validation_curve
+from epochgraph.predictors.views import Together, View, changes, graph_features
 from epochgraph.reproduction.paper import TABLE_1, TABLE_2
 from epochgraph.reproduction.populations import Population, stopping_epoch
 from epochgraph.reproduction.results import Result, cell
@@ -59,7 +60,7 @@ def table2(
         for measure, title in MEASURES.items():
             paper = folds == "random" and measure == "accuracy"
             chosen = scores[(scores["folds"] == folds) & (scores["measure"] == measure)]
-            tables[f"{title}, {what}"] = _table(chosen, usable, with_paper=paper)
+            tables[f"{title}, {what}"] = score_table(chosen, usable, candidates(), with_paper=paper)
     left_out = [population.title for population in populations if population not in usable]
     notes = [MEANS.format(repeats), PREDICTORS]
     if left_out:
@@ -71,6 +72,7 @@ def candidates() -> tuple[Candidate, ...]:
     """The rows of table 2: what needs no weights, what needs nothing but weights, and both."""
     trees = learned("classification", "trees")
     both: dict[str, View] = {
+        "changes": changes(),
         "graphs": graph_features(),
         "curve and changes": Together((validation_curve, changes())),
         "curve and graphs": Together((validation_curve, graph_features())),
@@ -78,6 +80,7 @@ def candidates() -> tuple[Candidate, ...]:
     }
     return (
         *without_graphs("classification"),
+        baker("classification"),
         *from_weights("classification", "svm"),
         *from_weights("classification", "mlp"),
         *(Candidate(f"{name} trees", view, trees) for name, view in both.items()),
@@ -104,8 +107,21 @@ def _about(population: Population) -> dict[str, object]:
     }
 
 
-def _table(scores: pd.DataFrame, populations: Sequence[Population], *, with_paper: bool) -> pd.DataFrame:
-    """A row a candidate, a column a population."""
+def score_table(
+    scores: pd.DataFrame,
+    populations: Sequence[Population],
+    candidates: Sequence[Candidate],
+    *,
+    with_paper: bool = False,
+) -> pd.DataFrame:
+    """A row a candidate, a column a population: mean and spread of a score, and the paper's where it has one.
+
+    Args:
+        scores: Of one measure and one kind of folds, with a row for each candidate and population.
+        populations: The columns.
+        candidates: The rows.
+        with_paper: Whether to show the paper's.
+    """
     found = {
         (name, where): (mean, spread)
         for name, where, mean, spread in zip(
@@ -115,9 +131,9 @@ def _table(scores: pd.DataFrame, populations: Sequence[Population], *, with_pape
     columns = {}
     for population in populations:
         cells = []
-        for candidate in candidates():
+        for candidate in candidates:
             paper = TABLE_2.get((candidate.name, population.kind)) if with_paper else None
             told = "" if paper is None else f" ({paper if isinstance(paper, str) else f'{paper:.2f}'})"
             cells.append(cell(*found[candidate.name, population.name]) + told)
         columns[f"{population.title}, epoch {population.seen}"] = cells
-    return pd.DataFrame(columns, index=[candidate.name for candidate in candidates()])
+    return pd.DataFrame(columns, index=[candidate.name for candidate in candidates])

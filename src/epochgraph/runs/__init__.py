@@ -1,7 +1,7 @@
 """The store of runs: a run's signature, metrics, settings and vectors as a Parquet file, or many runs in one."""
 
 from epochgraph.runs.storage import read_about, read_stored_run, read_stored_runs, write_run, write_runs
-from epochgraph.runs.structure import Recording, Run, Setting
+from epochgraph.runs.structure import Recording, Run, Setting, values_of
 from epochgraph.runs.table import runs_table
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "read_stored_run",
     "read_stored_runs",
     "runs_table",
+    "values_of",
     "write_run",
     "write_runs",
 ]

@@ -1,6 +1,6 @@
 """Run: how it was set up, what its graphs said over time, how well it did."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -83,3 +83,16 @@ class Run:
             expected = f"a metric of run {self.name!r} at its last epoch, which recorded {known}"
             raise SettingError("column", column, expected)
         return float(measured[column])
+
+
+def values_of(runs: Sequence[Run], setting: str) -> list[Setting]:
+    """One setting of each run.
+
+    Raises:
+        SettingError: A run lacks it.
+    """
+    for run in runs:
+        if setting not in run.settings:
+            known = ", ".join(run.settings) or "none"
+            raise SettingError("groups", setting, f"a setting of every run; run {run.name!r} has {known}")
+    return [run.settings[setting] for run in runs]

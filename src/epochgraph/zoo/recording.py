@@ -13,7 +13,7 @@ from torch import nn
 
 from epochgraph.graph import Graph, NodeValues, rolled_graph, unrolled_graph
 from epochgraph.measures import STANDARD, Measure, degree
-from epochgraph.predictors.views import LAST_LAYER
+from epochgraph.predictors.views import FOLDED, LAST_LAYER
 from epochgraph.runs import Recording
 from epochgraph.signature import Features, Past, Signature, assembled, extended, feature_names
 from epochgraph.signature.statistics import STATISTICS, statistics
@@ -29,7 +29,6 @@ from epochgraph.zoo.baselines import (
     parameters,
 )
 
-FOLDED = "folded/"
 UNROLLED = "unrolled_degree/graph/"
 PLAIN = Features(STANDARD, ("graph", "part", "depth"), ("initial", "previous"))
 

@@ -1,0 +1,100 @@
+"""What is known of runs without their weights: settings, validation accuracies, training losses.
+
+Each function is a `View`: runs and an epoch -> what is known of each run (a row) once that epoch is over.
+"""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from epochgraph.errors import SettingError
+from epochgraph.predictors.features import of_epochs
+from epochgraph.runs import Run
+
+
+def nothing(runs: Sequence[Run], _: float) -> pd.DataFrame:
+    """The same of every run."""
+    return pd.DataFrame({"nothing": [0.0] * len(runs)})
+
+
+def hyper_parameters(runs: Sequence[Run], _: float) -> pd.DataFrame:
+    """The numeric settings in which the runs differ, but for the seed: what is known before the first epoch.
+
+    On random folds of a grid, runs with nearly the same settings are among those that were fitted on, so this may tell
+    more than any look at the run; on folds grouped by a setting it has to do without.
+    """
+    numeric = [{k: v for k, v in run.settings.items() if isinstance(v, int | float)} for run in runs]
+    table = pd.DataFrame(numeric, dtype=float).drop(columns="seed", errors="ignore")
+    differing = table.loc[:, table.nunique(dropna=False) > 1]
+    return nothing(runs, 0) if differing.empty else differing
+
+
+def validation_curve(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
+    """The validation accuracies up to `epoch`."""
+    return _curve(runs, "validation_accuracy", epoch)
+
+
+def validation_accuracy(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
+    """The validation accuracy of `epoch`, or the latest before it."""
+    return validation_curve(runs, epoch).iloc[:, -1:]
+
+
+def training_losses(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
+    """The training losses up to `epoch`."""
+    return _curve(runs, "train_loss", epoch)
+
+
+def learning_curve(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
+    """All that is known of a run's progress without its weights: validation accuracies and training losses."""
+    return pd.concat([validation_curve(runs, epoch), training_losses(runs, epoch)], axis="columns")
+
+
+def learning_curve_with_differences(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
+    """The validation accuracies up to `epoch`, their first and second differences, and the hyper-parameters.
+
+    References:
+        Baker et al. 2017, "Accelerating neural architecture search using performance prediction", section 3.1.
+    """
+    curve = validation_curve(runs, epoch)
+    first = curve.diff(axis="columns").iloc[:, 1:].add_prefix("difference_of_")
+    second = first.diff(axis="columns").iloc[:, 1:].add_prefix("second_")
+    return pd.concat([curve, first, second, hyper_parameters(runs, epoch)], axis="columns")
+
+
+def sum_of_training_losses(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
+    """The sum of the training losses up to `epoch`: how fast the run learns; NaN if one of them is.
+
+    References:
+        Ru et al. 2021, "Speedy performance estimation for neural architecture search".
+    """
+    return training_losses(runs, epoch).sum(axis="columns", skipna=False).to_frame("sum_of_training_losses")
+
+
+def mean_of_training_losses(runs: Sequence[Run], epoch: float, *, decay: float = 0.9) -> pd.DataFrame:
+    """The exponential moving average of the training losses up to `epoch`, which forgets the first; NaN if one is.
+
+    References:
+        Ru et al. 2021, "Speedy performance estimation for neural architecture search" (TSE-EMA).
+    """
+    losses = training_losses(runs, epoch).to_numpy()
+    mean = losses[:, 0]
+    for loss in losses.T[1:]:
+        mean = decay * mean + (1 - decay) * loss
+    return pd.DataFrame({"mean_of_training_losses": mean})
+
+
+def learning_curve_of_epochs(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
+    """The `learning_curve` at whole epochs; for a fraction of the first epoch, at that moment."""
+    return of_epochs(learning_curve(runs, epoch), epoch)
+
+
+def _curve(runs: Sequence[Run], metric: str, epoch: float) -> pd.DataFrame:
+    """One metric at every epoch so far at which any run measured it: a row a run, a column an epoch."""
+    for run in runs:
+        if metric not in run.metrics:
+            raise SettingError("metrics", [*run.metrics], f"with {metric!r}, which run {run.name!r} lacks")
+    curves = pd.concat([run.metrics[metric].loc[:epoch] for run in runs], axis="columns")
+    curves = curves.sort_index().dropna(how="all")
+    if curves.empty:
+        raise SettingError("epoch", epoch, f"late enough for a run to have measured {metric!r}")
+    return pd.DataFrame(curves.to_numpy().T, columns=[f"{metric}@{time:g}" for time in curves.index])

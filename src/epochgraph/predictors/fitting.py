@@ -1,0 +1,86 @@
+"""Finished runs -> a calibrated `Predictor`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.model_selection import GroupKFold, KFold
+
+from epochgraph.errors import SettingError
+from epochgraph.predictors.calibration import Calibration, outside
+from epochgraph.predictors.estimators import SignatureClassifier, SignatureRegressor, told_by
+from epochgraph.predictors.features import labels
+from epochgraph.predictors.storage import Predictor
+
+FOLDS = 10
+"""At most: of few groups, each is held out alone."""
+
+
+def fitted(
+    estimator: SignatureClassifier | SignatureRegressor,
+    table: pd.DataFrame,
+    accuracies: Sequence[float],
+    *,
+    threshold: float | None = None,
+    groups: Sequence[Any] | None = None,
+    kinds: Sequence[str] | None = None,
+    extraction: Mapping[str, Any],
+    trained_on: Mapping[str, Any],
+) -> Predictor:
+    """Fit an estimator on all runs, and calibrate it by what is told of each run while it is held out.
+
+    Args:
+        estimator: Not fitted; a classifier is fitted on whether a run ends with at least `threshold`.
+        table: What is known of each run (a row) once the last epoch to look at is over: a `View` of the runs.
+        accuracies: The final accuracy of each run.
+        threshold: The final accuracy from which on a run is good; may be None for a regressor.
+        groups: What each run is held out with: its learning rate, for promises that are to hold for new learning
+            rates; its architecture, for new architectures. None holds out at random.
+        kinds: What each run is one of (see `Calibration`); None takes all runs for one kind.
+        extraction: As `Predictor.extraction`.
+        trained_on: As `Predictor.trained_on`.
+
+    Raises:
+        SettingError: All runs are of one group, a class has a single run, or a classifier has no threshold.
+    """
+    truth = np.asarray(accuracies, dtype=np.float64)
+    ends = truth if threshold is None or isinstance(estimator, SignatureRegressor) else labels(truth, threshold)
+    told, strangeness = _held_out(estimator, table, ends, groups)
+    low, high = _range(table)
+    kinds = tuple(kinds) if kinds is not None else ("run",) * len(truth)
+    new_kinds = groups is not None and tuple(groups) == kinds
+    calibration = Calibration(told, truth, kinds, strangeness, low, high, new_kinds)
+    return Predictor(clone(estimator).fit(table, ends), threshold, extraction, trained_on, calibration)
+
+
+def _held_out(
+    estimator: SignatureClassifier | SignatureRegressor,
+    table: pd.DataFrame,
+    ends: np.ndarray,
+    groups: Sequence[Any] | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What is told of each run by the estimator fitted on the other folds, and how far outside of those it lies."""
+    told, strangeness = np.empty(len(ends)), np.empty(len(ends))
+    for known, others in _folds(len(ends), groups):
+        model = clone(estimator).fit(table.iloc[known], ends[known])
+        told[others] = told_by(model, table.iloc[others])
+        strangeness[others] = outside(table.iloc[others].to_numpy(), *_range(table.iloc[known]))
+    return told, strangeness
+
+
+def _folds(runs: int, groups: Sequence[Any] | None) -> list[tuple[np.ndarray, np.ndarray]]:
+    places = np.arange(runs)
+    if groups is None:
+        return list(KFold(min(FOLDS, runs), shuffle=True, random_state=0).split(places))
+    numbers = pd.factorize(np.asarray(groups))[0]
+    several = len(set(numbers.tolist()))
+    if several < 2:
+        raise SettingError("groups", sorted({str(group) for group in groups}), "at least two, to hold one out")
+    return list(GroupKFold(min(FOLDS, several)).split(places, groups=numbers))
+
+
+def _range(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the greatest value of each feature; of one that no run has, any value is inside."""
+    return table.min().fillna(-np.inf).to_numpy(np.float64), table.max().fillna(np.inf).to_numpy(np.float64)

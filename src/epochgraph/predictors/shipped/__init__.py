@@ -1,0 +1,70 @@
+"""The predictors that come with the package, fitted on all published populations; `README.md` here is their card."""
+
+from collections.abc import Iterator, Mapping
+from importlib.resources import as_file, files
+from types import MappingProxyType
+
+from epochgraph.errors import FeatureMismatchError, SettingError
+from epochgraph.extraction import Extraction
+from epochgraph.predictors.curves import learning_curve_of_epochs
+from epochgraph.predictors.features import run_table
+from epochgraph.predictors.storage import Predictor, read_predictor
+from epochgraph.predictors.views import Together, View, changes_between_epochs
+from epochgraph.runs import Run
+
+EXTRACTION = Extraction(scopes=("graph", "depth"), change=("initial", "previous"), fold_batch_norm=True)
+"""How signatures are taken for them: what networks of any architecture have."""
+
+EPOCHS = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0)
+"""The last epochs that they look at, one predictor each."""
+
+SITUATIONS: Mapping[str, View] = MappingProxyType(
+    {
+        "weights-and-curve": Together((learning_curve_of_epochs, changes_between_epochs)),
+        "weights": changes_between_epochs,
+    }
+)
+"""What they look at; the better first."""
+
+
+def file_name(situation: str, epoch: float) -> str:
+    """The file of a predictor."""
+    return f"{situation}@{epoch:g}.skops"
+
+
+def shipped_predictor(run: Run) -> Predictor:
+    """The one that looks at as much as is known of a run: at the latest epoch, with the learning curve if there is one.
+
+    Args:
+        run: Extracted with `EXTRACTION`.
+
+    Raises:
+        SettingError: The run has too few snapshots for any of them, or none of the initial weights.
+    """
+    last = float(run.signature.times[-1])
+    missing = f"the first is at {EPOCHS[0]:g}"
+    for epoch, situation in ((epoch, situation) for epoch in reversed(EPOCHS) for situation in SITUATIONS):
+        if epoch <= last:
+            predictor = _read(situation, epoch)
+            try:
+                run_table([run], predictor.columns)
+            except FeatureMismatchError as error:
+                missing = f"{error.args[0][0]!r} is missing"
+            else:
+                return predictor
+    known = ", ".join(f"{time:g}" for time in run.signature.times)
+    epochs = ", ".join(f"{epoch:g}" for epoch in EPOCHS)
+    expected = f"snapshots at epoch 0 and at all whole epochs up to one of {epochs} ({missing})"
+    raise SettingError(f"epochs of run {run.name!r}", known, expected)
+
+
+def shipped_predictors() -> Iterator[tuple[str, float, Predictor]]:
+    """Situation, epoch and predictor, of all of them."""
+    for epoch in EPOCHS:
+        for situation in SITUATIONS:
+            yield situation, epoch, _read(situation, epoch)
+
+
+def _read(situation: str, epoch: float) -> Predictor:
+    with as_file(files(__name__) / file_name(situation, epoch)) as path:
+        return read_predictor(path)

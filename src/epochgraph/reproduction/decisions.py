@@ -1,0 +1,159 @@
+"""What the calibrated predictors promise, and what they keep: on new learning rates, on new architectures."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+from sklearn.model_selection import GroupKFold
+
+from epochgraph.predictors import Prediction, Predictor, SignatureRegressor, fitted, predict_runs
+from epochgraph.predictors.shipped import EPOCHS, EXTRACTION, SITUATIONS
+from epochgraph.reproduction.populations import FAMILY, Population, united
+from epochgraph.reproduction.results import Result
+from epochgraph.reproduction.scoring import FOLDS, Progress, scored
+from epochgraph.runs import Run, values_of
+
+RATE = 0.05
+THRESHOLD = 0.4
+"""The paper's for CIFAR-10."""
+
+PROTOCOLS = {"learning_rate": "whole learning rates held out", FAMILY: "whole architectures held out"}
+
+PROMISE = f"""Runs on CIFAR-10 of all populations. A run is good if it ends with {THRESHOLD:.0%} or more. Each is told
+by a predictor that was fitted and calibrated without its learning rate, or without its architecture (all depths and
+widths of it). "Good runs stopped" is the broken promise: {RATE:.0%} at most are allowed; in brackets the 95 % interval
+of such a share (Clopper and Pearson). "Abstained" is the share of all runs of which nothing is promised; they go on."""
+
+
+def predictor_of(runs: Sequence[Run], situation: str, epoch: float, groups: str) -> Predictor:
+    """The predictor of a situation, fitted on runs.
+
+    Args:
+        runs: Of `united` populations.
+        situation: One of `SITUATIONS`.
+        epoch: The last epoch to look at.
+        groups: The setting for whose new values intervals and decisions are to hold.
+    """
+    families = [str(family) for family in values_of(runs, FAMILY)]
+    accuracies = [run.final_accuracy() for run in runs]
+    recipes = sorted({str(run.settings["recipe"]) for run in runs})
+    return fitted(
+        SignatureRegressor("trees"),
+        SITUATIONS[situation](runs, epoch),
+        accuracies,
+        threshold=THRESHOLD,
+        groups=values_of(runs, groups),
+        kinds=families,
+        extraction=EXTRACTION.settings(),
+        trained_on={"runs": len(runs), "populations": recipes, "held out": groups},
+    )
+
+
+def held_out_predictions(
+    runs: Sequence[Run], situation: str, epoch: float, groups: str
+) -> Iterator[tuple[Run, Prediction]]:
+    """What is told of each run without its group: first each group of the fold, then the next fold's.
+
+    Args:
+        runs: Of `united` populations.
+        situation: One of `SITUATIONS`.
+        epoch: The last epoch to look at.
+        groups: The setting whose values are held out: at most `FOLDS` folds of learning rates, each family alone.
+    """
+    numbers = pd.factorize(np.array(values_of(runs, groups)))[0]
+    folds = len(set(numbers.tolist())) if groups == FAMILY else FOLDS
+    for known, others in GroupKFold(folds).split(numbers, groups=numbers):
+        predictor = predictor_of([runs[place] for place in known], situation, epoch, groups)
+        told = [runs[place] for place in others]
+        yield from zip(told, predict_runs(predictor, told, rate=RATE), strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Promised:
+    """One situation at one epoch under one protocol."""
+
+    runs: tuple[Run, ...]
+    situation: str
+    epoch: float
+    groups: str
+
+    def scores(self) -> pd.DataFrame:
+        """A row a run."""
+        rows = [
+            {
+                "folds": self.groups,
+                "situation": self.situation,
+                "epoch": self.epoch,
+                "family": run.settings[FAMILY],
+                "good": run.final_accuracy() >= THRESHOLD,
+                "error": abs(prediction.accuracy - run.final_accuracy()),
+                "inside": prediction.interval[0] <= run.final_accuracy() <= prediction.interval[1],
+                "width": prediction.interval[1] - prediction.interval[0],
+                "decision": prediction.decision,
+            }
+            for run, prediction in held_out_predictions(self.runs, self.situation, self.epoch, self.groups)
+            if prediction.accuracy is not None and prediction.interval is not None
+        ]
+        return pd.DataFrame(rows)
+
+
+def decisions(populations: Sequence[Population], *, jobs: int, progress: Progress | None = None) -> Result:
+    """How often good runs are stopped, how many bad ones are, and how often intervals hold.
+
+    Args:
+        populations: Those on other data than CIFAR-10 are left out.
+        jobs: Processes.
+        progress: Told after each situation, epoch and protocol.
+    """
+    runs = united(populations)
+    experiments = [
+        _Promised(runs, situation, epoch, groups)
+        for groups in PROTOCOLS
+        for situation in SITUATIONS
+        for epoch in EPOCHS
+    ]
+    rows = scored(experiments, jobs=jobs, progress=progress)
+    tables = {}
+    for groups, title in PROTOCOLS.items():
+        for situation in SITUATIONS:
+            chosen = rows[(rows["folds"] == groups) & (rows["situation"] == situation)]
+            tables[f"{situation}, {title}"] = _table(chosen)
+    families = rows[rows["folds"] == FAMILY]
+    tables["Good runs stopped, of each architecture while it was held out"] = _by_family(families)
+    return Result("decisions", "Promises: what is stopped, and what should not have been", (PROMISE,), tables, rows)
+
+
+def _table(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row an epoch."""
+    return pd.DataFrame({f"epoch {epoch:g}": _kept(of_epoch) for epoch, of_epoch in rows.groupby("epoch")}).T
+
+
+def _kept(rows: pd.DataFrame) -> Mapping[str, str]:
+    stopped, good = rows["decision"] == "stop", rows["good"]
+    return {
+        "good runs stopped": _share(int((stopped & good).sum()), int(good.sum())),
+        "bad runs stopped": f"{stopped[~good].mean():.0%}",
+        "abstained": f"{(rows['decision'] == 'abstain').mean():.0%}",
+        "error, points": f"{100 * rows['error'].mean():.1f}",
+        "90 % intervals hold": f"{rows['inside'].mean():.0%}",
+        "their width, points": f"{100 * rows['width'].mean():.0f}",
+    }
+
+
+def _by_family(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row a situation and epoch, a column an architecture."""
+    good = rows[rows["good"]].assign(stopped=lambda table: table["decision"] == "stop")
+    counts = good.groupby(["situation", "epoch", "family"], sort=False)["stopped"].agg(["sum", "count"])
+    table = (counts["sum"].astype(str) + " of " + counts["count"].astype(str)).unstack()
+    table.index = pd.Index([f"{situation}, epoch {epoch:g}" for situation, epoch in table.index])
+    return table.rename_axis(columns=None)
+
+
+def _share(count: int, of: int) -> str:
+    """A share with the interval that it allows for."""
+    if of == 0:
+        return "-"
+    interval = binomtest(count, of).proportion_ci()
+    return f"{count} of {of}: {count / of:.1%} ({interval.low:.1%}-{interval.high:.1%})"
