@@ -12,13 +12,14 @@ from epochgraph.cli.output import console, notes, progress_bar
 from epochgraph.errors import SettingError
 from epochgraph.files import atomic_write
 from epochgraph.reproduction.added import added
+from epochgraph.reproduction.claims import claims
 from epochgraph.reproduction.decisions import decisions
 from epochgraph.reproduction.figure3 import figure3
 from epochgraph.reproduction.figure4 import figure4
 from epochgraph.reproduction.figure5 import figure5
 from epochgraph.reproduction.populations import Population, read_populations
 from epochgraph.reproduction.regression import regression
-from epochgraph.reproduction.results import Result
+from epochgraph.reproduction.results import Result, markdown_table
 from epochgraph.reproduction.scoring import Progress
 from epochgraph.reproduction.sweeps import sweeps
 from epochgraph.reproduction.tables import table1, table2
@@ -78,7 +79,11 @@ def _page(results: Sequence[Result], out: Path) -> Path:
         "# The paper's results, computed anew\n\n"
         "Vahedian et al., CIKM 2022, from the populations in `zoos/`. This page was written by\n"
         "`epochgraph reproduce all --out docs/results`; nothing on it is typed.\n\n"
+        "## The claims\n\n"
+        "Each is judged on every population, transfer or epoch that it is about. What all of it is made of stands\n"
+        "below; the populations are smaller than the paper's, and reduced.\n\n"
     )
+    body = [markdown_table(claims(results)), "", *(result.markdown() for result in results)]
     with atomic_write(path) as temporary:
-        temporary.write_text(head + "\n".join(result.markdown() for result in results), "utf-8")
+        temporary.write_text(head + "\n".join(body), "utf-8")
     return path

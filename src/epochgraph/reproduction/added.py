@@ -19,6 +19,9 @@ from epochgraph.reproduction.scoring import FOLDS, Progress, scored
 from epochgraph.runs import Run
 
 EPOCHS = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0)
+LEAST = 4 * FOLDS
+"""Runs of a population, for folds to learn from."""
+
 REPEATS = 3
 RESAMPLES = 2000
 CURVE, HYPER, BOTH = "learning curve", "hyper-parameters", "curve and hyper-parameters"
@@ -71,13 +74,15 @@ def added(populations: Sequence[Population], *, jobs: int, progress: Progress | 
     """Errors of what needs no graph, of the changes alone and of both, and their paired differences.
 
     Args:
-        populations: Each is told on its own from its own runs; architectures are held out of those on CIFAR-10.
+        populations: Each of `LEAST` runs is told on its own from its own runs; architectures are held out of all on
+            CIFAR-10.
         jobs: Processes.
         progress: Told after each candidate, epoch and protocol of each population.
     """
     pools: list[tuple[tuple[Run, ...], str | None]] = [
         (tuple(map(folded, population.runs)), groups)
         for population in populations
+        if len(population.runs) >= LEAST
         for groups in (None, "learning_rate")
     ]
     if len({population.runs[0].settings[FAMILY] for population in populations if population.kind[0] == CIFAR}) > 1:

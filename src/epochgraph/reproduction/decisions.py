@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.stats import binomtest
 from sklearn.model_selection import GroupKFold
 
+from epochgraph.errors import SettingError
 from epochgraph.predictors import Prediction, Predictor, SignatureRegressor, fitted, predict_runs
 from epochgraph.predictors.shipped import EPOCHS, EXTRACTION, SITUATIONS
 from epochgraph.reproduction.populations import FAMILY, Population, united
@@ -49,6 +50,18 @@ def predictor_of(runs: Sequence[Run], situation: str, epoch: float, groups: str)
         extraction=EXTRACTION.settings(),
         trained_on={"runs": len(runs), "populations": recipes, "held out": groups},
     )
+
+
+def decidable(runs: Sequence[Run]) -> tuple[str, ...]:
+    """What can be held out of some runs, with enough left to fit and to calibrate on: settings among `PROTOCOLS`.
+
+    Raises:
+        SettingError: There are too few learning rates among the runs.
+    """
+    rates, families = ({str(run.settings[name]) for run in runs} for name in ("learning_rate", FAMILY))
+    if len(rates) < 2 * FOLDS:
+        raise SettingError("learning rates on CIFAR-10", len(rates), f"at least {2 * FOLDS}, to hold some out twice")
+    return ("learning_rate", FAMILY) if len(families) > 2 else ("learning_rate",)
 
 
 def held_out_predictions(
@@ -108,20 +121,19 @@ def decisions(populations: Sequence[Population], *, jobs: int, progress: Progres
         progress: Told after each situation, epoch and protocol.
     """
     runs = united(populations)
+    shown = {groups: title for groups, title in PROTOCOLS.items() if groups in decidable(runs)}
     experiments = [
-        _Promised(runs, situation, epoch, groups)
-        for groups in PROTOCOLS
-        for situation in SITUATIONS
-        for epoch in EPOCHS
+        _Promised(runs, situation, epoch, groups) for groups in shown for situation in SITUATIONS for epoch in EPOCHS
     ]
     rows = scored(experiments, jobs=jobs, progress=progress)
     tables = {}
-    for groups, title in PROTOCOLS.items():
+    for groups, title in shown.items():
         for situation in SITUATIONS:
             chosen = rows[(rows["folds"] == groups) & (rows["situation"] == situation)]
             tables[f"{situation}, {title}"] = _table(chosen)
-    families = rows[rows["folds"] == FAMILY]
-    tables["Good runs stopped, of each architecture while it was held out"] = _by_family(families)
+    if FAMILY in shown:
+        held_out = rows[rows["folds"] == FAMILY]
+        tables["Good runs stopped, of each architecture while it was held out"] = _by_family(held_out)
     return Result("decisions", "Promises: what is stopped, and what should not have been", (PROMISE,), tables, rows)
 
 

@@ -77,7 +77,9 @@ def scored(experiments: Sequence[Scorable], *, jobs: int, progress: Progress | N
         SettingError: There is none, as no population is `scorable`.
     """
     if not experiments:
-        raise SettingError("populations", [], f"some with {FOLDS} runs on each side of their threshold")
+        raise SettingError(
+            "populations", [], f"some that are large enough, with {FOLDS} runs on each side of their threshold"
+        )
     found: list[pd.DataFrame] = []
     tasks = (delayed(experiment.scores)() for experiment in experiments)
     for done, scores in enumerate(Parallel(n_jobs=jobs, return_as="generator")(tasks), start=1):

@@ -10,8 +10,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from epochgraph.errors import SettingError
 from epochgraph.predictors.shipped import EPOCHS
-from epochgraph.reproduction.decisions import RATE, THRESHOLD, held_out_predictions
+from epochgraph.reproduction.decisions import RATE, THRESHOLD, decidable, held_out_predictions
 from epochgraph.reproduction.paper import CIFAR
 from epochgraph.reproduction.populations import FAMILY, Population, united
 from epochgraph.reproduction.results import Result
@@ -216,16 +217,19 @@ def sweeps(populations: Sequence[Population], *, jobs: int, progress: Progress |
         jobs: Processes.
         progress: Told after each epoch of our decisions.
     """
+    large = [one for one in populations if one.kind[0] == CIFAR and len(one.runs) >= SWEEP]
+    if not large:
+        sizes = [len(population.runs) for population in populations]
+        raise SettingError("runs of the populations", sizes, f"{SWEEP} or more on CIFAR-10, for a sweep")
     runs = united(populations)
-    decided = scored(
-        [_Stopped(runs, rule, epoch) for rule in PROTOCOLS for epoch in EPOCHS], jobs=jobs, progress=progress
-    )
+    known = decidable(runs)
+    asked = [_Stopped(runs, rule, epoch) for rule, groups in PROTOCOLS.items() if groups in known for epoch in EPOCHS]
+    decided = scored(asked, jobs=jobs, progress=progress)
     rows, tables = [], {}
-    for population in populations:
-        if population.kind[0] == CIFAR and len(population.runs) >= SWEEP:
-            found = _replayed(population, decided[decided["population"] == population.name])
-            tables[population.title] = _table(found)
-            rows.append(found.assign(population=population.name))
+    for population in large:
+        found = _replayed(population, decided[decided["population"] == population.name])
+        tables[population.title] = _table(found)
+        rows.append(found.assign(population=population.name))
     every = pd.concat(rows, ignore_index=True)
     tables = {"Mean over the populations": _table(every), **tables}
     mean = every.groupby(["population", "rule"], sort=False).mean().drop(columns="sweep").reset_index()

@@ -41,21 +41,21 @@ def shipped_predictor(run: Run) -> Predictor:
     Raises:
         SettingError: The run has too few snapshots for any of them, or none of the initial weights.
     """
-    last = float(run.signature.times[-1])
-    missing = f"the first is at {EPOCHS[0]:g}"
+    missing = []
     for epoch, situation in ((epoch, situation) for epoch in reversed(EPOCHS) for situation in SITUATIONS):
-        if epoch <= last:
+        if epoch <= run.signature.times[-1]:
             predictor = _read(situation, epoch)
             try:
                 run_table([run], predictor.columns)
             except FeatureMismatchError as error:
-                missing = f"{error.args[0][0]!r} is missing"
+                missing.append(error.args[0][0])
             else:
                 return predictor
-    known = ", ".join(f"{time:g}" for time in run.signature.times)
     epochs = ", ".join(f"{epoch:g}" for epoch in EPOCHS)
-    expected = f"snapshots at epoch 0 and at all whole epochs up to one of {epochs} ({missing})"
-    raise SettingError(f"epochs of run {run.name!r}", known, expected)
+    expected = f"those of snapshots at epoch 0 and at all whole epochs up to one of {epochs}"
+    if missing:
+        expected += f" ({missing[-1]} is missing)"
+    raise SettingError(f"epochs of run {run.name!r}", run.signature.times.tolist(), expected)
 
 
 def shipped_predictors() -> Iterator[tuple[str, float, Predictor]]:

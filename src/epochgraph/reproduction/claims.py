@@ -1,0 +1,206 @@
+"""The claims, one line each: the paper's and ours, with a verdict that is computed from the results."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from epochgraph.predictors.shipped import SITUATIONS
+from epochgraph.reproduction.added import CURVE, HYPER, SIGNATURE
+from epochgraph.reproduction.decisions import RATE
+from epochgraph.reproduction.populations import FAMILY
+from epochgraph.reproduction.results import Result
+from epochgraph.reproduction.sweeps import KNOWN
+
+CHANCE, SOLID = 0.5, 0.7
+"""Balanced accuracies: of a guess, and from which on a transfer is called one that works."""
+
+ROLLED = ("rolled degree", "rolled eigenvector")
+LAST_LAYER = ("last layer, flattened", "last layer, 7 aggregators", "last layer, 5 aggregators")
+
+Scores = Mapping[str, pd.DataFrame]
+"""The scores of each result, by its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Something that is true or not.
+
+    Attributes:
+        text: What is claimed.
+        source: Who claims it, and where.
+        result: The result that it is judged by.
+        judged: The scores of that result -> for each population or case whether it holds, and ours in words.
+    """
+
+    text: str
+    source: str
+    result: str
+    judged: Callable[[pd.DataFrame], tuple[Iterable[bool], str]]
+
+
+def claims(results: Sequence[Result]) -> pd.DataFrame:
+    """A row a claim: who made it, what was found here, the verdict, and the command that finds it.
+
+    The verdict is "holds" if the claim does everywhere, "does not hold" if nowhere, and else in how many cases.
+
+    Args:
+        results: Those that are computed; claims about others are left out.
+    """
+    scores = {result.name: result.scores for result in results}
+    rows = {}
+    for claim in CLAIMS:
+        if claim.result in scores:
+            found, ours = claim.judged(scores[claim.result])
+            holds = list(found)
+            if holds:
+                verdict = f"in {sum(holds)} of {len(holds)}"
+                if sum(holds) in {0, len(holds)}:
+                    verdict = "holds" if all(holds) else "does not hold"
+                command = f"`epochgraph reproduce {claim.result}`"
+                rows[claim.text] = {"made by": claim.source, "found here": ours, "verdict": verdict, "command": command}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _accuracies(scores: pd.DataFrame, measure: str = "accuracy") -> pd.DataFrame:
+    """A row a population, a column a candidate: random folds, as the paper's."""
+    chosen = scores[(scores["folds"] == "random") & (scores["measure"] == measure)]
+    return chosen.pivot_table(index="population", columns="candidate", values="mean")
+
+
+def _best(table: pd.DataFrame, names: Iterable[str]) -> pd.Series:
+    """The better of both of the paper's classifiers, for the best of some views."""
+    return table[[f"{name} {method}" for name in names for method in ("SVM", "MLP")]].max(axis=1)
+
+
+def _within_ten_epochs(scores: pd.DataFrame) -> tuple[Iterable[bool], str]:
+    chosen = scores[(scores["measure"] == "accuracy") & (scores["epoch"] <= 10)]
+    best = chosen[chosen["candidate"] != "validation accuracy"].groupby("population")["mean"].max()
+    return best >= 0.8, f"{best.min():.0%} to {best.max():.0%}"
+
+
+def _above_last_layer(scores: pd.DataFrame) -> tuple[Iterable[bool], str]:
+    table = _accuracies(scores)
+    gain = _best(table, ROLLED) - _best(table, LAST_LAYER)
+    return gain > 0, f"{100 * gain.min():+.0f} to {100 * gain.max():+.0f} points"
+
+
+def _as_good_as_unrolled(scores: pd.DataFrame) -> tuple[Iterable[bool], str]:
+    table = _accuracies(scores)
+    gain = _best(table, ROLLED) - _best(table, ["unrolled degree"])
+    return gain >= 0, f"{100 * gain.min():+.0f} to {100 * gain.max():+.0f} points"
+
+
+def _above_validation_accuracy(scores: pd.DataFrame) -> tuple[Iterable[bool], str]:
+    table = _accuracies(scores, "balanced_accuracy")
+    gain = _best(table, ROLLED) - table["validation accuracy"]
+    return gain > 0, f"{100 * gain.min():+.0f} to {100 * gain.max():+.0f} points of balanced accuracy"
+
+
+def _transfer(candidate: str) -> Callable[[pd.DataFrame], tuple[Iterable[bool], str]]:
+    def judged(scores: pd.DataFrame) -> tuple[Iterable[bool], str]:
+        last = scores["epoch"] == scores["epoch"].max()
+        chosen = scores[last & (scores["measure"] == "balanced_accuracy") & (scores["candidate"] == candidate)]
+        found = chosen.set_index("transfer")["mean"]
+        return found >= SOLID, f"balanced accuracy {found.min():.2f} to {found.max():.2f}; chance is {CHANCE}"
+
+    return judged
+
+
+def _ahead(other: str, folds: str) -> Callable[[pd.DataFrame], tuple[Iterable[bool], str]]:
+    def judged(scores: pd.DataFrame) -> tuple[Iterable[bool], str]:
+        chosen = scores[(scores["folds"] == folds) & (scores["epoch"] <= 2)]
+        errors = chosen.pivot_table(index="epoch", columns="candidate", values="error")
+        if errors.empty:
+            return [], ""
+        gain = errors[SIGNATURE] - errors[other]
+        cells = ", ".join(f"{value:+.1f} at {epoch:g}" for epoch, value in gain.items())
+        return gain < 0, f"error in points: {cells}"
+
+    return judged
+
+
+def _promise(folds: str) -> Callable[[pd.DataFrame], tuple[Iterable[bool], str]]:
+    def judged(scores: pd.DataFrame) -> tuple[Iterable[bool], str]:
+        chosen = scores[(scores["folds"] == folds) & (scores["situation"] == next(iter(SITUATIONS)))]
+        stopped = chosen["decision"] == "stop"
+        good = stopped[chosen["good"]].groupby(chosen["epoch"]).mean()
+        bad = stopped[~chosen["good"]].groupby(chosen["epoch"]).mean()
+        shares = [f"{of.min():.0%} to {of.max():.0%}" for of in (good, bad)]
+        return good <= RATE, f"{shares[0]} of the good runs stopped, {shares[1]} of the bad"
+
+    return judged
+
+
+def _cheaper(ours: str, other: str) -> Callable[[pd.DataFrame], tuple[Iterable[bool], str]]:
+    def judged(scores: pd.DataFrame) -> tuple[Iterable[bool], str]:
+        epochs, regret = (
+            scores.pivot_table(index="population", columns="rule", values=of) for of in ("epochs", "regret")
+        )
+        better = (epochs[ours] < epochs[other]) & (regret[ours] <= regret[other])
+        told = [f"{epochs[rule].mean():.0%} of the epochs, {regret[rule].mean():.2f} points" for rule in (ours, other)]
+        return better, f"{told[0]}; {other}: {told[1]}"
+
+    return judged
+
+
+PAPER = "the paper"
+CLAIMS = (
+    Claim(
+        "The signatures tell 80 % of the ends rightly within ten epochs",
+        f"{PAPER}, fig. 3",
+        "figure3",
+        _within_ten_epochs,
+    ),
+    Claim(
+        "They tell more than all that is known of the last layer's weights",
+        f"{PAPER}, table 2",
+        "table2",
+        _above_last_layer,
+    ),
+    Claim("They tell as much as the unrolled graph", f"{PAPER}, table 2", "table2", _as_good_as_unrolled),
+    Claim(
+        "Learned from some networks, the degree signature tells the end of others",
+        f"{PAPER}, fig. 4",
+        "figure4",
+        _transfer("rolled degree SVM"),
+    ),
+    Claim(
+        "Learned from some networks, curve and changes tell the end of others",
+        "us",
+        "figure4",
+        _transfer("curve and changes trees"),
+    ),
+    Claim(
+        "The paper's signatures tell more than the validation accuracy of the same epoch",
+        "a careful user",
+        "table2",
+        _above_validation_accuracy,
+    ),
+    *(
+        Claim(
+            f"Up to epoch 2, everything known with graphs is ahead of the {other} alone, {what}",
+            "us",
+            "added",
+            _ahead(other, folds),
+        )
+        for folds, what in (("learning_rate", "on new learning rates"), (FAMILY, "on new architectures"))
+        for other in (CURVE, HYPER)
+    ),
+    *(
+        Claim(f"At most {RATE:.0%} of the good runs are stopped, {what}", "us", "decisions", _promise(folds))
+        for folds, what in (("learning_rate", "on new learning rates"), (FAMILY, "on new architectures"))
+    ),
+    Claim(
+        "Our decision spends less than the median rule, at no more regret",
+        "us",
+        "sweeps",
+        _cheaper(KNOWN, "median rule"),
+    ),
+    Claim(
+        "Our decision and halving spend less than halving alone, at no more regret",
+        "us",
+        "sweeps",
+        _cheaper(f"{KNOWN}, then halving", "successive halving"),
+    ),
+)

@@ -1,0 +1,117 @@
+"""What signatures add, what decisions keep, what is shipped: computed on the published populations, cut small."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from epochgraph.errors import SettingError
+from epochgraph.predictors import read_predictor
+from epochgraph.predictors.shipped import EPOCHS, SITUATIONS
+from epochgraph.reproduction import added as added_module
+from epochgraph.reproduction import decisions as decisions_module
+from epochgraph.reproduction.added import added, candidates
+from epochgraph.reproduction.decisions import decidable, decisions, held_out_predictions
+from epochgraph.reproduction.populations import FAMILY, Population, read_populations, united
+from epochgraph.reproduction.shipping import ship
+from epochgraph.reproduction.sweeps import RULES, sweeps
+
+ZOOS = Path(__file__).parents[2] / "zoos"
+pytestmark = pytest.mark.skipif(not ZOOS.exists(), reason=f"{ZOOS} is missing: a checkout has it")
+NAMES = ("alexnet-cifar10-working-reduced", "lenet-cifar10-reduced", "vgg-cifar10-working-reduced")
+
+
+@pytest.fixture(scope="module")
+def three() -> list[Population]:
+    """Three architectures, some 28 runs of each."""
+    found = [one for one in read_populations(ZOOS) if one.name in NAMES]
+    assert [one.name for one in found] == sorted(NAMES)
+    return [replace(one, runs=one.runs[:: len(one.runs) // 28][:28]) for one in found]
+
+
+@pytest.fixture
+def two_epochs(monkeypatch):
+    for module in (added_module, decisions_module):
+        monkeypatch.setattr(module, "EPOCHS", (0.5, 2.0))
+
+
+def test_what_signatures_add_is_a_paired_difference(three, two_epochs, monkeypatch):
+    monkeypatch.setattr(added_module, "REPEATS", 1)
+    result = added(three, jobs=1)
+    rows = result.scores
+    assert set(rows["folds"]) == {"random", "learning_rate", FAMILY}
+    assert len(rows) == 3 * sum(len(one.runs) for one in three) * len(candidates()) * 2
+    table = result.tables["Whole architectures held out, CIFAR-10"]
+    assert table.index.tolist() == ["epoch 0.5", "epoch 2"]
+    chosen = rows[(rows["folds"] == FAMILY) & (rows["epoch"] == 2)].groupby("candidate")["error"].mean()
+    assert table.loc["epoch 2", "learning curve"] == f"{chosen['learning curve']:.1f}"
+    difference = chosen["curve, hyper-parameters and changes"] - chosen["learning curve"]
+    cell = table.loc["epoch 2", "less the learning curve"].strip("*")
+    assert cell.startswith(f"{difference:+.1f} [")
+    low, high = (float(end) for end in cell.split("[")[1].rstrip("]").split(","))
+    assert low < difference < high
+
+
+def test_decisions_are_counted_on_runs_that_were_held_out(three, two_epochs):
+    result = decisions(three, jobs=1)
+    rows, runs = result.scores, united(three)
+    assert len(rows) == len(runs) * len(SITUATIONS) * 2 * 2
+    good = sum(run.final_accuracy() >= 0.4 for run in runs)
+    assert rows.groupby(["folds", "situation", "epoch"])["good"].sum().unique().tolist() == [good]
+    cell = result.tables["weights, whole learning rates held out"].loc["epoch 2", "good runs stopped"]
+    assert f" of {good}: " in cell
+    families = result.tables["Good runs stopped, of each architecture while it was held out"]
+    assert sorted(families.columns) == ["AlexNet", "LeNet", "VGG"]
+
+
+def test_a_held_out_run_does_not_teach_what_is_told_of_it(three):
+    """Other ends of the LeNets change nothing that is told of LeNets while their architecture is held out."""
+    runs = united(three)
+    shuffled = [
+        replace(run, metrics=run.metrics.assign(test_accuracy=0.5)) if run.settings[FAMILY] == "LeNet" else run
+        for run in runs
+    ]
+
+    def told(given):
+        pairs = held_out_predictions(given, "weights", 1, FAMILY)
+        return {run.name: prediction for run, prediction in pairs if run.settings[FAMILY] == "LeNet"}
+
+    assert told(shuffled) == told(runs)
+    assert len(told(runs)) == 28
+
+
+def test_too_few_learning_rates_or_architectures_are_not_held_out(three):
+    assert decidable(united(three)) == ("learning_rate", FAMILY)
+    assert decidable(united(three[:2])) == ("learning_rate",)
+    with pytest.raises(SettingError, match="at least 10, to hold some out twice"):
+        decidable(united([replace(three[1], runs=three[1].runs[:3])]))
+
+
+def test_sweeps_are_replayed_by_every_rule(three, monkeypatch):
+    monkeypatch.setattr("epochgraph.reproduction.sweeps.EPOCHS", (1.0,))
+    monkeypatch.setattr("epochgraph.reproduction.sweeps.ORDERS", 3)
+    result = sweeps(three, jobs=1)
+    table = result.tables["Mean over the populations"]
+    assert table.index.tolist() == [*RULES]
+    assert table.loc["no stopping", "epochs trained"] == "100.0% (0.0%)"
+    mean = result.scores.groupby("rule")[["epochs", "regret", "best stopped"]].mean()
+    assert mean.loc["no stopping", "best stopped"] == 0
+    assert mean.loc["our decision, new learning rates", "epochs"] < 1
+    assert (mean["regret"] >= 0).all()
+    with pytest.raises(SettingError, match="27 or more on CIFAR-10"):
+        sweeps([replace(three[0], runs=three[0].runs[:20])], jobs=1)
+
+
+def test_shipped_predictors_are_written_with_a_card_of_their_own_figures(three, tmp_path):
+    paths = ship(three, tmp_path / "new")
+    assert len(paths) == len(EPOCHS) * len(SITUATIONS) + 1
+    card = paths[-1].read_text()
+    runs = united(three)
+    assert f"{len(runs)} networks on CIFAR-10" in card
+    for path in paths[:-1]:
+        predictor = read_predictor(path)
+        assert predictor.trained_on["runs"] == len(runs)
+        assert set(predictor.calibration.kinds) == {"AlexNet", "LeNet", "VGG"}
+        error = 100 * np.abs(predictor.calibration.told - predictor.calibration.truth).mean()
+        assert f"| {path.stem} | {error:.1f} |" in card

@@ -1,0 +1,91 @@
+"""The rules that stop the runs of a sweep, on sweeps small enough to follow by hand."""
+
+import numpy as np
+import pytest
+
+from epochgraph.reproduction.sweeps import (
+    KNOWN,
+    RULES,
+    Ours,
+    Sweep,
+    hyperband,
+    median_rule,
+    no_stopping,
+    one_epoch_then_best,
+    successive_halving,
+)
+
+
+def sweep(curves, stopped=None) -> Sweep:
+    curves = np.asarray(curves, dtype=float)
+    never = np.full(len(curves), np.inf)
+    return Sweep(curves, curves[:, -1], {KNOWN: never if stopped is None else np.asarray(stopped, dtype=float)})
+
+
+def flat(levels, epochs=9) -> np.ndarray:
+    """Runs that are as good after each epoch as at the end."""
+    return np.repeat(np.asarray(levels, dtype=float)[:, None], epochs, axis=1)
+
+
+def test_successive_halving_keeps_the_best_third_for_three_times_as_long():
+    trained = successive_halving(sweep(flat([0.1, 0.9, 0.2, 0.3, 0.8, 0.4, 0.5, 0.7, 0.6])))
+    assert trained.tolist() == [1, 9, 1, 1, 3, 1, 1, 3, 1]
+
+
+def test_successive_halving_of_fewer_runs_begins_later():
+    assert successive_halving(sweep(flat([0.1, 0.3, 0.2], epochs=12))).tolist() == [4, 12, 4]
+    assert successive_halving(sweep(flat([0.1, 0.3, 0.2], epochs=12)), first=1).tolist() == [1, 12, 1]
+    assert successive_halving(sweep(flat([0.1], epochs=12))).tolist() == [12]
+
+
+def test_successive_halving_judges_by_the_epoch_of_the_rung():
+    """The late bloomer is cut, the early one stays, though it ends worst."""
+    late, early, middle = [0.1, 0.9, 0.9], [0.8, 0.1, 0.1], [0.2, 0.5, 0.5]
+    assert successive_halving(sweep([late, early, middle]), first=1).tolist() == [1, 3, 1]
+
+
+def test_hyperband_deals_the_runs_to_brackets_and_trains_each_once():
+    trained = hyperband(sweep(flat(np.linspace(0.1, 0.9, 27), epochs=9)))
+    # brackets of 9, 5 and 3 runs in proportion: 14, 8 and 5 of 27, whose first rungs are 1, 3 and 9 epochs
+    assert trained[:14].min() == 1
+    assert trained[14:22].min() == 3
+    assert trained[22:].tolist() == [9] * 5
+    assert (trained[:14] == 9).sum() == 1
+    assert trained[13] == 9
+
+
+def test_the_median_rule_lets_five_finish_and_compares_with_their_averages():
+    curves = [*flat([0.5, 0.5, 0.5, 0.5, 0.5], epochs=3), [0.4, 0.6, 0.6], [0.6, 0.6, 0.6], [0.4, 0.4, 0.4]]
+    assert median_rule(sweep(curves)).tolist() == [3, 3, 3, 3, 3, 1, 3, 1]
+
+
+def test_the_median_rule_never_stops_at_the_end():
+    curves = [*flat([0.5] * 5, epochs=3), [0.6, 0.6, 0.1]]
+    assert median_rule(sweep(curves)).tolist() == [3] * 6
+
+
+def test_one_epoch_then_the_best_three():
+    assert one_epoch_then_best(sweep(flat([0.1, 0.5, 0.2, 0.4, 0.3], epochs=4))).tolist() == [1, 4, 1, 4, 4]
+
+
+def test_our_decision_stops_where_it_says_and_nowhere_else():
+    assert Ours(KNOWN)(sweep(flat([0.1, 0.2, 0.3]), [0.25, np.inf, 3])).tolist() == [0.25, 9, 3]
+
+
+def test_our_decision_halves_what_it_has_left():
+    levels = [0.1, 0.2, 0.9, 0.4, 0.5]
+    trained = Ours(KNOWN, halving=True)(sweep(flat(levels), [0.25, 1, np.inf, np.inf, 2]))
+    # three are left after an epoch: one cut, after 3 of 9 epochs; the last of them is stopped before
+    assert trained.tolist() == [0.25, 1, 9, 3, 2]
+    everything = Ours(KNOWN, halving=True)(sweep(flat(levels), [0.25] * 5))
+    assert everything.tolist() == [0.25] * 5
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES.values() if not isinstance(rule, Ours)])
+def test_no_rule_trains_a_run_for_longer_than_to_its_end(rule):
+    generator = np.random.default_rng(0)
+    made = sweep(generator.random((27, 12)))
+    trained = rule(made)
+    assert ((trained > 0) & (trained <= 12)).all()
+    assert (trained == 12).any()
+    assert trained.sum() <= no_stopping(made).sum()
