@@ -14,8 +14,9 @@ from epochgraph.reproduction import decisions as decisions_module
 from epochgraph.reproduction.added import added, candidates
 from epochgraph.reproduction.decisions import decidable, decisions, held_out_predictions
 from epochgraph.reproduction.populations import FAMILY, Population, read_populations, united
+from epochgraph.reproduction.rules import RULES
 from epochgraph.reproduction.shipping import ship
-from epochgraph.reproduction.sweeps import RULES, sweeps
+from epochgraph.reproduction.sweeps import sweeps
 
 ZOOS = Path(__file__).parents[2] / "zoos"
 pytestmark = pytest.mark.skipif(not ZOOS.exists(), reason=f"{ZOOS} is missing: a checkout has it")

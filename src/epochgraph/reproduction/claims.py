@@ -10,7 +10,7 @@ from epochgraph.reproduction.added import CURVE, HYPER, SIGNATURE
 from epochgraph.reproduction.decisions import RATE
 from epochgraph.reproduction.populations import FAMILY
 from epochgraph.reproduction.results import Result
-from epochgraph.reproduction.sweeps import KNOWN
+from epochgraph.reproduction.rules import KNOWN
 
 CHANCE, SOLID = 0.5, 0.7
 """Balanced accuracies: of a guess, and from which on a transfer is called one that works."""

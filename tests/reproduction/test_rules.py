@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from epochgraph.reproduction.sweeps import (
+from epochgraph.reproduction.rules import (
     KNOWN,
     RULES,
     Ours,
