@@ -1,0 +1,132 @@
+"""Verdicts follow from the scores."""
+
+import numpy as np
+import pandas as pd
+
+from epochgraph.reproduction.claims import CLAIMS, claims
+from epochgraph.reproduction.populations import FAMILY
+from epochgraph.reproduction.results import Result, markdown_table
+from epochgraph.reproduction.rules import RULES
+from epochgraph.reproduction.tables import candidates
+
+
+def result(name: str, rows: list[dict[str, object]]) -> Result:
+    return Result(name, name, (), {}, pd.DataFrame(rows))
+
+
+def table2(**better: float) -> Result:
+    """All candidates tell half of the ends on two populations; on the second, some tell more."""
+    rows = [
+        {
+            "folds": "random",
+            "measure": measure,
+            "population": population,
+            "candidate": candidate.name,
+            "mean": 0.5 + better.get(candidate.name.replace(" ", "_"), 0) * (population == "vgg"),
+        }
+        for measure in ("accuracy", "balanced_accuracy")
+        for population in ("lenet", "vgg")
+        for candidate in candidates()
+    ]
+    return result("table2", rows)
+
+
+def verdicts(*results: Result) -> dict[str, str]:
+    table = claims(results)
+    return {} if table.empty else table["verdict"].to_dict()
+
+
+LAST_LAYER, UNROLLED, VALIDATION = (claim.text for claim in CLAIMS if claim.result == "table2")
+
+
+def test_a_claim_about_populations_holds_everywhere_somewhere_or_nowhere():
+    equal = verdicts(table2())
+    assert equal == {LAST_LAYER: "does not hold", UNROLLED: "holds", VALIDATION: "does not hold"}
+    better = verdicts(table2(rolled_degree_MLP=0.1))
+    assert better == {LAST_LAYER: "in 1 of 2", UNROLLED: "holds", VALIDATION: "in 1 of 2"}
+    assert verdicts(table2(rolled_degree_MLP=0.1, validation_accuracy=0.2))[VALIDATION] == "does not hold"
+
+
+def test_a_promise_is_judged_at_every_epoch():
+    def decided(stopped_good: int) -> Result:
+        rows = [
+            {
+                "folds": FAMILY,
+                "situation": "weights-and-curve",
+                "epoch": epoch,
+                "good": place < 20,
+                "decision": "stop" if place < stopped_good * (epoch == 1) or place >= 30 else "continue",
+            }
+            for epoch in (1.0, 2.0)
+            for place in range(40)
+        ]
+        return result("decisions", rows)
+
+    (kept,) = claims([decided(1)]).to_dict("records")
+    assert (kept["verdict"], kept["found here"]) == (
+        "holds",
+        "0% to 5% of the good runs stopped, 50% to 50% of the bad",
+    )
+    assert kept["command"] == "`epochgraph reproduce decisions`"
+    assert [*verdicts(decided(2)).values()] == ["in 1 of 2"]
+
+
+def test_a_rule_is_better_if_it_spends_less_at_no_more_regret():
+    def replayed(epochs: float, regret: float) -> Result:
+        ours = {"our decision, new learning rates": (epochs, regret)}
+        rows = [
+            {
+                "population": "lenet",
+                "rule": rule,
+                "epochs": ours.get(rule, (0.5, 0.2))[0],
+                "regret": ours.get(rule, (0.5, 0.2))[1],
+            }
+            for rule in RULES
+        ]
+        return result("sweeps", rows)
+
+    for epochs, regret, verdict in ((0.4, 0.2, "holds"), (0.4, 0.3, "does not hold"), (0.5, 0.1, "does not hold")):
+        median, halving = verdicts(replayed(epochs, regret)).values()
+        assert (median, halving) == (verdict, "does not hold")
+
+
+def test_everything_known_is_ahead_only_up_to_the_second_epoch():
+    from epochgraph.reproduction.added import CURVE, HYPER, SIGNATURE
+
+    errors = {CURVE: [9.0, 5.0, 1.0], HYPER: [4.0, 4.0, 4.0], SIGNATURE: [5.0, 3.0, 2.0]}
+    rows = [
+        {"folds": "learning_rate", "epoch": epoch, "candidate": name, "error": error}
+        for name, values in errors.items()
+        for epoch, error in zip((1.0, 2.0, 3.0), values, strict=True)
+    ]
+    table = claims([result("added", rows)])
+    assert table["verdict"].to_list() == ["holds", "in 1 of 2"]
+    assert table["found here"].to_list() == [
+        "error in points: -4.0 at 1, -2.0 at 2",
+        "error in points: +1.0 at 1, -1.0 at 2",
+    ]
+
+
+def test_transfers_and_curves_are_judged_by_what_they_reach():
+    transferred = [
+        {"epoch": epoch, "measure": "balanced_accuracy", "candidate": candidate, "transfer": transfer, "mean": mean}
+        for candidate in ("rolled degree SVM", "curve and changes trees")
+        for transfer, mean in (("a", 0.9), ("b", 0.6))
+        for epoch in (1, 4)
+    ]
+    assert [*verdicts(result("figure4", transferred)).values()] == ["in 1 of 2"] * 2
+    curves = [
+        {"epoch": epoch, "measure": "accuracy", "candidate": name, "population": "lenet", "mean": mean}
+        for epoch, name, mean in (
+            (9, "degree, svm, none", 0.7),
+            (11, "degree, svm, none", 0.9),
+            (9, "validation accuracy", 0.95),
+        )
+    ]
+    assert [*verdicts(result("figure3", curves)).values()] == ["does not hold"]
+
+
+def test_what_was_not_computed_is_not_claimed():
+    assert verdicts() == {}
+    assert verdicts(result("table1", [{"population": "lenet", "runs": np.nan}])) == {}
+    assert markdown_table(claims([table2()])).count("\n") == 4
