@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from epochgraph.evaluation import Protocol, held_out
 from epochgraph.predictors import Candidate, learned
 from epochgraph.predictors.curves import hyper_parameters, learning_curve
 from epochgraph.predictors.views import Together, View, folded, pooled_changes
+from epochgraph.reproduction.panels import BLUE, FAINT, GREEN, INK, RED, legend_below, panels
 from epochgraph.reproduction.paper import CIFAR
 from epochgraph.reproduction.populations import FAMILY, Population, united
 from epochgraph.reproduction.results import Result
@@ -26,7 +26,7 @@ REPEATS = 3
 RESAMPLES = 2000
 CURVE, HYPER, BOTH = "learning curve", "hyper-parameters", "curve and hyper-parameters"
 SIGNATURE = "curve, hyper-parameters and changes"
-COLOURS = {CURVE: "#22313f", HYPER: "#9aa5b1", BOTH: "#5b6fb5", "changes": "#1b7f79", SIGNATURE: "#c8553d"}
+COLOURS = {CURVE: INK, HYPER: FAINT, BOTH: BLUE, "changes": GREEN, SIGNATURE: RED}
 PROTOCOLS = {
     "random": "folds at random, within each population",
     "learning_rate": "whole learning rates held out, within each population",
@@ -149,21 +149,17 @@ def _difference(rows: pd.DataFrame, other: str) -> str:
 
 
 def _drawn(rows: pd.DataFrame, shown: dict[str, str]) -> Figure:
-    figure = Figure(figsize=(4.2 * len(shown), 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
-    for axis, (folds, title) in zip(axes, shown.items(), strict=True):
-        of_folds = rows[rows["folds"] == folds]
-        errors = of_folds.pivot_table(index="epoch", columns="candidate", values="error")
+    titles = [title.replace(", ", ",\n") for title in shown.values()]
+    figure = panels(titles, columns=3, width=4.2, height=3)
+    for axis, folds in zip(figure.axes, shown, strict=True):
+        errors = rows[rows["folds"] == folds].pivot_table(index="epoch", columns="candidate", values="error")
         for name, colour in COLOURS.items():
             axis.plot(errors.index, errors[name], color=colour, lw=1.8, marker="o", ms=3.5, label=name)
         axis.set_xscale("log", base=2)
         axis.set_xticks(EPOCHS, [f"{epoch:g}" for epoch in EPOCHS])
         axis.minorticks_off()
-        axis.set_title(title.replace(", ", ",\n"), loc="left", fontsize=9.5)
         axis.set_xlabel("epochs seen")
-        axis.spines[["top", "right"]].set_visible(False)
-    axes[0].set_ylim(bottom=0)  # shared, and frozen from now on
-    axes[0].set_ylabel("mean absolute error, accuracy points")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
+    figure.axes[0].set_ylim(bottom=0)  # shared, and frozen from now on
+    figure.axes[0].set_ylabel("mean absolute error, accuracy points")
+    legend_below(figure, figure.axes[0], columns=5)
     return figure

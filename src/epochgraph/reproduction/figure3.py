@@ -5,7 +5,6 @@ from typing import get_args
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
@@ -13,6 +12,7 @@ from epochgraph.measures import STANDARD
 from epochgraph.predictors import Candidate, Method, learned
 from epochgraph.predictors.curves import validation_accuracy
 from epochgraph.predictors.views import statistics_of
+from epochgraph.reproduction.panels import FAINT, GREEN, INK, RED, legend_below, panels
 from epochgraph.reproduction.populations import Population
 from epochgraph.reproduction.results import Result, cell
 from epochgraph.reproduction.scoring import FOLDS, Experiment, Progress, scorable, scored
@@ -22,9 +22,8 @@ REPEATS = 1
 """Dealings of the folds: as the paper's, fewer than in the tables, for there are hundreds of points."""
 
 METHODS: tuple[Method, ...] = ("svm", "mlp")
-COLOURS = {"svm": "#1b7f79", "mlp": "#c8553d"}
+COLOURS = {"svm": GREEN, "mlp": RED}
 STYLES = {"none": "-", "linear": "--", "exponential": ":"}
-INK, FAINT = "#22313f", "#9aa5b1"
 BASELINE = "validation accuracy"
 TITLES = {"degree": "weighted degree", "eigenvector_centrality": "eigenvector centrality"}
 
@@ -102,15 +101,12 @@ def _first(accuracies: pd.Series, least: float) -> str:
 
 
 def _drawn(scores: pd.DataFrame, populations: Sequence[Population]) -> Figure:
-    figure = Figure(figsize=(11, 2.9 * len(populations) + 0.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(len(populations), len(STANDARD), squeeze=False, sharey="row")
-    for row, population in zip(axes, populations, strict=True):
-        accuracies = _accuracies(scores, population)
-        for axis, measure in zip(row, STANDARD, strict=True):
-            _panel(axis, accuracies, population, measure.__name__)
-        row[0].set_ylabel("accuracy")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    cells = [(population, measure.__name__) for population in populations for measure in STANDARD]
+    titles = [f"{population.title}: {TITLES[measure]}" for population, measure in cells]
+    figure = panels(titles, columns=len(STANDARD), width=5.5, height=2.9, share="row")
+    for axis, (population, measure) in zip(figure.axes, cells, strict=True):
+        _panel(axis, _accuracies(scores, population), population, measure)
+    legend_below(figure, figure.axes[0], columns=4)
     return figure
 
 
@@ -123,8 +119,8 @@ def _panel(axis: Axes, accuracies: pd.DataFrame, population: Population, measure
     axis.plot(accuracies.index, accuracies[BASELINE], color=INK, lw=1.2, label=BASELINE)
     larger = max(population.good, len(population.runs) - population.good) / len(population.runs)
     axis.axhline(larger, color=FAINT, lw=1, label="larger class")
-    axis.set_title(f"{population.title}: {TITLES[measure]}", loc="left", fontsize=9, color=INK)
     axis.set_xlabel("epochs seen")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axis.spines[["top", "right"]].set_visible(False)
+    axis.set_ylabel("accuracy")
+    axis.label_outer(remove_inner_ticks=False)

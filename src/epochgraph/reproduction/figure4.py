@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
@@ -16,6 +14,7 @@ from epochgraph.evaluation import transferred
 from epochgraph.predictors import Candidate, labels, learned
 from epochgraph.predictors.curves import validation_accuracy, validation_curve
 from epochgraph.predictors.views import Together, View, pooled_changes, pooled_graph_features, statistics_of
+from epochgraph.reproduction.panels import BLUE, FAINT, GREEN, INK, RED, YELLOW, legend_below, panels
 from epochgraph.reproduction.paper import CIFAR, IMAGENET
 from epochgraph.reproduction.populations import Population
 from epochgraph.reproduction.results import Result, cell
@@ -23,8 +22,7 @@ from epochgraph.reproduction.scoring import Progress, scored
 from epochgraph.runs import Run
 
 EPOCHS = (1, 2, 3, 4)
-INK = "#22313f"
-COLOURS = ("#1b7f79", "#c8553d", "#5b6fb5", "#d9a441", INK, "#9aa5b1")
+COLOURS = (GREEN, RED, BLUE, YELLOW, INK, FAINT)
 
 NOTE = """Fitted on all runs of some networks, told of all runs of another kind; mean over three seeds. Balanced
 accuracy, for the kinds differ in how many of their runs end well; 0.5 is chance. The paper's are ResNet-32 to
@@ -155,28 +153,17 @@ def _table(scores: pd.DataFrame, names: Sequence[str], epoch: float) -> pd.DataF
 
 
 def _drawn(scores: pd.DataFrame, names: Sequence[str]) -> Figure:
-    columns = min(3, len(names))
-    rows = -(-len(names) // columns)
-    figure = Figure(figsize=(3.9 * columns, 3 * rows + 0.7), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
-    for axis in axes.flat[len(names) :]:
-        axis.set_axis_off()
-    for axis, name in zip(axes.flat, names, strict=False):
-        _panel(axis, scores[(scores["transfer"] == name) & (scores["measure"] == "balanced_accuracy")], name)
-    for axis in axes[:, 0]:
+    figure = panels(names, columns=3, width=3.9, height=3)
+    for axis, name in zip(figure.axes, names, strict=True):
+        told = scores[(scores["transfer"] == name) & (scores["measure"] == "balanced_accuracy")]
+        for candidate, colour in zip(candidates(), COLOURS, strict=True):
+            line = told[told["candidate"] == candidate.name]
+            axis.plot(line["epoch"], line["mean"], color=colour, lw=1.8, marker="o", ms=3.5, label=candidate.name)
+        axis.axhline(0.5, color=INK, lw=0.8, ls=":")
+        axis.set_xlabel("epochs seen")
         axis.set_ylabel("balanced accuracy")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axis.label_outer(remove_inner_ticks=False)
+    legend_below(figure, figure.axes[0], columns=3)
     return figure
-
-
-def _panel(axis: Axes, scores: pd.DataFrame, name: str) -> None:
-    for candidate, colour in zip(candidates(), COLOURS, strict=True):
-        line = scores[scores["candidate"] == candidate.name]
-        axis.plot(line["epoch"], line["mean"], color=colour, lw=1.8, marker="o", ms=3.5, label=candidate.name)
-    axis.axhline(0.5, color=INK, lw=0.8, ls=":")
-    axis.set_title(name, loc="left", fontsize=9.5, color=INK)
-    axis.set_xlabel("epochs seen")
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axis.spines[["top", "right"]].set_visible(False)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from epochgraph.errors import SettingError
 from epochgraph.predictors.shipped import EPOCHS
 from epochgraph.reproduction.decisions import RATE, THRESHOLD, decidable, held_out_predictions
+from epochgraph.reproduction.panels import FAINT, GREEN, RED, legend_below, panels
 from epochgraph.reproduction.paper import CIFAR
 from epochgraph.reproduction.populations import FAMILY, Population, united
 from epochgraph.reproduction.results import Result
@@ -41,8 +41,7 @@ calibrated without the run's learning rate, or without its whole architecture. "
 left."""
 
 
-GREY, OURS, THEIRS = "#9aa5b1", "#c8553d", "#1b7f79"
-MARKS = (*zip([GREY, *[THEIRS] * 4, *[OURS] * 4], "osD^vsD^v", strict=True),)
+MARKS = (*zip([FAINT, *[GREEN] * 4, *[RED] * 4], "osD^vsD^v", strict=True),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,24 +136,16 @@ def _table(rows: pd.DataFrame) -> pd.DataFrame:
 def _drawn(mean: pd.DataFrame) -> Figure:
     """Regret against epochs, a panel a population: the lower left is best."""
     names = list(dict.fromkeys(mean["population"]))
-    columns = min(3, len(names))
-    lines = -(-len(names) // columns)
-    figure = Figure(figsize=(4.2 * columns, 2.9 * lines + 0.9), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(lines, columns, squeeze=False)
-    for axis in axes.flat[len(names) :]:
-        axis.set_axis_off()
-    for axis, name in zip(axes.flat, names, strict=False):
+    figure = panels(names, columns=3, width=4.2, height=2.9, share="none")
+    for axis, name in zip(figure.axes, names, strict=True):
         of_population = mean[mean["population"] == name].set_index("rule")
         for rule, (colour, marker) in zip(RULES, MARKS, strict=True):
             at = of_population.loc[rule]
             axis.plot(at["epochs"], at["regret"], marker, color=colour, ms=8, label=rule, ls="", alpha=0.9)
-        axis.set_title(name, loc="left", fontsize=9.5)
         axis.set_xlabel("epochs trained")
         axis.set_ylabel("regret, accuracy points")
         axis.set_xlim(0, 1.04)
         axis.set_ylim(bottom=-0.03 * axis.get_ylim()[1])
         axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        axis.spines[["top", "right"]].set_visible(False)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    legend_below(figure, figure.axes[0], columns=3)
     return figure
