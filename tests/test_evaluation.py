@@ -1,11 +1,12 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from epochgraph.errors import SettingError
-from epochgraph.evaluation import Protocol, cross_validated, transferred
+from epochgraph.evaluation import Protocol, cross_validated, held_out, transferred
 from epochgraph.predictors import Candidate, SignatureClassifier, SignatureRegressor, labels, standard_candidates
 from epochgraph.predictors.views import signature_so_far
 from epochgraph.runs import Run
@@ -90,8 +91,8 @@ def test_groups_stay_together_and_random_folds_keep_the_classes_apart_evenly():
     evaluated(runs, [spy], groups="learning_rate", repeats=2)
     assert len(folds) == 10
     for fitted_on, _ in folds:
-        held_out = set(range(40)) - fitted_on
-        assert not set(rates[list(fitted_on)]) & set(rates[list(held_out)])
+        others = set(range(40)) - fitted_on
+        assert not set(rates[list(fitted_on)]) & set(rates[list(others)])
     assert len({frozenset(fitted_on) for fitted_on, _ in folds}) > 5  # the repeats deal anew
     folds.clear()
     evaluated(runs, [spy], repeats=1)
@@ -197,3 +198,45 @@ def test_what_was_learnt_from_some_runs_is_told_of_others():
     assert scores["majority class", "accuracy"] == (truth[1] == majority).mean()
     assert scores["majority class", "balanced_accuracy"] == 0.5
     assert scores["signature trees", "accuracy"] > 0.8
+
+
+def trees(task):
+    return next(one for one in standard_candidates(task) if one.name == "signature trees")
+
+
+@pytest.mark.parametrize("groups", [None, "learning_rate"])
+def test_what_is_told_of_held_out_runs_is_what_is_scored(groups):
+    runs = population(24, signal=0.3)
+    truth = np.array([run.final_accuracy() for run in runs])
+    protocol = Protocol(task="regression", repeats=3, seed=5, groups=groups)
+    told = held_out(trees("regression"), runs, protocol, epoch=2)
+    assert told.shape == (3, 24)
+    errors = np.abs(told - truth).mean(axis=1)
+    table = cross_validated([trees("regression")], runs, protocol, epochs=[2]).set_index("measure")
+    assert table.loc["mean_absolute_error", "mean"] == pytest.approx(errors.mean(), rel=1e-12)
+    assert table.loc["mean_absolute_error", "spread"] == pytest.approx(errors.std(ddof=1), rel=1e-12)
+    assert len({tuple(row) for row in told.tolist()}) == 3  # dealt anew each time
+
+
+def test_of_classes_the_labels_are_told_of_held_out_runs():
+    runs = population(24, signal=0.3)
+    truth = labels([run.final_accuracy() for run in runs], 50)
+    protocol = Protocol(task="classification", threshold=50, repeats=2)
+    told = held_out(trees("classification"), runs, protocol, epoch=2)
+    assert set(told.ravel().tolist()) == {0, 1}
+    table = cross_validated([trees("classification")], runs, protocol, epochs=[2]).set_index("measure")
+    assert table.loc["accuracy", "mean"] == pytest.approx((told == truth).mean(), rel=1e-12)
+
+
+def test_what_is_told_of_a_held_out_run_does_not_depend_on_its_end():
+    runs = population(24)
+    other = [replace(run, metrics=run.metrics.assign(test_accuracy=33.0)) if run is runs[3] else run for run in runs]
+    protocol = Protocol(task="regression", repeats=2)
+    first, second = (held_out(trees("regression"), given, protocol, epoch=2) for given in (runs, other))
+    assert (first[:, 3] == second[:, 3]).all()
+    assert (first != second).any()
+
+
+def test_populations_that_are_too_small_are_not_held_out():
+    with pytest.raises(SettingError, match="the number of runs is 8, but must be at least 10"):
+        held_out(trees("regression"), population(8), Protocol(task="regression"), epoch=2)

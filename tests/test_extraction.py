@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -66,3 +68,50 @@ def test_features_are_selected_from_a_signature_that_has_more(how):
     expected = signature(graphs, measures=how.measures, scopes=how.scopes, change=how.change)
     assert how.selected(more).names == expected.names
     np.testing.assert_array_equal(how.selected(more).values, expected.values)
+
+
+USUAL = Extraction(scopes=("graph", "depth"), change=("initial",))
+
+
+@pytest.mark.parametrize(
+    ("changes", "covers", "covered"),
+    [
+        ({}, True, True),
+        ({"scopes": ("depth", "graph")}, True, True),  # in another order
+        ({"scopes": ("graph",)}, True, False),
+        ({"measures": ("degree",)}, True, False),
+        ({"change": ()}, True, False),
+        ({"change": ("initial", "previous")}, False, True),
+        ({"measures": ("degree",), "change": ("initial", "previous")}, False, False),
+        ({"scopes": ("graph", "part")}, False, False),
+        ({"alpha": 0.25}, True, True),  # says nothing without exponential smoothing
+        ({"smoothing": "linear"}, False, False),
+        ({"smoothing": "exponential"}, False, False),
+        ({"fold_batch_norm": True}, False, False),
+        ({"scopes": ("graph",), "fold_batch_norm": True}, False, False),
+    ],
+    ids=str,
+)
+def test_an_extraction_covers_another_that_takes_less_in_the_same_way(changes, covers, covered):
+    other = replace(USUAL, **changes)
+    assert USUAL.covers(other) is covers
+    assert other.covers(USUAL) is covered
+
+
+@pytest.mark.parametrize(("smoothing", "covers"), [("none", True), ("linear", True), ("exponential", False)])
+def test_the_weight_of_the_present_matters_to_exponential_smoothing_only(smoothing, covers):
+    first, second = (Extraction(smoothing=smoothing, alpha=alpha) for alpha in (0.5, 0.25))
+    assert first.covers(second) is second.covers(first) is covers
+    assert first.covers(replace(first, measures=("degree",)))
+
+
+def test_what_is_covered_can_be_selected():
+    """The features that a narrower extraction takes are among those of the wider one, with the same values."""
+    snapshots = [{"fc.weight": factor * torch.ones(2, 3)} for factor in (1.0, 2.0)]
+    narrow = Extraction(measures=("degree",), change=("initial",))
+    wide = replace(EVERYTHING, smoothing="none", measures=("degree", "eigenvector_centrality"), fold_batch_norm=False)
+    assert wide.covers(narrow)
+    selected = narrow.selected(wide.signature(snapshots, chain(snapshots[0])))
+    expected = narrow.signature(snapshots, chain(snapshots[0]))
+    assert selected.names == expected.names
+    np.testing.assert_array_equal(selected.values, expected.values)

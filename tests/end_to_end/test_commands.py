@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,12 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from epochgraph.runs import read_stored_run
+from epochgraph.extraction import Extraction
+from epochgraph.predictors import SignatureRegressor, fitted, read_predictor
+from epochgraph.predictors.curves import learning_curve_of_epochs
+from epochgraph.predictors.views import Together, signature_so_far
+from epochgraph.runs import Run, read_stored_run, read_stored_runs, write_run
+from populations import population
 
 MODEL = """
 from torch import nn
@@ -136,16 +143,150 @@ def test_extracting_again_leaves_what_is_there(sweep, topology, store):
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_from_finished_runs_to_a_prediction(sweep, topology, store, tmp_path, task):
+    """Six of the twelve runs end well: enough for a promise about one in five, and for none about one in twenty."""
     predictor = tmp_path / "predictor.skops"
     options = ("--method", "trees", "--threshold", "0.45", "--up-to", "1", "--task", task)
     succeeded("fit", store, "-o", predictor, *options)
-    told = json.loads(succeeded("predict", store, "-p", predictor, "--json"))
-    assert len(told) == 12
-    assert [prediction["good"] for prediction in told[2:4] + told[9:]] == [False, False, True, True, True]
-    checkpoints = sweep / "runs" / "run11"
-    (alone,) = json.loads(succeeded("predict", checkpoints, "-p", predictor, "--topology", topology, "--json"))
-    assert alone == next(prediction for prediction in told if prediction["run"] == "run11")
-    assert "good" in succeeded("predict", store / "run11.parquet", "-p", predictor)
+    told = json.loads(succeeded("predict", store, "-p", predictor, "--rate", "0.2", "--json"))
+    assert [one["run"] for one in told] == [f"run{number}" for number in range(12)]
+    by_name = {one["run"]: one for one in told}
+    assert [by_name[f"run{number}"]["decision"] for number in (0, 1, 10, 11)] == [
+        "stop",
+        "stop",
+        "continue",
+        "continue",
+    ]
+    assert max(by_name[f"run{number}"]["p_good"] for number in range(4)) < 0.5
+    assert min(by_name[f"run{number}"]["p_good"] for number in range(9, 12)) > 0.5
+    assert {(one["accuracy"] is None, one["interval"]) for one in told} == {(task == "classification", None)}
+    checkpoints = ("predict", sweep / "runs" / "run11", "-p", predictor, "--topology", topology, "--json")
+    assert json.loads(succeeded(*checkpoints, "--rate", "0.2")) == by_name["run11"]
+    unsure = json.loads(succeeded(*checkpoints))
+    assert unsure["decision"] == "abstain"
+    assert "the 6 known runs with a good end are too few" in unsure["reason"]
+
+
+MANY = population(60, signal=0.5, curve=0.5, groups=10)
+FEATURES = tuple(
+    f"{measure}/graph/{name}" for measure in ("degree", "eigenvector_centrality") for name in ("mean", "std")
+)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory) -> Path:
+    """Sixty stored runs, with metrics in percent."""
+    folder = tmp_path_factory.mktemp("many")
+    for run in MANY:
+        signature = replace(run.signature, names=FEATURES)
+        settings = dict(run.settings) | Extraction().settings()
+        write_run(replace(run, signature=signature, settings=settings), folder / f"{run.name}.parquet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def of_many(many, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("fitted") / "many.skops"
+    options = ("--up-to", "2", "--threshold", "50", "--groups", "learning_rate", "--curve")
+    result = epochgraph("fit", many, "-o", path, *options)
+    assert result.returncode == 0, result.stderr
+    assert "fitted on 60 runs, whose test_accuracy is from 10 to 90" in " ".join(result.stderr.split())
+    return path
+
+
+def test_one_run_is_an_object_and_several_are_a_list(many, of_many):
+    best, worst = (pick(MANY, key=Run.final_accuracy).name for pick in (max, min))
+    told = json.loads(succeeded("predict", many, "-p", of_many, "--json"))
+    assert len(told) == 60
+    good = json.loads(succeeded("predict", many / f"{best}.parquet", "-p", of_many, "--json"))
+    assert good == next(one for one in told if one["run"] == best)
+    assert set(good) == {"run", "accuracy", "interval", "p_good", "decision", "reason", "threshold", "times"}
+    assert good["interval"][0] <= good["accuracy"] <= good["interval"][1]
+    assert good["accuracy"] > 70
+    assert good["p_good"] > 0.9
+    assert (good["decision"], good["threshold"], good["times"]) == ("continue", 50, [0, 1, 2])
+    bad = next(one for one in told if one["run"] == worst)
+    assert bad["p_good"] < 0.1
+    assert bad["decision"] == "stop"
+    assert "hardly a run with a good end was told less" in bad["reason"]
+
+
+def test_what_was_learnt_is_what_the_library_learns(many, of_many):
+    """The options of `fit` say what is looked at, and what is held out together."""
+    found, runs = read_predictor(of_many), read_stored_runs(many)
+    table = Together((signature_so_far, learning_curve_of_epochs))(runs, 2)
+    expected = fitted(
+        SignatureRegressor("trees"),
+        table,
+        [run.final_accuracy() for run in runs],
+        groups=[run.settings["learning_rate"] for run in runs],
+        extraction=Extraction().settings(),
+        trained_on={},
+    )
+    assert found.columns == tuple(table.columns)
+    assert {"validation_accuracy@1", "train_loss@2", "degree/graph/mean@0"} <= set(found.columns)
+    assert found.calibration.told.tolist() == expected.calibration.told.tolist()
+    assert found.extraction == expected.extraction
+    assert found.trained_on["runs"] == 60
+
+
+def test_the_table_of_predictions_is_for_people(many, of_many, tmp_path):
+    worst = min(MANY, key=Run.final_accuracy)
+    stored = read_stored_run(many / f"{worst.name}.parquet")
+    write_run(replace(stored, name="[bold]mine"), tmp_path / "mine.parquet")
+    page = succeeded("predict", tmp_path / "mine.parquet", "-p", of_many)
+    told = json.loads(succeeded("predict", tmp_path / "mine.parquet", "-p", of_many, "--json"))
+    row = next(line for line in page.splitlines() if "[bold]mine" in line)
+    assert f"{told['accuracy']:.3f}" in row
+    assert f"{told['interval'][0]:.3f} to {told['interval'][1]:.3f}" in row
+    assert row.split()[-1] == "stop"
+    assert "A good end is a final accuracy of 50 or more." in page
+    assert page.rstrip().endswith(f"stop: {told['reason']}.")
+    several = succeeded("predict", many, "-p", of_many, "--threshold", "60")
+    assert sum(line.startswith(" run") for line in several.splitlines()) == 60 + 1  # and the head
+    assert several.rstrip().endswith("A good end is a final accuracy of 60 or more.")
+
+
+def test_a_threshold_and_a_rate_are_the_users(many, of_many):
+    run = ("predict", many / "run0.parquet", "-p", of_many)
+    usual, never, always = (
+        json.loads(succeeded(*run, *options, "--json")) for options in ((), ("--threshold", "0"), ("--threshold", "95"))
+    )
+    assert usual["accuracy"] == never["accuracy"] == always["accuracy"]
+    assert never["p_good"] > 0.9
+    assert always["p_good"] < 0.1
+    assert (never["threshold"], always["threshold"], always["decision"]) == (0, 95, "abstain")
+    bold = json.loads(succeeded(*run, "--rate", "1", "--json"))
+    assert bold == usual | {"decision": "stop", "reason": bold["reason"]}
+    assert "threshold is nan" in refused(*run, "--threshold", "nan")
+
+
+def test_runs_that_a_predictor_cannot_tell_are_one_line(many, of_many, store, tmp_path):
+    predictor = tmp_path / "changes.skops"
+    succeeded("fit", store, "-o", predictor, "--up-to", "1", "--threshold", "0.45")
+    found = refused("predict", many, "-p", predictor)
+    assert "'run0' is 'extracted in another way', but must be extracted with" in found
+    assert "change=initial" in found
+    run = read_stored_run(many / "run0.parquet")
+    write_run(replace(run, signature=run.signature.up_to(1)), tmp_path / "young.parquet")
+    assert "up to the same epoch" in refused("predict", tmp_path / "young.parquet", "-p", of_many)
+    write_run(replace(run, metrics=run.metrics[["test_accuracy"]]), tmp_path / "unmeasured.parquet")
+    assert "validation_accuracy@1" in refused("predict", tmp_path / "unmeasured.parquet", "-p", of_many)
+
+
+def test_what_cannot_be_fitted_is_one_line(many, tmp_path):
+    def found(*options, store=many):
+        return refused("fit", store, "-o", tmp_path / "p.skops", "--up-to", "2", *options)
+
+    assert "groups is 'optimizer', but must be a setting of every run" in found("--groups", "optimizer")
+    assert "groups is ['0.5'], but must be at least two" in found("--groups", "dropout")
+    assert "top5" in found("--target", "top5")
+    assert "up_to is 9.0" in found("--up-to", "9")
+    two = tmp_path / "two"
+    two.mkdir()
+    for name in ("run0.parquet", "run1.parquet"):
+        shutil.copy(many / name, two)
+    assert "the number of runs is 2, but must be at least 3" in found(store=two)
+    assert not (tmp_path / "p.skops").exists()
 
 
 def test_evaluate_compares_with_what_needs_no_graph(store):

@@ -1,13 +1,15 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from epochgraph.errors import FeatureMismatchError, SettingError
-from epochgraph.predictors import feature_table, labels
-from epochgraph.predictors.features import selected_table
+from epochgraph.predictors import feature_table, labels, run_table
+from epochgraph.predictors.features import of_epochs, selected_table
+from epochgraph.runs import Run
 from epochgraph.signature import Signature
 from populations import exploded, population, signatures
 
@@ -48,6 +50,49 @@ def test_the_error_names_what_a_signature_lacks():
 
 def test_columns_can_be_selected_from_more_features_and_times():
     assert selected_table([signature([0, 1, 2])], ["b@1", "a@0"]).to_numpy().tolist() == [[3, 0]]
+
+
+def run(losses, diverged_from=np.inf):
+    index = pd.Index(np.arange(1.0, 1 + len(losses)), name="epoch")
+    metrics = pd.DataFrame({"train_loss": losses}, index, dtype=float)
+    return Run("run", exploded(signature(range(1 + len(losses))), diverged_from), metrics, {})
+
+
+def test_what_is_known_of_a_run_is_its_features_and_metrics():
+    table = run_table([run([3, 2, 1]), run([6, 5])], ["train_loss@2", "b@1", "a@0"])
+    pd.testing.assert_frame_equal(
+        table, pd.DataFrame({"train_loss@2": [2.0, 5.0], "b@1": [3.0, 3.0], "a@0": [0.0, 0.0]})
+    )
+
+
+def test_a_metric_may_be_missing_only_of_a_run_that_has_diverged():
+    table = run_table([run([3, np.nan, np.nan], diverged_from=2)], ["train_loss@1", "train_loss@2", "a@2"])
+    assert table.isna().to_numpy().tolist() == [[False, True, True]]
+    with pytest.raises(FeatureMismatchError, match=r"signature 1 .*: train_loss@2"):
+        run_table([run([3, 2]), run([3, np.nan, np.nan], diverged_from=3)], ["train_loss@1", "train_loss@2"])
+    with pytest.raises(FeatureMismatchError, match=r"signature 0 .*: validation_accuracy@1"):
+        run_table([run([3, 2])], ["a@1", "validation_accuracy@1"])
+
+
+COLUMNS = ["a@0", "a@0.25", "a@0.333333", "a_since_previous@0.25", "a@1", "a_since_previous@1", "b@1.5", "b@2"]
+
+
+@pytest.mark.parametrize(
+    ("epoch", "since", "expected"),
+    [
+        (0.25, 0, ["a@0.25", "a_since_previous@0.25"]),
+        (0.25, 2, ["a@0.25"]),
+        (1 / 3, 0, ["a@0.333333"]),
+        (0, 0, ["a@0"]),
+        (2, 0, ["a@1", "a_since_previous@1", "b@2"]),
+        (2, 1, ["a@1", "a_since_previous@1", "b@2"]),
+        (2, 2, ["a@1", "b@2"]),
+    ],
+)
+def test_columns_of_whole_epochs_or_of_a_moment_are_chosen(epoch, since, expected):
+    table = pd.DataFrame([range(len(COLUMNS))], columns=COLUMNS)
+    chosen = of_epochs(table, epoch, since_previous_from=since)
+    pd.testing.assert_frame_equal(chosen, table[expected])
 
 
 def test_epochs_that_no_signature_records_are_refused():

@@ -1,43 +1,203 @@
+"""What is told of new runs, and what is decided."""
+
+import json
+from dataclasses import asdict, replace
+
 import numpy as np
 import pytest
 
-from epochgraph.errors import FeatureMismatchError
-from epochgraph.predictors import Prediction, Predictor, SignatureClassifier, SignatureRegressor, predict_runs
-from populations import accuracies, population, signatures
+from epochgraph.errors import FeatureMismatchError, SettingError
+from epochgraph.predictors import (
+    Calibration,
+    Prediction,
+    Predictor,
+    SignatureClassifier,
+    SignatureRegressor,
+    feature_table,
+    fitted,
+    predict_runs,
+)
+from epochgraph.predictors.curves import learning_curve_of_epochs
+from epochgraph.predictors.views import Together, signature_so_far
+from populations import accuracies, exploded, population, signatures
 
-RUNS = population(40, epochs=4)
-NAMES = [run.name for run in RUNS]
+KNOWN = population(120, curve=1.0, epochs=4)
+NEW = population(40, curve=1.0, epochs=4, seed=1)
 
 
-def predictor(kind, threshold):
-    y = accuracies(RUNS) if kind is SignatureRegressor else (accuracies(RUNS) >= threshold).astype(int)
-    return Predictor(kind(up_to=2).fit(signatures(RUNS), y), threshold, {}, {})
+def predictor(estimator, threshold, view=signature_so_far) -> Predictor:
+    return fitted(
+        estimator, view(KNOWN, 2), accuracies(KNOWN).tolist(), threshold=threshold, extraction={}, trained_on={}
+    )
+
+
+@pytest.fixture(scope="module")
+def regressor() -> Predictor:
+    return predictor(SignatureRegressor("trees"), 50.0)
 
 
 def test_a_classifier_tells_the_probability_of_a_good_end():
-    classifier = predictor(SignatureClassifier, 50.0)
-    predictions = predict_runs(classifier, signatures(RUNS), NAMES)
-    assert [p.run for p in predictions] == NAMES
-    assert [p.p_good for p in predictions] == classifier.estimator.predict_proba(signatures(RUNS))[:, 1].tolist()
-    assert [p.good for p in predictions] == classifier.estimator.predict(signatures(RUNS)).astype(bool).tolist()
-    assert np.mean([p.good == (a >= 50) for p, a in zip(predictions, accuracies(RUNS), strict=True)]) > 0.9
-    assert {(p.accuracy, p.up_to) for p in predictions} == {(None, 2)}
+    classifier = predictor(SignatureClassifier("trees"), 50.0)
+    predictions = predict_runs(classifier, NEW)
+    table = feature_table(signatures(NEW), up_to=2)
+    assert [one.run for one in predictions] == [run.name for run in NEW]
+    assert [one.p_good for one in predictions] == classifier.estimator.predict_proba(table)[:, 1].tolist()
+    assert {(one.accuracy, one.interval, one.threshold) for one in predictions} == {(None, None, 50.0)}
 
 
-def test_a_regressor_tells_the_accuracy_and_what_it_means():
-    predictions = predict_runs(predictor(SignatureRegressor, 50.0), signatures(RUNS), NAMES)
-    assert [p.good for p in predictions] == [p.accuracy >= 50 for p in predictions]
-    assert np.corrcoef([p.accuracy for p in predictions], accuracies(RUNS))[0, 1] > 0.9
-    (one,) = predict_runs(predictor(SignatureRegressor, None), signatures(RUNS)[:1], ["alone"])
-    assert one == Prediction("alone", None, None, predictions[0].accuracy, 2)
+def test_a_regressor_tells_the_accuracy_its_interval_and_the_chance_of_a_good_end(regressor):
+    predictions = predict_runs(regressor, NEW)
+    told = np.array([one.accuracy for one in predictions])
+    assert np.corrcoef(told, accuracies(NEW))[0, 1] > 0.9
+    inside = [
+        one.interval[0] <= truth <= one.interval[1] for one, truth in zip(predictions, accuracies(NEW), strict=True)
+    ]
+    assert np.mean(inside) > 0.75
+    chances = np.array([one.p_good for one in predictions])
+    assert chances[told > 70].min() > 0.9
+    assert chances[told < 30].max() < 0.1
+    assert {one.times for one in predictions} == {(0.0, 1.0, 2.0)}
 
 
-def test_runs_and_names_go_together():
-    assert predict_runs(predictor(SignatureClassifier, 50.0), [], []) == []
-    with pytest.raises(ValueError, match="zip"):
-        predict_runs(predictor(SignatureClassifier, 50.0), signatures(RUNS), NAMES[:3])
+@pytest.mark.parametrize("estimator", [SignatureRegressor("trees"), SignatureClassifier("trees")], ids=["r", "c"])
+def test_bad_runs_are_stopped_and_good_ones_go_on(estimator):
+    predictions = predict_runs(predictor(estimator, 50.0), NEW)
+    good = accuracies(NEW) >= 50
+    stopped = np.array([one.decision == "stop" for one in predictions])
+    assert stopped[good].mean() <= 0.15  # 5 % promised, of 20 runs
+    assert stopped[~good].mean() > 0.5
+    assert {one.decision for one in predictions} == {"stop", "continue"}
+    told = next(one for one in predictions if one.decision == "stop")
+    assert "hardly a run with a good end was told less than" in told.reason
 
 
-def test_a_run_that_is_too_young_is_refused():
+def test_a_run_is_stopped_if_it_is_told_less_than_the_limit_and_not_at_it(regressor):
+    """The least of 19 good runs is the limit at 5 %."""
+    (first,) = predict_runs(regressor, NEW[:1])
+
+    def decided(limit):
+        count = len(regressor.columns)
+        known = Calibration(
+            told=np.append(np.full(18, limit + 1), limit),
+            truth=np.full(19, 60.0),
+            kinds=("run",) * 19,
+            strangeness=np.zeros(19),
+            low=np.full(count, -np.inf),
+            high=np.full(count, np.inf),
+        )
+        (one,) = predict_runs(replace(regressor, calibration=known), NEW[:1])
+        return one.decision, one.reason
+
+    decision, reason = decided(first.accuracy)
+    assert (decision, f"were told {first.accuracy:.3g} or more" in reason) == ("continue", True)
+    assert decided(np.nextafter(first.accuracy, -np.inf))[0] == "continue"
+    decision, reason = decided(np.nextafter(first.accuracy, np.inf))
+    assert (decision, f"{first.accuracy:.3g} is told" in reason) == ("stop", True)
+
+
+def test_what_a_run_is_told_does_not_depend_on_the_others_or_on_what_comes_later(regressor):
+    together = predict_runs(regressor, NEW[:4])
+    assert [predict_runs(regressor, [run])[0] for run in NEW[:4]] == together
+    young = [replace(run, signature=run.signature.up_to(2), metrics=run.metrics.loc[:2]) for run in NEW[:4]]
+    assert predict_runs(regressor, young) == together
+
+
+def test_what_a_good_end_is_can_be_said_anew(regressor):
+    higher = predict_runs(regressor, NEW, threshold=80.0, rate=0.1)
+    assert {one.threshold for one in higher} == {80.0}
+    usual = predict_runs(regressor, NEW, rate=0.1)
+    assert all(one.p_good <= other.p_good for one, other in zip(higher, usual, strict=True))
+    assert [one.accuracy for one in higher] == [one.accuracy for one in usual]
+    assert sum(one.decision == "stop" for one in higher) > sum(one.decision == "stop" for one in usual)
+    unset = predictor(SignatureRegressor("trees"), None)
+    assert predict_runs(unset, NEW, threshold=80.0, rate=0.1) == higher
+    assert {(one.p_good, one.threshold) for one in predict_runs(unset, NEW)} == {(None, None)}
+    with pytest.raises(SettingError, match=r"threshold is 80.0, but must be 50"):
+        predict_runs(predictor(SignatureClassifier("trees"), 50.0), NEW, threshold=80.0)
+
+
+def test_nothing_is_decided_where_nothing_can_be_promised(regressor):
+    def reasons(made, runs=NEW, **options):
+        (reason,) = {(one.decision, one.reason) for one in predict_runs(made, runs, **options)}
+        assert reason[0] == "abstain"
+        return reason[1]
+
+    assert "no threshold" in reasons(predictor(SignatureRegressor("trees"), None))
+    assert "not calibrated" in reasons(replace(regressor, calibration=None))
+    assert "too few, or too different" in reasons(regressor, threshold=89.0)
+    assert "too few" in reasons(regressor, rate=0.001)
+    assert "too few" in reasons(predictor(SignatureClassifier("trees"), 50.0), rate=0.001)
+    (uncalibrated,) = predict_runs(replace(regressor, calibration=None), NEW[:1])
+    assert (uncalibrated.interval, uncalibrated.p_good) == (None, None)
+    assert uncalibrated.accuracy == predict_runs(regressor, NEW[:1])[0].accuracy
+    far = [replace(run, signature=replace(run.signature, values=run.signature.values + 1e6)) for run in NEW]
+    assert "further outside" in reasons(regressor, far)
+
+
+def test_a_run_that_has_diverged_is_stopped():
+    both = predictor(SignatureRegressor("trees"), 50.0, Together((signature_so_far, learning_curve_of_epochs)))
+    metrics = NEW[0].metrics.copy()
+    metrics.loc[2:] = np.nan
+    diverged = replace(NEW[0], signature=exploded(NEW[0].signature, 2), metrics=metrics)
+    (told,) = predict_runs(both, [diverged])
+    assert (told.decision, told.reason) == ("stop", "its weights are NaN or infinite")
+    for made in (replace(both, calibration=None), replace(both, threshold=None)):
+        assert predict_runs(made, [diverged])[0].decision == "stop"
+    unmeasured = replace(NEW[0], metrics=metrics)
+    with pytest.raises(FeatureMismatchError, match="validation_accuracy@2"):
+        predict_runs(both, [unmeasured])
+
+
+def test_a_divergence_after_the_last_epoch_that_is_looked_at_is_not_seen(regressor):
+    later = replace(NEW[0], signature=exploded(NEW[0].signature, 3))
+    assert predict_runs(regressor, [later]) == predict_runs(regressor, NEW[:1])
+
+
+def test_divergence_is_seen_at_epochs_of_many_digits():
+    """The columns are named a@0.333333, which is less than a third."""
+
+    def third(run):
+        return replace(run, signature=replace(run.signature, times=run.signature.times / 3))
+
+    known = [third(run) for run in KNOWN[:40]]
+    table = feature_table(signatures(known), up_to=1 / 3)
+    ends = accuracies(known).tolist()
+    made = fitted(SignatureRegressor("trees"), table, ends, threshold=50.0, extraction={}, trained_on={})
+    assert made.up_to == 0.333333
+    runs = [third(NEW[0]), third(replace(NEW[0], signature=exploded(NEW[0].signature, 1)))]
+    whole, diverged = predict_runs(made, runs)
+    assert "NaN" not in whole.reason
+    assert (diverged.decision, diverged.reason) == ("stop", "its weights are NaN or infinite")
+
+
+def test_changes_since_the_start_look_at_the_start():
+    def renamed(run):
+        return replace(run, signature=replace(run.signature, names=tuple(f"{n}_since_initial" for n in "abcd")))
+
+    known = [renamed(run) for run in KNOWN[:20]]
+    table = feature_table(signatures(known)).filter(regex="@2$")
+    made = fitted(
+        SignatureRegressor("trees"), table, accuracies(known).tolist(), threshold=50.0, extraction={}, trained_on={}
+    )
+    assert predict_runs(made, [renamed(NEW[0])])[0].times == (0.0, 2.0)
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.5, np.nan])
+def test_a_rate_is_a_share(regressor, rate):
+    with pytest.raises(SettingError, match=r"rate is .*, but must be from 0 to 1"):
+        predict_runs(regressor, NEW, rate=rate)
+
+
+@pytest.mark.parametrize("estimator", [SignatureRegressor("trees"), SignatureClassifier("trees")], ids=["r", "c"])
+def test_a_prediction_is_plain_values(estimator):
+    (told,) = predict_runs(predictor(estimator, 50.0), NEW[:1])
+    read = json.loads(json.dumps(asdict(told), allow_nan=False))
+    interval = None if read["interval"] is None else tuple(read["interval"])
+    assert Prediction(**(read | {"interval": interval, "times": tuple(read["times"])})) == told
+
+
+def test_no_runs_are_no_predictions_and_young_ones_are_refused(regressor):
+    assert predict_runs(regressor, []) == []
+    young = replace(NEW[0], signature=NEW[0].signature.up_to(1))
     with pytest.raises(FeatureMismatchError, match="up to the same epoch"):
-        predict_runs(predictor(SignatureClassifier, 50.0), [RUNS[0].signature.up_to(1)], ["young"])
+        predict_runs(regressor, [young])

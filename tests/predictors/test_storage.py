@@ -1,6 +1,9 @@
 import json
 import shutil
+import tracemalloc
+from dataclasses import replace
 from zipfile import ZIP_DEFLATED, ZipFile
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -9,8 +12,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import FunctionTransformer
 
 from epochgraph.errors import SettingError, UnreadableFileError
-from epochgraph.predictors import Predictor, SignatureClassifier, SignatureRegressor, read_predictor, write_predictor
-from epochgraph.predictors.storage import HEADER
+from epochgraph.predictors import (
+    Calibration,
+    Predictor,
+    SignatureClassifier,
+    SignatureRegressor,
+    read_predictor,
+    write_predictor,
+)
+from epochgraph.predictors.storage import HEADER, LARGEST
 from populations import accuracies, exploded, population, signatures
 
 RUNS = population(20)
@@ -64,7 +74,7 @@ def test_what_json_cannot_hold_is_refused_and_nothing_written(tmp_path):
 
 def archive(path, estimator, edit=lambda name, content: content, compression=0, **header):
     """A file like `write_predictor` writes, with another estimator, edited entries or another header."""
-    good = {"version": 1, "threshold": 50.0, "extraction": {}, "trained_on": {}, "versions": {}}
+    good = {"version": 2, "threshold": 50.0, "extraction": {}, "trained_on": {}, "versions": {}, "calibration": None}
     skops.io.dump(estimator, path)
     with ZipFile(path) as source:
         entries = {name: source.read(name) for name in source.namelist()}
@@ -123,7 +133,8 @@ def test_other_estimators_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("header", "found"),
     [
-        ({"version": 2, "threshold": "new"}, "format version 2, this package reads 1"),
+        ({"version": 1, "threshold": "old"}, "format version 1, this package reads 2. Train it anew."),
+        ({"version": 3, "threshold": "new"}, "format version 3, this package reads 2. Update epochgraph."),
         ({"version": "x"}, "format version 'x'"),
         ({"threshold": "40"}, "header"),
         ({"extraction": [1]}, "header"),
@@ -159,8 +170,141 @@ def test_damaged_schemas_are_refused(tmp_path, damage):
 
 
 def test_bombs_are_not_unpacked(tmp_path):
-    path = archive(tmp_path / "x.skops", predictor().estimator, compression=ZIP_DEFLATED)
+    def edit(name, content):
+        return b" " * (LARGEST + 1) if name == "schema.json" else content
+
+    path = archive(tmp_path / "x.skops", predictor().estimator, edit, compression=ZIP_DEFLATED)
+    assert path.stat().st_size < 1_000_000
     assert "it is not a predictor" in refused(path)
+
+
+def test_bombs_are_not_unpacked_even_if_they_say_they_are_small(tmp_path):
+    """Python's `ZipFile.read` unpacks up to 2 GiB at once, and cuts off only then what is more than an entry says."""
+
+    def edit(name, content):
+        return b" " * (4 * LARGEST) if name == "schema.json" else content
+
+    path = archive(tmp_path / "x.skops", predictor().estimator, edit, compression=ZIP_DEFLATED)
+    with ZipFile(path, "a") as target:
+        target.writestr("more", b"")  # so that the directory is written anew
+        lying = target.getinfo("schema.json")
+        lying.file_size, lying.CRC = 1, crc32(b" ")
+    with ZipFile(path) as found:
+        assert found.testzip() is None
+    tracemalloc.start()
+    assert "it is not a predictor" in refused(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < LARGEST
+
+
+def test_a_predictor_too_large_to_be_read_is_not_written(tmp_path, monkeypatch):
+    write_predictor(predictor(), tmp_path / "old.skops")
+    monkeypatch.setattr("epochgraph.predictors.storage.LARGEST", 1000)
+    with pytest.raises(SettingError, match=r"bytes of the predictor is .* at most 1000"):
+        write_predictor(predictor(), tmp_path / "old.skops")
+    assert [path.name for path in tmp_path.iterdir()] == ["old.skops"]
+    monkeypatch.undo()
+    assert read_predictor(tmp_path / "old.skops").threshold == 50
+
+
+def test_files_are_deflated_and_hold_no_more_than_they_need(tmp_path):
+    write_predictor(predictor(method="trees", calibration=CALIBRATION), tmp_path / "x.skops")
+    with ZipFile(tmp_path / "x.skops") as found:
+        entries = found.infolist()
+    assert {entry.compress_type for entry in entries} == {ZIP_DEFLATED}
+    assert [entry.filename for entry in entries].count(HEADER) == 1
+    assert (tmp_path / "x.skops").stat().st_size < sum(entry.file_size for entry in entries) / 2
+
+
+CALIBRATION = Calibration(
+    told=np.array([0.1, 1 / 3]),
+    truth=np.array([0.2, 0.3]),
+    kinds=("LeNet", "VGG"),
+    strangeness=np.array([0.0, 0.5]),
+    low=np.append(np.full(15, -np.inf), 0.1 + 0.2),
+    high=np.append(np.full(15, np.inf), 1.0),
+    new_kinds=True,
+)
+"""Of the 16 features of these runs."""
+
+
+@pytest.mark.parametrize("new_kinds", [True, False])
+def test_a_calibration_is_read_back(tmp_path, new_kinds):
+    given = replace(CALIBRATION, new_kinds=new_kinds)
+    write_predictor(predictor(calibration=given), tmp_path / "x.skops")
+    back = read_predictor(tmp_path / "x.skops").calibration
+    for name in ("told", "truth", "strangeness", "low", "high"):
+        np.testing.assert_array_equal(getattr(back, name), getattr(CALIBRATION, name))
+        assert getattr(back, name).dtype == np.float64
+    assert (back.kinds, back.new_kinds) == (CALIBRATION.kinds, new_kinds)
+
+
+def test_a_predictor_without_a_calibration_stays_without(tmp_path):
+    write_predictor(predictor(), tmp_path / "x.skops")
+    assert read_predictor(tmp_path / "x.skops").calibration is None
+
+
+PLAIN = {
+    "told": [0.1, 0.2],
+    "truth": [0.1, 0.2],
+    "kinds": ["a", "b"],
+    "strangeness": [0, 0],
+    "low": [0.0] * 16,
+    "high": [1.0] * 16,
+    "new_kinds": False,
+}
+
+
+def test_the_damaged_calibrations_below_differ_from_a_good_one_in_one_thing(tmp_path):
+    path = archive(tmp_path / "x.skops", predictor().estimator, calibration=PLAIN)
+    assert read_predictor(path).calibration.kinds == ("a", "b")
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {},
+        [1],
+        "no",
+        7,
+        True,
+        *({name: value for name, value in PLAIN.items() if name != left_out} for left_out in PLAIN),
+        PLAIN | {"told": ["x", "y"]},
+        PLAIN | {"told": [0.1, None]},
+        PLAIN | {"told": [0.1, float("nan")]},
+        PLAIN | {"told": [[0.1], [0.2]]},
+        PLAIN | {"told": 0.1},
+        PLAIN | {"truth": [0.1]},
+        PLAIN | {"truth": [0.1, float("inf")]},
+        PLAIN | {"strangeness": [0, 0, 0]},
+        PLAIN | {"kinds": None},
+        PLAIN | {"kinds": ["a"]},
+        PLAIN | {"low": [0.0] * 15},
+        PLAIN | {"low": [0.0] * 15, "high": [1.0] * 15},
+        PLAIN | {"low": [[0.0]] * 16, "high": [[1.0]] * 16},
+        {name: [] for name in PLAIN},
+    ],
+    ids=lambda damage: str(damage)[:60],
+)
+def test_damaged_calibrations_are_refused(tmp_path, damage):
+    path = archive(tmp_path / "x.skops", predictor().estimator, calibration=damage)
+    assert "cannot be used" in refused(path)
+
+
+def test_a_header_without_a_calibration_is_refused(tmp_path):
+    def edit(name, content):
+        header = json.loads(content) if name == HEADER else {}
+        header.pop("calibration", None)
+        return json.dumps(header).encode() if name == HEADER else content
+
+    assert "its header is not a predictor's" in refused(archive(tmp_path / "x.skops", predictor().estimator, edit))
+
+
+def test_a_calibration_is_of_the_features_of_its_predictor():
+    with pytest.raises(SettingError, match="calibration is 15, but must be of 16 features"):
+        predictor(calibration=replace(CALIBRATION, low=CALIBRATION.low[:15], high=CALIBRATION.high[:15]))
 
 
 def test_a_tree_that_points_outside_itself_is_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""What predictors look at, on runs of a published population."""
+"""What predictors look at: on runs of a published population, and on signatures that are worked out by hand."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,16 +9,25 @@ import pytest
 
 from epochgraph.errors import SettingError
 from epochgraph.predictors import Candidate, from_weights, learned, without_graphs
-from epochgraph.predictors.views import changes, last_layer_weights, mean_of_training_losses, statistics_of
+from epochgraph.predictors.views import (
+    changes,
+    changes_between_epochs,
+    folded,
+    last_layer_weights,
+    pooled_changes,
+    statistics_of,
+)
 from epochgraph.runs import Recording, Run, read_stored_runs
+from epochgraph.signature import Signature
 from populations import population
 
 ZOO = Path(__file__).parents[2] / "zoos" / "alexnet-cifar10-reduced.parquet"
-pytestmark = pytest.mark.skipif(not ZOO.exists(), reason=f"{ZOO} is missing: a checkout has it")
 
 
 @pytest.fixture(scope="module")
 def runs() -> list[Run]:
+    if not ZOO.exists():
+        pytest.skip(f"{ZOO} is missing: a checkout has it")
     return read_stored_runs(ZOO)[:12]
 
 
@@ -95,8 +104,62 @@ def test_features_that_no_run_has_are_an_error():
         statistics_of("unheard_of")(population(2, epochs=3), 2)
 
 
-def test_the_mean_of_losses_is_worked_out_by_hand():
-    losses = pd.DataFrame({"train_loss": [4.0, 2.0, 1.0]}, pd.Index([1.0, 2.0, 3.0], name="epoch"))
-    run = replace(population(2, epochs=3)[0], metrics=losses)
-    found = mean_of_training_losses([run], 3, decay=0.5)
-    assert found["mean_of_training_losses"].tolist() == [(0.5 * (0.5 * 4 + 0.5 * 2) + 0.5 * 1)]
+def with_features(names, times=(0, 1)):
+    """A run whose feature number f is 10 * f + s at snapshot number s."""
+    values = np.arange(float(len(times)))[:, None] + 10 * np.arange(float(len(names)))
+    signature = Signature(np.array(times, dtype=float), tuple(names), values, np.zeros(len(times), dtype=bool))
+    return replace(population(1)[0], signature=signature)
+
+
+WHOLE, DEEP, BEFORE = (
+    "degree/graph/mean_since_initial",
+    "degree/depth:0/std_since_initial",
+    "degree/graph/mean_since_previous",
+)
+NO_CHANGES = ("degree/graph/mean", "last_layer/mean")
+NOT_POOLED = tuple(
+    f"{place}/mean_since_initial" for place in ("unrolled_degree/graph", "folded/degree/graph", "degree/part:fc")
+)
+
+
+def test_changes_of_the_whole_graph_and_of_depths_are_pooled():
+    runs = [with_features([NO_CHANGES[0], WHOLE, *NOT_POOLED, DEEP, NO_CHANGES[1], BEFORE], times=(0, 0.5, 1))]
+    expected = {
+        f"{WHOLE}@0.5": [11.0],
+        f"{DEEP}@0.5": [51.0],
+        f"{BEFORE}@0.5": [71.0],
+        f"{WHOLE}@1": [12.0],
+        f"{DEEP}@1": [52.0],
+        f"{BEFORE}@1": [72.0],
+    }
+    pd.testing.assert_frame_equal(pooled_changes()(runs, 1), pd.DataFrame(expected))
+
+
+@pytest.mark.parametrize(
+    ("epoch", "expected"),
+    [
+        (0.25, {f"{WHOLE}@0.25": 1, f"{DEEP}@0.25": 11}),
+        (0.5, {f"{WHOLE}@0.5": 2, f"{DEEP}@0.5": 12}),
+        (1, {f"{WHOLE}@1": 3, f"{DEEP}@1": 13}),
+        (2, {f"{WHOLE}@1": 3, f"{DEEP}@1": 13, f"{WHOLE}@2": 4, f"{DEEP}@2": 14, f"{BEFORE}@2": 24}),
+    ],
+)
+def test_between_epochs_only_whole_ones_are_compared(epoch, expected):
+    """After the first epoch the previous snapshot is a fraction's, which not every network keeps."""
+    runs = [with_features([WHOLE, DEEP, BEFORE, *NOT_POOLED, *NO_CHANGES], times=(0, 0.25, 0.5, 1, 2, 3))]
+    assert changes_between_epochs(runs, epoch).to_dict("records") == [expected]
+
+
+def test_folded_features_take_the_place_of_the_others():
+    run = with_features(["degree/graph/mean", "last_layer/mean", "folded/degree/graph/mean", "folded/degree/graph/std"])
+    signature = folded(run).signature
+    assert signature.names == ("degree/graph/mean", "degree/graph/std")
+    assert signature.values.tolist() == [[20, 30], [21, 31]]
+    assert signature.times.tolist() == [0, 1]
+    assert (folded(run).name, folded(run).metrics is run.metrics) == (run.name, True)
+
+
+def test_a_run_with_nothing_to_fold_stays_as_it_is():
+    run = with_features(["degree/graph/mean", "last_layer/mean"])
+    assert folded(run).signature.names == run.signature.names
+    np.testing.assert_array_equal(folded(run).signature.values, run.signature.values)

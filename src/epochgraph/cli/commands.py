@@ -205,7 +205,7 @@ def predict(
     from your finished runs.
 
     The decision is "stop" where at most `--rate` of the runs with a good end would be told as badly, and "abstain"
-    where that cannot be promised. With `--json` an object is printed; for a folder of stored runs, a list of them.
+    where that cannot be promised. With `--json` an object is printed; for several stored runs, a list of them.
 
     Example: `epochgraph predict sweep/12 --topology lenet.json --threshold 0.6 --json`
     """

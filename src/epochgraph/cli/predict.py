@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from epochgraph.cli.output import console, notes, print_json
@@ -98,7 +99,7 @@ def _print(told: Sequence[Prediction]) -> None:
         interval = "" if one.interval is None else f"{one.interval[0]:.3f} to {one.interval[1]:.3f}"
         chance = "" if one.p_good is None else f"{one.p_good:.0%}"
         decision = f"[{COLOURS[one.decision]}]{one.decision}[/]"
-        table.add_row(one.run, f"{one.times[-1]:g}", accuracy, interval, chance, decision)
+        table.add_row(escape(one.run), f"{one.times[-1]:g}", accuracy, interval, chance, decision)
     console.print(table)
     thresholds = {one.threshold for one in told if one.threshold is not None}
     for threshold in thresholds:

@@ -34,7 +34,7 @@ class Calibration:
         new_kinds: Whether each kind was held out as a whole, so that what is promised is to hold for kinds to come.
 
     Raises:
-        SettingError: The lengths differ, or there is no run.
+        SettingError: The lengths differ, there is no run, or what was told of one is not a number.
 
     References:
         Lei et al. 2018, "Distribution-free predictive inference for regression"; Boström and Johansson 2020, "Mondrian
@@ -53,6 +53,11 @@ class Calibration:
         lengths = {len(values) for values in (self.told, self.truth, self.kinds, self.strangeness)}
         if len(lengths) > 1 or lengths == {0}:
             raise SettingError("calibration", sorted(lengths), "one length for all, of at least one run")
+        of_runs = (self.told, self.truth, self.strangeness)
+        if self.low.shape != self.high.shape or {values.ndim for values in (*of_runs, self.low)} != {1}:
+            raise SettingError("calibration", self.low.shape, "of as many least as greatest values, each in one row")
+        if not np.isfinite(of_runs).all():
+            raise SettingError("calibration", "NaN or infinite", "finite in what was told, is true, and is strange")
 
     def interval(self, told: float, *, level: float = 0.9) -> tuple[float, float] | None:
         """Where the final accuracy of a run lies, of which a regressor told `told`.
@@ -62,10 +67,10 @@ class Calibration:
             None if there are too few runs to say.
         """
         errors = np.sort(self._errors_near(told))
-        outside = floor((1 - level) / 2 * (len(errors) + 1))
-        if outside == 0:
+        beyond = _allowed(len(errors), (1 - level) / 2)
+        if beyond == 0:
             return None
-        low, high = told + errors[outside - 1], told + errors[-outside]
+        low, high = told + errors[beyond - 1], told + errors[-beyond]
         if self.truth.min() >= 0:  # an accuracy stays one: a fraction, if all of them are
             low, high = max(low, 0.0), max(high, 0.0)
         if self.truth.max() <= 1:
@@ -91,7 +96,12 @@ class Calibration:
         Returns:
             What at most `rate` of the good runs are told less than, over all and of each kind with as many; of a
             kind with fewer, the least that was told. None if nothing can be promised.
+
+        Raises:
+            SettingError: The rate is no share.
         """
+        if not 0 <= rate <= 1:
+            raise SettingError("rate", rate, "from 0 to 1")
         kinds, good = np.array(self.kinds), self.truth >= threshold
         if self.new_kinds:
             known = set(kinds[good].tolist())
@@ -128,13 +138,14 @@ class Calibration:
         """How far from the truth the estimator was on the runs that were told about the same."""
         errors = self.truth - self.told
         bins = max(1, len(errors) // RUNS_PER_BIN)
-        edges = np.quantile(self.told, np.linspace(0, 1, bins + 1)[1:-1])
+        edges = np.quantile(self.told, np.linspace(0, 1, bins + 1)[1:-1], method="higher")
+        edges = edges[edges > self.told.min()]  # many runs may be told the same: no bin is empty
         return np.asarray(errors[np.digitize(self.told, edges) == np.digitize(told, edges)])
 
 
 def _allowed(runs: int, rate: float) -> int:
     """How many of so many exchangeable runs may lie below a limit, for a new one to do so at the given rate."""
-    return floor(rate * (runs + 1) + 1e-9)  # 0.05 * 20 is 1
+    return min(runs, floor(rate * (runs + 1) + 1e-9))  # 0.05 * 20 is 1
 
 
 def outside(

@@ -67,7 +67,7 @@ def of_epochs(table: pd.DataFrame, epoch: float, *, since_previous_from: float =
     chosen = []
     for column in table.columns:
         name, _, time = str(column).rpartition("@")
-        wanted = float(time) == epoch if epoch < 1 else float(time) % 1 == 0 and float(time) > 0
+        wanted = time == f"{epoch:g}" if epoch < 1 else float(time) % 1 == 0 and float(time) > 0
         if wanted and not (name.endswith("_since_previous") and float(time) < since_previous_from):
             chosen.append(column)
     return table[chosen]

@@ -17,6 +17,8 @@ from epochgraph.predictors.storage import Predictor
 FOLDS = 10
 """At most: of few groups, each is held out alone."""
 
+LEAST_RUNS = 3
+
 
 def fitted(
     estimator: SignatureClassifier | SignatureRegressor,
@@ -43,16 +45,30 @@ def fitted(
         trained_on: As `Predictor.trained_on`.
 
     Raises:
-        SettingError: All runs are of one group, a class has a single run, or a classifier has no threshold.
+        SettingError: All runs are of one group; while a fold is held out, there are less than two runs, or two of a
+            class, to fit on; a classifier has no threshold; or an accuracy is NaN or infinite.
     """
     truth = np.asarray(accuracies, dtype=np.float64)
-    ends = truth if threshold is None or isinstance(estimator, SignatureRegressor) else labels(truth, threshold)
+    ends = _ends(estimator, truth, threshold)
     told, strangeness = _held_out(estimator, table, ends, groups)
     low, high = _range(table)
     kinds = tuple(kinds) if kinds is not None else ("run",) * len(truth)
     new_kinds = groups is not None and tuple(groups) == kinds
     calibration = Calibration(told, truth, kinds, strangeness, low, high, new_kinds)
     return Predictor(clone(estimator).fit(table, ends), threshold, extraction, trained_on, calibration)
+
+
+def _ends(
+    estimator: SignatureClassifier | SignatureRegressor, truth: np.ndarray, threshold: float | None
+) -> np.ndarray:
+    """What the estimator is to tell of each run: the accuracy, or of a classifier the label."""
+    if not np.isfinite(truth).all():
+        raise SettingError("accuracies", truth.tolist(), "finite; leave out the runs whose accuracy is unknown")
+    if isinstance(estimator, SignatureRegressor):
+        return truth
+    if threshold is None:
+        raise SettingError("threshold", None, "the accuracy from which on a run is good, for a classifier")
+    return labels(truth, threshold)
 
 
 def _held_out(
@@ -72,13 +88,18 @@ def _held_out(
 
 def _folds(runs: int, groups: Sequence[Any] | None) -> list[tuple[np.ndarray, np.ndarray]]:
     places = np.arange(runs)
+    if runs < LEAST_RUNS:
+        raise SettingError("the number of runs", runs, f"at least {LEAST_RUNS}, to fit on two while one is held out")
     if groups is None:
         return list(KFold(min(FOLDS, runs), shuffle=True, random_state=0).split(places))
     numbers = pd.factorize(np.asarray(groups))[0]
     several = len(set(numbers.tolist()))
     if several < 2:
         raise SettingError("groups", sorted({str(group) for group in groups}), "at least two, to hold one out")
-    return list(GroupKFold(min(FOLDS, several)).split(places, groups=numbers))
+    folds = list(GroupKFold(min(FOLDS, several)).split(places, groups=numbers))
+    if min(len(known) for known, _ in folds) < LEAST_RUNS - 1:
+        raise SettingError("groups", [str(group) for group in groups], "such that two runs are outside of each")
+    return folds
 
 
 def _range(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

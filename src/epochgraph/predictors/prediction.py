@@ -53,7 +53,7 @@ def predict_runs(
 
     Raises:
         FeatureMismatchError: A run lacks a feature or an epoch that the predictor needs.
-        SettingError: Another threshold than a classifier's own.
+        SettingError: Another threshold than a classifier's own, or a rate that is no share.
     """
     if not runs:
         return []
@@ -83,7 +83,8 @@ def _prediction(predictor: Predictor, run: Run, features: np.ndarray, told: floa
 def _decision(predictor: Predictor, run: Run, features: np.ndarray, told: float, rate: float) -> tuple[Decision, str]:
     """What to do with a run, and why."""
     calibration, threshold = predictor.calibration, predictor.threshold
-    if run.signature.up_to(predictor.up_to).diverged.any():
+    seen = run.signature.times <= predictor.up_to * (1 + 1e-5)  # the names of columns have six digits of an epoch
+    if run.signature.diverged[seen].any():
         return "stop", "its weights are NaN or infinite"
     if calibration is None or threshold is None:
         return "abstain", "no threshold says what a good end is" if calibration else "the predictor is not calibrated"

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ FIELDS = {"threshold": float | int | None, "extraction": dict, "trained_on": dic
 LARGEST = 64 * 2**20
 """Bytes that a file may unpack to: far more than a predictor needs, and no bomb."""
 
+CHUNK = 2**20
+
 
 def _versions() -> dict[str, str]:
     return {"numpy": np.__version__, "scikit-learn": sklearn.__version__, "skops": skops.__version__}
@@ -57,7 +60,7 @@ class Predictor:
 
     Raises:
         SettingError: The estimator was not fitted on signatures, or it is a classifier without a threshold, or of
-            other labels than 0 and 1.
+            other labels than 0 and 1; or the calibration is of another number of features.
     """
 
     estimator: SignatureClassifier | SignatureRegressor
@@ -73,6 +76,8 @@ class Predictor:
             raise SettingError("estimator", self.estimator, expected)
         if self.threshold is not None and not np.isfinite(self.threshold):
             raise SettingError("threshold", self.threshold, "a finite number")
+        if self.calibration is not None and len(self.calibration.low) != len(self.columns):
+            raise SettingError("calibration", len(self.calibration.low), f"of {len(self.columns)} features")
         if self.task == "regression":
             return
         if self.threshold is None:
@@ -118,7 +123,7 @@ def write_predictor(predictor: Predictor, path: Path | str) -> None:
     """Write a predictor as one skops file, whole or not at all.
 
     Raises:
-        SettingError: JSON cannot hold `extraction` or `trained_on`.
+        SettingError: JSON cannot hold `extraction` or `trained_on`, or the file would be larger than can be read.
         OutputError: The file cannot be written.
     """
     header = {name: getattr(predictor, name) for name in FIELDS} | {"calibration": _plain(predictor.calibration)}
@@ -130,13 +135,16 @@ def write_predictor(predictor: Predictor, path: Path | str) -> None:
         skops.io.dump(predictor.estimator, temporary, compression=ZIP_DEFLATED)
         with ZipFile(temporary, "a", ZIP_DEFLATED) as archive:
             archive.writestr(HEADER, text)
+            unpacked = _unpacked(archive)
+        if unpacked > LARGEST:
+            raise SettingError("bytes of the predictor", f"{unpacked} or more", f"at most {LARGEST}: fit on fewer runs")
 
 
 def read_predictor(path: Path | str) -> Predictor:
     """Read a predictor that `write_predictor` wrote, without running anything that is in the file.
 
     Raises:
-        UnreadableFileError: The file is missing, truncated, not a predictor, of a newer version, made by an
+        UnreadableFileError: The file is missing, truncated, not a predictor, of another version, made by an
             incompatible scikit-learn, or asks for what no predictor needs.
     """
     path = Path(path)
@@ -189,19 +197,30 @@ def _check_trees(estimator: SignatureClassifier | SignatureRegressor) -> None:
             raise ValueError("a tree points outside itself")
 
 
+def _unpacked(archive: ZipFile) -> int:
+    """Bytes that an archive unpacks to, whatever it says itself; of one that is too large, more than `LARGEST`."""
+    count = 0
+    for entry in map(copy, archive.infolist()):
+        entry.file_size = LARGEST + 1  # else no more would be counted than it says, though more would be unpacked
+        with archive.open(entry) as content:
+            while count <= LARGEST and (chunk := content.read(CHUNK)):
+                count += len(chunk)
+    return count
+
+
 def _header(path: Path, data: bytes) -> dict[str, Any]:
     """What the file says about itself."""
     advice = "Train a predictor and write it with `write_predictor`."
     try:
         with ZipFile(io.BytesIO(data)) as archive:
-            sound = sum(entry.file_size for entry in archive.infolist()) <= LARGEST
-            header = json.loads(archive.read(HEADER)) if sound else {}
+            header = json.loads(archive.read(HEADER)) if _unpacked(archive) <= LARGEST else {}
         version = header["version"]
     except Exception as error:  # likewise
         raise UnreadableFileError(path, "it is not a predictor", advice) from error
     if version != VERSION:
         found = f"it has format version {version!r}, this package reads {VERSION}"
-        raise UnreadableFileError(path, found, "Update epochgraph.")
+        older = isinstance(version, int) and version < VERSION
+        raise UnreadableFileError(path, found, "Train it anew." if older else "Update epochgraph.")
     if not all(isinstance(header.get(name), kind) for name, kind in FIELDS.items()) or "calibration" not in header:
         raise UnreadableFileError(path, "its header is not a predictor's", advice)
     return dict(header)

@@ -39,8 +39,17 @@ def shipped_predictor(run: Run) -> Predictor:
         run: Extracted with `EXTRACTION`.
 
     Raises:
-        SettingError: The run has too few snapshots for any of them, or none of the initial weights.
+        SettingError: The run has too few snapshots for any of them, or none of the initial weights; or some between
+            whole epochs, where the one before an epoch's is another than it was of the runs that they know.
     """
+    between = [time for time in run.signature.times.tolist() if time > 1 and time % 1]
+    if between:
+        raise SettingError(f"epochs of run {run.name!r}", between, "whole ones after the first: leave out the others")
+    if run.signature.times[0] > 0:
+        found = f"{run.signature.times[0]:g}"
+        raise SettingError(
+            f"the first epoch of run {run.name!r}", found, "0: changes are told since the initial weights"
+        )
     missing = []
     for epoch, situation in ((epoch, situation) for epoch in reversed(EPOCHS) for situation in SITUATIONS):
         if epoch <= run.signature.times[-1]:
