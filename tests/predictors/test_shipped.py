@@ -68,7 +68,7 @@ def test_the_one_that_sees_most_is_taken():
 def test_a_run_without_its_beginning_is_refused():
     run = lenet_run(until=3)
     late = replace(run, signature=replace(run.signature, times=run.signature.times + 1))
-    with pytest.raises(SettingError, match=r"the first epoch of run 'mine' is '1', but must be 0: changes are told"):
+    with pytest.raises(SettingError, match=r"the first epoch of run 'mine' is '1', but must be 0: changes are since"):
         shipped_predictor(late)
     between = replace(run, signature=replace(run.signature, times=run.signature.times / 2))
     with pytest.raises(SettingError, match=r"is \[1.5\], but must be whole ones after the first"):

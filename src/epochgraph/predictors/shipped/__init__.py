@@ -48,7 +48,7 @@ def shipped_predictor(run: Run) -> Predictor:
     if run.signature.times[0] > 0:
         found = f"{run.signature.times[0]:g}"
         raise SettingError(
-            f"the first epoch of run {run.name!r}", found, "0: changes are told since the initial weights"
+            f"the first epoch of run {run.name!r}", found, "0: changes are since the initial weights"
         )
     missing = []
     for epoch, situation in ((epoch, situation) for epoch in reversed(EPOCHS) for situation in SITUATIONS):
