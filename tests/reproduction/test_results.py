@@ -17,6 +17,7 @@ from epochgraph.reproduction.figure3 import figure3
 from epochgraph.reproduction.figure4 import figure4, transfers
 from epochgraph.reproduction.figure5 import figure5
 from epochgraph.reproduction.populations import Population, read_populations
+from epochgraph.reproduction.regression import regression
 from epochgraph.reproduction.results import Result, cell
 from epochgraph.reproduction.scoring import Experiment, scorable, scored
 from epochgraph.reproduction.tables import candidates, table1, table2
@@ -77,6 +78,18 @@ def test_table_2_has_every_candidate_beside_the_papers_accuracy(small):
         scores["random", "accuracy", "validation accuracy"], abs=0.005
     )
     assert scores["random", "accuracy", "validation accuracy"] > scores["random", "accuracy", "majority class"]
+
+
+def test_the_regression_scores_what_is_told_of_the_accuracy(small, monkeypatch):
+    monkeypatch.setattr("epochgraph.reproduction.regression.REPEATS", 1)
+    result = regression([small], jobs=2)
+    assert len(result.tables) == 6
+    scores = result.scores.set_index(["folds", "measure", "candidate"])["mean"].sort_index()
+    assert scores["random", "r2", "mean accuracy"] < 0.1 < scores["random", "r2"].max()
+    assert (scores["random", "mean_absolute_error"] < 0.3).all()
+    table = result.tables["Kendall's τ, folds at random, the paper's protocol"].iloc[:, 0]
+    assert {"changes gradient boosting", "curve, differences and hyper-parameters SVM"} <= set(table.index)
+    assert table["learning curve trees"] == f"{scores['random', 'kendall_tau', 'learning curve trees']:.2f}"
 
 
 def test_figure_3_has_a_curve_for_each_smoothing_and_the_validation_accuracy(small):

@@ -95,7 +95,7 @@ def baker(task: Task) -> Candidate:
 def general(task: Task) -> tuple[Candidate, ...]:
     """Other estimators of scikit-learn on the changes of the graphs: any will do."""
     boosting = {"max_iter": 50, "min_samples_leaf": 5}
-    kernel = ConstantKernel() * RBF(10.0, (1.0, 1e4)) + WhiteKernel(0.1, (1e-3, 1e2))
+    kernel = ConstantKernel() * RBF(10.0, (1e-2, 1e8)) + WhiteKernel(0.1, (1e-10, 1e5))
     if task == "classification":
         estimators = HistGradientBoostingClassifier(**boosting), GaussianProcessClassifier(RBF(10.0))
     else:
