@@ -12,7 +12,7 @@ from epochgraph.measures import STANDARD
 from epochgraph.predictors import Candidate, Method, learned
 from epochgraph.predictors.curves import validation_accuracy
 from epochgraph.predictors.views import statistics_of
-from epochgraph.reproduction.panels import FAINT, GREEN, INK, RED, legend_below, panels
+from epochgraph.reproduction.panels import FAINT, GREEN, INK, RED, label_left, legend_below, panels
 from epochgraph.reproduction.populations import Population
 from epochgraph.reproduction.results import Result, cell
 from epochgraph.reproduction.scoring import FOLDS, Experiment, Progress, scorable, scored
@@ -122,5 +122,4 @@ def _panel(axis: Axes, accuracies: pd.DataFrame, population: Population, measure
     axis.set_xlabel("epochs seen")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axis.set_ylabel("accuracy")
-    axis.label_outer(remove_inner_ticks=False)
+    label_left(axis, "accuracy")

@@ -14,7 +14,7 @@ from epochgraph.evaluation import transferred
 from epochgraph.predictors import Candidate, labels, learned
 from epochgraph.predictors.curves import validation_accuracy, validation_curve
 from epochgraph.predictors.views import Together, View, pooled_changes, pooled_graph_features, statistics_of
-from epochgraph.reproduction.panels import BLUE, FAINT, GREEN, INK, RED, YELLOW, legend_below, panels
+from epochgraph.reproduction.panels import BLUE, FAINT, GREEN, INK, RED, YELLOW, label_left, legend_below, panels
 from epochgraph.reproduction.paper import CIFAR, IMAGENET
 from epochgraph.reproduction.populations import Population
 from epochgraph.reproduction.results import Result, cell
@@ -161,9 +161,8 @@ def _drawn(scores: pd.DataFrame, names: Sequence[str]) -> Figure:
             axis.plot(line["epoch"], line["mean"], color=colour, lw=1.8, marker="o", ms=3.5, label=candidate.name)
         axis.axhline(0.5, color=INK, lw=0.8, ls=":")
         axis.set_xlabel("epochs seen")
-        axis.set_ylabel("balanced accuracy")
+        label_left(axis, "balanced accuracy")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        axis.label_outer(remove_inner_ticks=False)
     legend_below(figure, figure.axes[0], columns=3)
     return figure

@@ -36,6 +36,13 @@ def panels(
     return figure
 
 
+def label_left(axis: Axes, text: str) -> None:
+    """Name the vertical axis, where it is the first of its row."""
+    place = axis.get_subplotspec()
+    if place is None or place.is_first_col():
+        axis.set_ylabel(text)
+
+
 def legend_below(figure: Figure, axis: Axes, *, columns: int) -> None:
     """One legend for all panels, of what one of them shows."""
     figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=columns, frameon=False)

@@ -47,9 +47,7 @@ def shipped_predictor(run: Run) -> Predictor:
         raise SettingError(f"epochs of run {run.name!r}", between, "whole ones after the first: leave out the others")
     if run.signature.times[0] > 0:
         found = f"{run.signature.times[0]:g}"
-        raise SettingError(
-            f"the first epoch of run {run.name!r}", found, "0: changes are since the initial weights"
-        )
+        raise SettingError(f"the first epoch of run {run.name!r}", found, "0: changes are since the initial weights")
     missing = []
     for epoch, situation in ((epoch, situation) for epoch in reversed(EPOCHS) for situation in SITUATIONS):
         if epoch <= run.signature.times[-1]:
