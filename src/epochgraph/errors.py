@@ -140,7 +140,7 @@ class EmptyGraphError(EpochgraphError, ValueError):
 
 
 class ConvergenceError(EpochgraphError, RuntimeError):
-    """The eigenvector iteration did not converge."""
+    """A measure's iteration did not converge."""
 
     def __init__(self, iterations: int, nodes: int) -> None:
         super().__init__(iterations, nodes)
@@ -148,8 +148,8 @@ class ConvergenceError(EpochgraphError, RuntimeError):
     def __str__(self) -> str:
         iterations, nodes = self.args
         return (
-            f"the largest eigenvalue of a graph of {nodes} nodes did not converge in {iterations} iterations: "
-            "two components are almost equally strong. Measure the components one by one."
+            f"the iteration on a graph of {nodes} nodes did not converge in {iterations} products: two components are "
+            "almost equally strong. Measure the components one by one."
         )
 
 

@@ -22,7 +22,7 @@ class Extraction:
     """How a run's signature is taken from its snapshots.
 
     Attributes:
-        measures: Names of the measures (see `measures.STANDARD`).
+        measures: Names of the measures (see `measures.MEASURES`).
         scopes: Groups of nodes to summarise.
         change: References that snapshots are compared with.
         smoothing: Average over time.

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from epochgraph.blocks import Dense, Scaled
 from epochgraph.errors import NonFiniteWeightsError
 from epochgraph.graph import Graph, rolled_graph
-from epochgraph.measures import STANDARD, degree, eigenvector_centrality
+from epochgraph.measures import MEASURES, degree, eigenvector_centrality
 from strategies import graphs
 
-measured = pytest.mark.parametrize("measure", STANDARD, ids=lambda measure: measure.__name__)
+measured = pytest.mark.parametrize("measure", MEASURES, ids=lambda measure: measure.__name__)
 
 
 def reordered(graph: Graph, part: int, order: np.ndarray) -> Graph:

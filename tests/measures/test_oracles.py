@@ -1,4 +1,4 @@
-"""Degree and eigenvector centrality against NetworkX and NumPy, and the cases where they are special."""
+"""Degree, eigenvector centrality and PageRank against NetworkX and NumPy, and the cases where they are special."""
 
 import networkx as nx
 import numpy as np
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from epochgraph.blocks import Dense, Grouped
 from epochgraph.errors import EmptyGraphError
 from epochgraph.graph import Graph, rolled_graph
-from epochgraph.measures import degree, eigenvector_centrality, largest_eigenvalue
+from epochgraph.measures import degree, eigenvector_centrality, largest_eigenvalue, pagerank
 from epochgraph.topology import Part
 from strategies import graphs
 
@@ -29,6 +29,27 @@ def test_scores_equal_networkx(graph):
     values, vectors = np.linalg.eigh(graph.to_scipy().toarray())
     np.testing.assert_allclose(eigenvector_centrality(graph), np.abs(vectors[:, -1]), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(largest_eigenvalue(graph, eigenvector_centrality(graph)), values[-1], rtol=1e-5)
+
+
+@settings(max_examples=50)
+@given(graph=graphs())
+def test_pagerank_equals_networkx(graph):
+    """Also where components are isolated: their walkers jump to all nodes alike."""
+    reference = nx.from_numpy_array(graph.to_scipy().toarray())
+    expected = nx.pagerank(reference, alpha=0.85, tol=1e-14, max_iter=1000)
+    np.testing.assert_allclose(pagerank(graph), [expected[node] for node in range(graph.size)], rtol=1e-5)
+
+
+def test_the_walker_on_a_star_by_hand():
+    """Two leaves on a middle, of weights 3 and 1: with damping d the middle scores (1 + 2 d) / (1 + d) / 3."""
+    graph = chain_of([[3.0, 1.0]])
+    middle = (1 + 2 * 0.85) / (1 + 0.85) / 3
+    expected = [0.05 + 0.85 * 0.75 * middle, 0.05 + 0.85 * 0.25 * middle, middle]
+    np.testing.assert_allclose(pagerank(graph), expected, rtol=1e-6)
+
+
+def test_a_network_without_weights_is_only_jumped_on():
+    np.testing.assert_allclose(pagerank(chain_of([[0.0, 0.0]])), [1 / 3, 1 / 3, 1 / 3])
 
 
 def test_a_path_of_three_nodes_by_hand():

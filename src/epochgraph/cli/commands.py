@@ -96,7 +96,7 @@ def extract(
     model: Model = None,
     input_shape: Input = None,
     measures: Annotated[
-        str, typer.Option(help="Measures of the nodes, separated by commas.")
+        str, typer.Option(help="Measures of the nodes, separated by commas: degree, eigenvector_centrality, pagerank.")
     ] = "degree,eigenvector_centrality",
     scopes: Annotated[
         str, typer.Option(help="Groups of nodes to summarise: any of graph (the paper's), part, depth.")

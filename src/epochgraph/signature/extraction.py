@@ -13,7 +13,7 @@ from jaxtyping import Float64
 
 from epochgraph.errors import SettingError, ShapeMismatchError
 from epochgraph.graph import Graph, NodeValues
-from epochgraph.measures import STANDARD, Measure, eigenvector_centrality, largest_eigenvalue
+from epochgraph.measures import MEASURES, STANDARD, Measure, eigenvector_centrality, largest_eigenvalue
 from epochgraph.signature.change import NODE_CHANGES, Reference, Snapshot, node_changes, weight_changes
 from epochgraph.signature.scopes import Scope, Scoping, scopes
 from epochgraph.signature.smoothing import Smoothing, smoothed
@@ -77,7 +77,7 @@ def signature(
 
     Args:
         graphs: Snapshots of one network in time order.
-        measures: Measures of the nodes: functions, or names of those in `measures.STANDARD`.
+        measures: Measures of the nodes: functions, or names of those in `measures.MEASURES`.
         smoothing: Average with the past: "none", "linear" or "exponential" (see `smoothed`).
         alpha: Weight of the present in exponential smoothing.
         scopes: Groups of nodes to summarise: "graph" (the paper's), "part", "depth" (thirds of the network).
@@ -218,7 +218,7 @@ def named_measure(measure: Measure | str) -> Measure:
     Raises:
         SettingError: There is none of this name.
     """
-    named = {standard.__name__: standard for standard in STANDARD}
+    named = {known.__name__: known for known in MEASURES}
     if isinstance(measure, str):
         if measure not in named:
             raise SettingError("measures", measure, f"a function or one of {', '.join(named)}")

@@ -1,0 +1,51 @@
+"""PageRank."""
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator, cg
+
+from epochgraph.errors import ConvergenceError
+from epochgraph.graph import Graph, NodeValues
+
+DAMPING = 0.85
+"""The probability of a step along an edge; Brin and Page's."""
+
+EXACT = 1e-7
+"""Length of the residual, in units of the right-hand side: no less can be had of products in float32."""
+
+PRODUCTS = 1_000
+"""Products with the adjacency before the iteration is given up; the damping bounds them to some dozens."""
+
+
+def pagerank(graph: Graph) -> NodeValues:
+    """Score each node by how often a walker is there who follows edges by their weights, and now and then jumps.
+
+    A walker takes an edge with probability 0.85, else jumps to any node; from a node without weights it always jumps.
+    Other than eigenvector centrality, which may rest on a few heavy nodes, no node scores less than a jump gives.
+
+    The scores x solve (I - d A / D) x = c 1 for some c, whatever becomes of nodes without weights; scaled by the root
+    of the degrees D the matrix is symmetric and positive definite, with eigenvalues from 1 - d to 1 + d. So conjugate
+    gradients need a third of the products of power iteration, whose error shrinks by d only.
+
+    Returns:
+        Positive scores that sum to one; rescaling all weights does not change them.
+
+    Raises:
+        ConvergenceError: The iteration does not end.
+        NonFiniteWeightsError: The graph is recorded as diverged.
+
+    References:
+        Brin and Page 1998, "The anatomy of a large-scale hypertextual web search engine".
+    """
+    strengths = graph.row_sums
+    roots = np.sqrt(strengths, where=strengths > 0, out=np.ones_like(strengths))
+
+    def product(x: NodeValues) -> NodeValues:
+        return np.asarray(x - DAMPING * graph.matvec(x / roots) / roots)
+
+    matrix = LinearOperator((graph.size, graph.size), matvec=product, dtype=np.float64)
+    solution, unfinished = cg(matrix, 1 / roots, rtol=EXACT, maxiter=PRODUCTS)
+    if unfinished:
+        raise ConvergenceError(PRODUCTS, graph.size)
+    scores: NodeValues = solution * roots
+    scores /= scores.sum()
+    return scores
