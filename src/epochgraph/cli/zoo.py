@@ -7,8 +7,6 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from epochgraph.cli.output import console, notes, print_json, progress_bar
-from epochgraph.reproduction.populations import read_populations
-from epochgraph.reproduction.shipping import ship
 from epochgraph.zoo import default_cache, read_digits, read_images
 from epochgraph.zoo.datasets import Split
 from epochgraph.zoo.export import export_population, import_population
@@ -86,15 +84,6 @@ def import_(path: Path, out: Path) -> None:
     """Make the folder of a population from its file."""
     count = import_population(path, out)
     console.print(f"{count} runs written to {out / 'runs'}; `zoo train` goes on with the others.", highlight=False)
-
-
-def fit(zoos: Path, out: Path) -> None:
-    """Fit the package's predictors on a folder of populations."""
-    populations = read_populations(zoos)
-    with progress_bar() as progress:
-        task = progress.add_task("predictors")
-        paths = ship(populations, out, progress=lambda done, total: progress.update(task, completed=done, total=total))
-    console.print(f"{len(paths) - 1} predictors and their card: {paths[-1]}", highlight=False)
 
 
 def recipes(name: str | None) -> None:

@@ -108,7 +108,7 @@ def fit(
 
     Example: `epochgraph zoo fit zoos -o predictors`
     """
-    from epochgraph.cli import zoo as command
+    from epochgraph.cli import shipping as command
 
     command.fit(zoos, out)
 

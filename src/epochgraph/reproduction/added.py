@@ -10,15 +10,14 @@ from matplotlib.figure import Figure
 from epochgraph.evaluation import Protocol, held_out
 from epochgraph.predictors import Candidate, learned
 from epochgraph.predictors.curves import hyper_parameters, learning_curve
+from epochgraph.predictors.shipped import EPOCHS
 from epochgraph.predictors.views import Together, View, folded, pooled_changes
 from epochgraph.reproduction.panels import BLUE, FAINT, GREEN, INK, RED, legend_below, panels
-from epochgraph.reproduction.paper import CIFAR
-from epochgraph.reproduction.populations import FAMILY, Population, united
+from epochgraph.reproduction.populations import FAMILY, Population, on_cifar, united
 from epochgraph.reproduction.results import Result
 from epochgraph.reproduction.scoring import FOLDS, Progress, scored
 from epochgraph.runs import Run
 
-EPOCHS = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0)
 LEAST = 4 * FOLDS
 """Runs of a population, for folds to learn from."""
 
@@ -85,7 +84,7 @@ def added(populations: Sequence[Population], *, jobs: int, progress: Progress | 
         if len(population.runs) >= LEAST
         for groups in (None, "learning_rate")
     ]
-    if len({population.runs[0].settings[FAMILY] for population in populations if population.kind[0] == CIFAR}) > 1:
+    if len({population.runs[0].settings[FAMILY] for population in on_cifar(populations)}) > 1:
         pools.append((united(populations), FAMILY))
     experiments = [
         _Told(runs, candidate, epoch, groups)

@@ -1,25 +1,22 @@
 """The claims, one line each: the paper's and ours, with a verdict that is computed from the results."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from epochgraph.predictors.shipped import SITUATIONS
 from epochgraph.reproduction.added import CURVE, HYPER, SIGNATURE
 from epochgraph.reproduction.decisions import RATE
 from epochgraph.reproduction.populations import FAMILY
 from epochgraph.reproduction.results import Result
 from epochgraph.reproduction.rules import KNOWN
+from epochgraph.reproduction.sweeps import SITUATION
 
 CHANCE, SOLID = 0.5, 0.7
 """Balanced accuracies: of a guess, and from which on a transfer is called one that works."""
 
 ROLLED = ("rolled degree", "rolled eigenvector")
 LAST_LAYER = ("last layer, flattened", "last layer, 7 aggregators", "last layer, 5 aggregators")
-
-Scores = Mapping[str, pd.DataFrame]
-"""The scores of each result, by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +119,7 @@ def _ahead(other: str, folds: str) -> Callable[[pd.DataFrame], tuple[Iterable[bo
 
 def _promise(folds: str) -> Callable[[pd.DataFrame], tuple[Iterable[bool], str]]:
     def judged(scores: pd.DataFrame) -> tuple[Iterable[bool], str]:
-        chosen = scores[(scores["folds"] == folds) & (scores["situation"] == next(iter(SITUATIONS)))]
+        chosen = scores[(scores["folds"] == folds) & (scores["situation"] == SITUATION)]
         stopped = chosen["decision"] == "stop"
         good = stopped[chosen["good"]].groupby(chosen["epoch"]).mean()
         bad = stopped[~chosen["good"]].groupby(chosen["epoch"]).mean()

@@ -92,6 +92,11 @@ def _lightened(run: Run) -> Run:
     return replace(run, recordings=kept, settings={**run.settings, FAMILY: family})
 
 
+def on_cifar(populations: Sequence[Population]) -> list[Population]:
+    """Those on CIFAR-10."""
+    return [population for population in populations if population.kind[0] == CIFAR]
+
+
 def united(populations: Sequence[Population]) -> tuple[Run, ...]:
     """All runs on CIFAR-10, with batch norms folded: what can be learned from any architecture of ten classes."""
-    return tuple(folded(run) for population in populations if population.kind[0] == CIFAR for run in population.runs)
+    return tuple(folded(run) for population in on_cifar(populations) for run in population.runs)

@@ -12,7 +12,7 @@ from epochgraph.files import atomic_write
 from epochgraph.predictors import Predictor, write_predictor
 from epochgraph.predictors.shipped import EPOCHS, SITUATIONS, file_name
 from epochgraph.reproduction.decisions import RATE, THRESHOLD, predictor_of
-from epochgraph.reproduction.populations import FAMILY, Population, united
+from epochgraph.reproduction.populations import FAMILY, Population, on_cifar, united
 from epochgraph.reproduction.results import markdown_table
 from epochgraph.reproduction.scoring import Progress
 
@@ -73,10 +73,11 @@ def ship(populations: Sequence[Population], folder: Path, *, progress: Progress 
         figures[paths[-1].stem] = _figures(predictor)
         if progress is not None:
             progress(done, len(wanted))
-    used = [one for one in populations if any(run.settings["recipe"] == one.name for run in runs)]
     card = CARD.format(
         runs=len(runs),
-        populations="\n".join(f"- {population.title}, {population.epochs} epochs" for population in used),
+        populations="\n".join(
+            f"- {population.title}, {population.epochs} epochs" for population in on_cifar(populations)
+        ),
         threshold=THRESHOLD,
         rate=RATE,
         figures=markdown_table(pd.DataFrame(figures).T),

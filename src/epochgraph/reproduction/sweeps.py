@@ -12,8 +12,7 @@ from epochgraph.errors import SettingError
 from epochgraph.predictors.shipped import EPOCHS
 from epochgraph.reproduction.decisions import RATE, THRESHOLD, decidable, held_out_predictions
 from epochgraph.reproduction.panels import FAINT, GREEN, RED, legend_below, panels
-from epochgraph.reproduction.paper import CIFAR
-from epochgraph.reproduction.populations import FAMILY, Population, united
+from epochgraph.reproduction.populations import FAMILY, Population, on_cifar, united
 from epochgraph.reproduction.results import Result
 from epochgraph.reproduction.rules import ETA, KNOWN, NEW, RULES, STARTUP, Sweep
 from epochgraph.reproduction.scoring import Progress, scored
@@ -70,7 +69,7 @@ def sweeps(populations: Sequence[Population], *, jobs: int, progress: Progress |
         jobs: Processes.
         progress: Told after each epoch of our decisions.
     """
-    large = [one for one in populations if one.kind[0] == CIFAR and len(one.runs) >= SWEEP]
+    large = [population for population in on_cifar(populations) if len(population.runs) >= SWEEP]
     if not large:
         sizes = [len(population.runs) for population in populations]
         raise SettingError("runs of the populations", sizes, f"{SWEEP} or more on CIFAR-10, for a sweep")

@@ -1,6 +1,7 @@
 """The predictors that come with the package, fitted on all published populations; `README.md` here is their card."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.resources import as_file, files
 from types import MappingProxyType
 
@@ -72,6 +73,7 @@ def shipped_predictors() -> Iterator[tuple[str, float, Predictor]]:
             yield situation, epoch, _read(situation, epoch)
 
 
+@cache
 def _read(situation: str, epoch: float) -> Predictor:
     with as_file(files(__name__) / file_name(situation, epoch)) as path:
         return read_predictor(path)
