@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import Tensor, nn
 
-from epochgraph.blocks import Block, Dense, Functional, Gathered, Grouped, Scaled, Sum
+from epochgraph.blocks import Block, Dense, Functional, Gathered, Grouped, Scaled, Sum, Transposed
 from epochgraph.graph import Graph
 from epochgraph.topology import Part
 
@@ -26,7 +26,9 @@ def blocks(draw: st.DrawFn, targets: int | None = None, sources: int | None = No
     """A block of any kind, of the given shape."""
     targets = targets or draw(st.integers(1, 6))
     sources = sources or draw(st.integers(1, 6))
-    kind = draw(st.sampled_from(["dense", "signed", "grouped", "gathered", "scaled", "sum", "functional"]))
+    kind = draw(
+        st.sampled_from(["dense", "signed", "grouped", "gathered", "scaled", "sum", "functional", "transposed"])
+    )
     dense = st.builds(Dense, matrices(targets, sources))
     match kind:
         case "signed":
@@ -35,8 +37,13 @@ def blocks(draw: st.DrawFn, targets: int | None = None, sources: int | None = No
             groups = draw(st.sampled_from([g for g in (1, 2, 3) if targets % g == 0 and sources % g == 0]))
             return Grouped(draw(matrices(targets, sources // groups)), groups)
         case "gathered":
-            nodes = [*draw(st.lists(st.integers(-1, sources - 1), max_size=8)), *range(sources)]
-            return Gathered(Dense(draw(matrices(targets, len(nodes)))), torch.tensor(nodes), sources)
+            width = draw(st.integers(1, 8))
+            readings = draw(st.sets(st.tuples(st.integers(0, width - 1), st.integers(0, sources - 1)), max_size=12))
+            # Every node is read once at least, so that only groups can disconnect a graph.
+            pairs = torch.tensor([*readings, *((width + node, node) for node in range(sources))])
+            return Gathered(Dense(draw(matrices(targets, width + sources))), pairs[:, 0], pairs[:, 1], sources)
+        case "transposed":
+            return Transposed(draw(st.builds(Dense, matrices(sources, targets))))
         case "scaled":
             factors = draw(st.lists(st.floats(0.5, 2.0), min_size=targets, max_size=targets))
             return Scaled(draw(dense), torch.tensor(factors, dtype=torch.float64))

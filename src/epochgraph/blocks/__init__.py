@@ -4,10 +4,10 @@ A measure never sees a weight, it only multiplies. So a dense layer, a grouped c
 and an unrolled convolution that would not fit in memory are all the same to it; a new kind of layer is one new Block.
 """
 
-from epochgraph.blocks.composite import Gathered, Scaled, Sum
+from epochgraph.blocks.composite import Gathered, Scaled, Sum, Transposed
 from epochgraph.blocks.dense import Dense, Grouped
 from epochgraph.blocks.functional import Functional
 from epochgraph.blocks.kernels import norms
 from epochgraph.blocks.structure import Block, Entries
 
-__all__ = ["Block", "Dense", "Entries", "Functional", "Gathered", "Grouped", "Scaled", "Sum", "norms"]
+__all__ = ["Block", "Dense", "Entries", "Functional", "Gathered", "Grouped", "Scaled", "Sum", "Transposed", "norms"]

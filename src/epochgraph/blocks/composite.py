@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor
 from typing_extensions import override
 
@@ -12,15 +13,17 @@ from epochgraph.blocks.structure import Block, Entries
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gathered(Block):
-    """A block that reads some of the source nodes, in an order of its own: a slice, a shuffle, one channel repeated.
+    """A block that reads source nodes at positions of its own: a slice, a shuffle, one channel repeated, a whole head.
 
     Attributes:
         block: Block from positions to target nodes.
-        nodes: Source node at each position; negative where there is none.
+        positions: Position of each reading.
+        nodes: Source node of each reading; several at one position add up, and a position without any is zero.
         size: Number of source nodes.
     """
 
     block: Block
+    positions: Tensor
     nodes: Tensor
     size: int
 
@@ -31,22 +34,59 @@ class Gathered(Block):
 
     @override
     def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        read = self.nodes >= 0
-        positions = source.new_zeros(len(self.nodes))
-        positions[read] = source[self.nodes[read]]
-        forward, at_positions = self.block.products(positions, target)
-        backward = source.new_zeros(self.size).index_add_(0, self.nodes[read], at_positions[read])
+        read = source.new_zeros(self.block.shape[1]).index_add_(0, self.positions, source[self.nodes])
+        forward, at_positions = self.block.products(read, target)
+        backward = source.new_zeros(self.size).index_add_(0, self.nodes, at_positions[self.positions])
         return forward, backward
 
     @override
     def entries(self) -> Entries:
         rows, columns, values = self.block.entries()
-        nodes = self.nodes.numpy()[columns]
-        return rows[nodes >= 0], nodes[nodes >= 0], values[nodes >= 0]
+        inner = sparse.coo_array((values, (rows, columns)), shape=self.block.shape).tocsr()
+        places = (self.positions.numpy(), self.nodes.numpy())
+        reading = sparse.coo_array((np.ones(len(places[0])), places), shape=(self.block.shape[1], self.size)).tocsr()
+        found = (inner @ reading).tocoo()
+        return found.row.astype(np.int64), found.col.astype(np.int64), found.data
 
     @override
     def magnitudes(self) -> tuple[Tensor, ...]:
         return self.block.magnitudes()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Transposed(Block):
+    """A block the other way round: a weight that lies in memory as (sources, targets).
+
+    Attributes:
+        block: Block from target to source nodes.
+    """
+
+    block: Block
+
+    @property
+    @override
+    def shape(self) -> tuple[int, int]:
+        sources, targets = self.block.shape
+        return targets, sources
+
+    @override
+    def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        backward, forward = self.block.products(target, source)
+        return forward, backward
+
+    @override
+    def sums(self) -> tuple[Tensor, Tensor]:
+        of_sources, of_targets = self.block.sums()
+        return of_targets, of_sources
+
+    @override
+    def entries(self) -> Entries:
+        rows, columns, values = self.block.entries()
+        return columns, rows, values
+
+    @override
+    def magnitudes(self) -> tuple[Tensor, ...]:
+        return tuple(weights.mT for weights in self.block.magnitudes())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from epochgraph.blocks import Block, Dense, Gathered, Grouped, Scaled, Sum, norms
+from epochgraph.blocks import Block, Dense, Gathered, Grouped, Scaled, Sum, Transposed, norms
 from epochgraph.errors import NonFiniteWeightsError, SettingError, ShapeMismatchError
 from epochgraph.graph.features import node_features
 from epochgraph.graph.structure import Graph
@@ -146,22 +146,25 @@ def _block(join: Join, weight: Tensor, topology: Topology, *, copy: bool) -> Blo
         raise ShapeMismatchError(repr(join.parameter), (*expected, "..."), tuple(weight.shape))
     size = topology.parts[join.source].size
     if join.groups > 1:
-        return _gathered(Grouped(_norms(weight.flatten(2), copy=True), join.groups), nodes(join.inputs), size)
+        grouped = Grouped(_norms(weight.flatten(2) if weight.dim() > 2 else weight[:, :, None], copy=True), join.groups)
+        return _gathered(grouped, *nodes(join.inputs), size)
     first = join.inputs[0]
-    if (first.first, first.count) == (0, size) and first.count * first.repeat == width:
+    if (first.first, first.count, first.width) == (0, size, 1) and first.count * first.repeat == width:
         return _dense(weight, first.repeat, copy=copy)  # the plain case, without looking at each position
-    read = nodes(join.inputs)
+    read, widths = nodes(join.inputs)
     places = np.flatnonzero(read != NO_NODE)
     if len(places) < len(read):
         contiguous = places[-1] - places[0] + 1 == len(places)
         weight = weight[:, places[0] : places[-1] + 1] if contiguous else weight[:, torch.from_numpy(places)]
-        read = read[places]
+        read, widths = read[places], widths[places]
     repeat = _repeat(read)
-    return _gathered(_dense(weight, repeat, copy=copy), read[::repeat], size)
+    return _gathered(_dense(weight, repeat, copy=copy), read[::repeat], widths[::repeat], size)
 
 
-def _dense(weight: Tensor, repeat: int, *, copy: bool) -> Dense:
+def _dense(weight: Tensor, repeat: int, *, copy: bool) -> Block:
     """A dense block of a weight that reads each node at `repeat` consecutive positions."""
+    if weight.dim() == 2 and repeat == 1 and not weight.is_contiguous() and weight.mT.is_contiguous():
+        return Transposed(_dense(weight.mT, 1, copy=copy))
     grouped = weight.reshape(weight.shape[0], weight.shape[1] // repeat, -1)
     return Dense(_norms(grouped, copy=copy), signed=grouped.shape[2] == 1 and not copy)
 
@@ -184,8 +187,12 @@ def _norms(weight: Tensor, *, copy: bool) -> Tensor:
     return norms(weight.reshape(-1, weight.shape[2])).reshape(weight.shape[:2])
 
 
-def _gathered(block: Block, read: np.ndarray, size: int) -> Block:
+def _gathered(block: Block, read: np.ndarray, widths: np.ndarray, size: int) -> Block:
     """Let a block read source nodes in an order of its own, if it is not theirs."""
-    if np.array_equal(read, np.arange(size)):
+    if (widths == 1).all() and np.array_equal(read, np.arange(size)):
         return block
-    return Gathered(block, torch.from_numpy(read), size)
+    positions = np.repeat(np.arange(len(read)), widths)
+    within = np.arange(len(positions)) - np.repeat(np.cumsum(widths) - widths, widths)
+    found = np.repeat(read, widths) + within
+    carried = np.repeat(read, widths) != NO_NODE
+    return Gathered(block, torch.from_numpy(positions[carried]), torch.from_numpy(found[carried]), size)

@@ -16,9 +16,10 @@ from epochgraph.graph.structure import Graph
 from epochgraph.graph.weights import Source as WeightSource
 from epochgraph.graph.weights import Weights
 from epochgraph.topology import Fold, Part, Topology
+from epochgraph.topology.bundles import Kind
 from epochgraph.topology.flow import Flow, Geometry, Layer, Wiring
+from epochgraph.topology.following import follow
 from epochgraph.topology.program import Shape, Source, Step
-from epochgraph.topology.walk import follow
 
 
 def unrolled_graph(
@@ -123,10 +124,11 @@ class _UnrolledWiring(Wiring):
 
     @override
     def layer(self, layer: Layer, flow: Flow) -> Flow:
-        if layer.weight is None:
-            raise TracingError(f"the weight of {layer.step.name} is computed", "It has no edges of its own.")
-        name = layer.weight.target
+        name = layer.weight.name
         kernel = self.weights.numbers(name).abs()
+        if layer.geometry.transposed or layer.nodes or (not layer.geometry.dimensions and layer.geometry.groups > 1):
+            found = f"the unrolled graph has no {layer.step.operation} of such a form"
+            raise TracingError(found, "Use the rolled graph.")
         fold = self.folds.get(name)
         if fold is not None:
             factors = batch_norm_factors(fold, self.weights).to(kernel)
@@ -137,6 +139,14 @@ class _UnrolledWiring(Wiring):
         apply = _convolution(kernel, layer.geometry) if layer.geometry.dimensions else _linear(kernel)
         self.join(flow, apply, kernel)
         return result
+
+    @override
+    def embedding(self, layer: Layer, indices: Flow) -> Flow:
+        raise TracingError("the unrolled graph has no tables of rows", "Use the rolled graph.")
+
+    @override
+    def constant(self, name: str, shape: Shape, dimension: int) -> Flow:
+        return Flow(shape)
 
     @override
     def pool(self, step: Step, flow: Flow, dimensions: Shape, shape: Shape) -> Flow:
@@ -150,11 +160,32 @@ class _UnrolledWiring(Wiring):
         return result
 
     @override
+    def met(self, step: Step, flow: Flow, dimensions: Shape, kind: Kind = "met") -> Flow:
+        shape = tuple(1 if d in dimensions else n for d, n in enumerate(flow.shape))
+        return Flow(shape, unknown=flow.unknown or f"{step.operation} lets values meet without a weight")
+
+    @override
+    def passed(self, flow: Flow, other: Flow) -> Flow:
+        return other
+
+    @override
+    def chosen(self, flow: Flow, number: int, choice: str) -> Flow:
+        return Flow((*flow.shape[:-1], number, flow.shape[-1]), unknown="the data choose the weights")
+
+    @override
+    def choosing(self, flow: Flow, choice: str) -> Flow:
+        return Flow((*flow.shape[:-2], flow.shape[-1]), unknown="the data choose the weights")
+
+    @override
+    def fold(self, parameters: tuple[str, ...]) -> None:
+        """Node features are the rolled graph's."""
+
+    @override
     def batch_norm(self, step: Step, flow: Flow, sources: dict[str, Source], epsilon: float) -> Flow:
         return Flow(flow.shape, flow.layers, unknown=flow.unknown)
 
     @override
-    def leave_out(self, parameter: Source, reason: str) -> None:
+    def leave_out(self, parameters: tuple[str, ...], reason: str) -> None:
         """Whatever is left out of the rolled graph is left out here: its coverage tells."""
 
     # Nodes and edges.

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from epochgraph.errors import MissingParameterError, WeightDtypeError
+from epochgraph.errors import MissingParameterError, ShapeMismatchError, WeightDtypeError
 from epochgraph.topology import Topology, unwrapped
+from epochgraph.topology.operations import computed
+from epochgraph.topology.program import Program
 
 Source = nn.Module | Mapping[str, Tensor]
 """Where weights come from: a module, tensors by name, or a checkpoint (which is such a mapping)."""
@@ -51,11 +53,31 @@ class Weights:
         Raises:
             MissingParameterError: There is none of this name.
             WeightDtypeError: It does not hold floating-point numbers.
+            ShapeMismatchError: A weight cannot be computed of parameters that have other shapes.
         """
+        computed = self.topology.computed.get(name)
+        if computed is not None:
+            return self._computed(name, computed)
         tensor = self[name]
         if tensor.is_quantized or not tensor.is_floating_point():
             raise WeightDtypeError(name, str(tensor.dtype))
         return tensor.to(torch.float64 if self.wide or tensor.dtype == torch.float64 else torch.float32)
+
+    def _computed(self, name: str, program: Program) -> Tensor:
+        """A weight that is no parameter, computed of those that are."""
+        sources = {
+            source.name: torch.tensor(source.values).reshape(source.shape)
+            if source.values is not None
+            else self.numbers(source.target)
+            for source in program.sources
+        }
+        try:
+            return computed(program, sources)
+        except RuntimeError as error:
+            found = [tuple(value.shape) for value in sources.values()]
+            raise ShapeMismatchError(
+                f"what {name} is made of", tuple(s.shape for s in program.sources), found
+            ) from error
 
     def nonfinite(self, names: set[str]) -> dict[str, int]:
         """How many values of each tensor are NaN or infinite, of those that have any."""

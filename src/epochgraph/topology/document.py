@@ -13,7 +13,7 @@ from epochgraph.topology.spans import Span
 from epochgraph.topology.structure import Coverage, Entry, Fold, Join, Part, Topology
 
 FORMAT = "epochgraph topology"
-VERSION = 1
+VERSION = 2
 
 
 def write_topology(topology: Topology, path: Path | str) -> None:
@@ -31,6 +31,8 @@ def write_topology(topology: Topology, path: Path | str) -> None:
         "coverage": [asdict(entry) for entry in topology.coverage.entries],
         "tied": topology.tied,
         "program": None if topology.program is None else _program_document(topology.program),
+        "computed": {name: _program_document(program) for name, program in topology.computed.items()},
+        "rung": topology.rung,
     }
     with atomic_write(Path(path)) as temporary:
         temporary.write_text(json.dumps(document), encoding="utf-8")
@@ -77,6 +79,8 @@ def _topology(document: Mapping[str, Any]) -> Topology:
         coverage=Coverage(entries),
         tied=tuple(tuple(map(str, names)) for names in document["tied"]),
         program=None if stored is None else _program(stored),
+        computed={str(name): _program(computed) for name, computed in document["computed"].items()},
+        rung=str(document["rung"]),
     )
 
 
@@ -86,7 +90,8 @@ def _join(document: Mapping[str, Any], parts: tuple[Part, ...]) -> Join:
     target = _count(document["target"], below=len(parts))
     inputs = tuple(Span(*map(int, span)) for span in document["inputs"])
     for span in inputs:
-        if span.count < 1 or span.repeat < 1 or span.first < -1 or span.first + span.count > parts[source].size:
+        last = span.first + span.count * span.width
+        if min(span.count, span.repeat, span.width) < 1 or span.first < -1 or last > parts[source].size:
             raise ValueError(f"a join reads {span} of a part of {parts[source].size} nodes")
     return Join(source, target, str(document["parameter"]), inputs, _count(document["groups"]))
 
@@ -119,7 +124,16 @@ def _program_document(program: Program) -> dict[str, object]:
 
 
 def _program(document: Mapping[str, Any]) -> Program:
-    sources = tuple(Source(**{**d, "shape": tuple(map(int, d["shape"]))}) for d in document["sources"])
+    sources = tuple(
+        Source(
+            **{
+                **d,
+                "shape": tuple(map(int, d["shape"])),
+                "values": None if d["values"] is None else tuple(map(int, d["values"])),
+            }
+        )
+        for d in document["sources"]
+    )
     steps = tuple(
         Step(
             str(name),

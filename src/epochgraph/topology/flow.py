@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from epochgraph.topology.program import Shape, Source, Step
+from epochgraph.topology.bundles import Kind
+from epochgraph.topology.program import Program, Shape, Source, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Flow:
 
     Attributes:
         shape: Shape of the value.
-        layers: Node at each place, `NO_NODE` where there is none; a sum has several layers, a constant none.
+        layers: Node or bundle of nodes at each place, `NO_NODE` where there is none; a sum has several layers, a
+            constant none.
         part: Index of the part whose output this is, untouched and read once only; None otherwise.
         unknown: Why the nodes are not known; empty if they are.
     """
@@ -44,6 +46,7 @@ class Geometry:
         padding: Zeros before and after each.
         dilation: Distance of the kernel's taps in each.
         groups: Number of blocks of channels that do not see each other.
+        transposed: Whether it is the transpose of such a convolution, from its output to its input.
     """
 
     dimensions: int = 0
@@ -51,6 +54,24 @@ class Geometry:
     padding: tuple[tuple[int, int], ...] = ()
     dilation: Shape = ()
     groups: int = 1
+    transposed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """A parameter, or what the network computes of parameters and constants alone: a slice, a normalised weight.
+
+    Attributes:
+        name: The parameter's name, or the computation in words, which is the same for the same computation.
+        shape: Its shape.
+        parameters: Names of the parameters that it is made of.
+        program: How it is computed, its last step being the result; None for a parameter as it is.
+    """
+
+    name: str
+    shape: Shape
+    parameters: tuple[str, ...]
+    program: Program | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +80,22 @@ class Layer:
 
     Attributes:
         step: The operation.
-        weight: Its weight, shaped (outputs, inputs / groups, *kernel); None if it is computed from other values.
+        weight: Its weight, shaped (outputs, inputs / groups, *kernel).
         bias: Its bias, if there is one.
         geometry: How it walks over the input.
         shape: Shape of its result.
         single: Whether just one operation reads the result.
+        nodes: What tells its nodes apart from those of other layers, where it is not its weight and bias: the gates of
+            a recurrent layer have several weights and one set of hidden units.
     """
 
     step: Step
-    weight: Source | None
-    bias: Source | None
+    weight: Weight
+    bias: Weight | None
     geometry: Geometry
     shape: Shape
-    single: bool
+    single: bool = False
+    nodes: str = ""
 
 
 class Wiring(ABC):
@@ -83,16 +107,47 @@ class Wiring(ABC):
 
     @abstractmethod
     def layer(self, layer: Layer, flow: Flow) -> Flow:
-        """A linear layer or convolution reads `flow`."""
+        """A linear layer or convolution reads `flow`, a linear layer along its last dimension."""
+
+    @abstractmethod
+    def embedding(self, layer: Layer, indices: Flow) -> Flow:
+        """Rows of a table, whose weight is given as of a layer that reads one node a row, are chosen by `indices`."""
+
+    @abstractmethod
+    def constant(self, name: str, shape: Shape, dimension: int) -> Flow:
+        """Numbers that do not depend on the input are read by a layer along `dimension`: features of positions."""
 
     @abstractmethod
     def pool(self, step: Step, flow: Flow, dimensions: Shape, shape: Shape) -> Flow:
         """`flow` is pooled over `dimensions`, which gives `shape`."""
 
     @abstractmethod
+    def met(self, step: Step, flow: Flow, dimensions: Shape, kind: Kind = "met") -> Flow:
+        """The values along some dimensions meet in one, for example in a product; the dimensions stay with size 1."""
+
+    @abstractmethod
+    def passed(self, flow: Flow, other: Flow) -> Flow:
+        """What is left of `other` when it is combined with `flow` place by place: nothing, if it is its statistic."""
+
+    @abstractmethod
+    def chosen(self, flow: Flow, number: int, choice: str) -> Flow:
+        """The nodes of a flow as one of `number` alternatives gave them, all in an additional last dimension but one.
+
+        Where a place holds nodes that `choice` chose, they are told apart; other places are the same for all.
+        """
+
+    @abstractmethod
+    def choosing(self, flow: Flow, choice: str) -> Flow:
+        """The reverse: the last dimension but one goes, and each place holds what `choice` chooses along it."""
+
+    @abstractmethod
     def batch_norm(self, step: Step, flow: Flow, sources: dict[str, Source], epsilon: float) -> Flow:
         """A batch norm (`sources`: scale, shift, mean, variance) reads `flow`."""
 
     @abstractmethod
-    def leave_out(self, parameter: Source, reason: str) -> None:
-        """A parameter takes part in an operation that is no edge of the graph."""
+    def fold(self, parameters: tuple[str, ...]) -> None:
+        """Parameters are added to nodes, or multiply them one by one: they belong to nodes and are no edges."""
+
+    @abstractmethod
+    def leave_out(self, parameters: tuple[str, ...], reason: str) -> None:
+        """Parameters take part in an operation that is not understood."""

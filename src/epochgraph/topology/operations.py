@@ -4,133 +4,271 @@ An operation that is in none of these sets is not understood, and is reported. N
 the underscore of the in-place form.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
+
+from epochgraph.topology.program import Argument, Program, Ref, Step
 
 POINTWISE = frozenset(
     [
+        "_conj",
+        "_log_softmax",
+        "_safe_softmax",
+        "_softmax",
+        "_to_copy",
         "abs",
+        "absolute",
+        "acos",
+        "acosh",
         "add",
         "addcdiv",
         "addcmul",
         "alias",
         "alpha_dropout",
+        "angle",
+        "arccos",
+        "asin",
+        "asinh",
+        "atan",
+        "atan2",
         "bernoulli",
+        "cauchy",
         "ceil",
         "celu",
         "clamp",
         "clamp_max",
         "clamp_min",
+        "clip",
         "clone",
+        "complex",
+        "conj",
         "contiguous",
+        "copysign",
         "cos",
+        "cosh",
+        "deg2rad",
         "detach",
-        "detach",
+        "digamma",
         "div",
+        "divide",
         "dropout",
         "elu",
-        "eq",
         "erf",
+        "erfc",
+        "erfinv",
         "exp",
+        "exp2",
+        "expm1",
+        "exponential",
         "feature_alpha_dropout",
         "feature_dropout",
+        "float_power",
         "floor",
+        "floor_divide",
+        "fmax",
+        "fmin",
+        "fmod",
+        "frac",
         "gelu",
+        "geometric",
         "hardshrink",
         "hardsigmoid",
         "hardswish",
         "hardtanh",
+        "heaviside",
+        "hypot",
+        "imag",
         "leaky_relu",
+        "lerp",
+        "lgamma",
         "lift_fresh_copy",
         "log",
+        "log10",
         "log1p",
+        "log2",
+        "log_normal",
         "log_sigmoid",
+        "log_softmax",
+        "logaddexp",
+        "logaddexp2",
+        "logit",
+        "masked_fill",
         "maximum",
         "minimum",
         "mish",
         "mul",
-        "neg",
+        "multiply",
+        "mvlgamma",
         "nan_to_num",
+        "native_dropout",
+        "neg",
+        "normal",
+        "polar",
+        "positive",
         "pow",
         "prelu",
+        "real",
         "reciprocal",
         "relu",
         "relu6",
+        "remainder",
+        "resolve_conj",
+        "resolve_neg",
         "round",
         "rrelu",
         "rsqrt",
         "rsub",
         "selu",
+        "sgn",
         "sigmoid",
         "sign",
         "silu",
         "sin",
+        "sinc",
+        "sinh",
+        "softmax",
         "softplus",
         "softshrink",
-        "softsign",
+        "special_erf",
+        "special_expit",
+        "special_gammaln",
         "sqrt",
         "square",
         "sub",
+        "subtract",
+        "tan",
         "tanh",
         "threshold",
         "to",
+        "tril",
+        "triu",
         "true_divide",
+        "trunc",
         "type_as",
+        "uniform",
         "where",
         "xlogy",
-        "_to_copy",
     ]
 )
-"""The result at a place depends on the operands at that place alone; operands are broadcast."""
+"""Place by place: the result carries the nodes of all operands. A softmax counts as one of them: an edge
+is a weight, and it has none."""
+
+COMPARISONS = frozenset(
+    [
+        "__and__",
+        "__or__",
+        "bitwise_and",
+        "bitwise_left_shift",
+        "bitwise_not",
+        "bitwise_or",
+        "bitwise_right_shift",
+        "bitwise_xor",
+        "eq",
+        "ge",
+        "gt",
+        "isfinite",
+        "isin",
+        "isinf",
+        "isnan",
+        "isneginf",
+        "isposinf",
+        "le",
+        "logical_and",
+        "logical_not",
+        "logical_or",
+        "logical_xor",
+        "lt",
+        "ne",
+        "signbit",
+    ]
+)
+"""Place by place, but what comes of it is a truth, no value of a node."""
 
 MOVES = frozenset(
     [
+        "_reshape_alias",
+        "_unsafe_view",
+        "adjoint",
+        "atleast_1d",
+        "atleast_2d",
+        "atleast_3d",
+        "broadcast_to",
         "cat",
         "channel_shuffle",
         "chunk",
+        "column_stack",
         "concat",
         "concatenate",
         "constant_pad_nd",
         "diagonal",
+        "diagonal_scatter",
+        "dsplit",
+        "dstack",
         "expand",
+        "expand_as",
+        "expand_copy",
         "flatten",
         "flip",
+        "hsplit",
         "hstack",
-        "movedim",
+        "im2col",
+        "mT",
+        "matrix_H",
         "moveaxis",
+        "movedim",
         "narrow",
+        "native_channel_shuffle",
+        "numpy_T",
         "pad",
         "permute",
+        "permute_copy",
         "pixel_shuffle",
         "pixel_unshuffle",
         "ravel",
         "repeat",
+        "repeat_interleave",
         "reshape",
+        "reshape_as",
         "roll",
         "rot90",
         "select",
+        "select_scatter",
         "slice",
+        "slice_copy",
+        "slice_scatter",
         "split",
+        "split_copy",
         "split_with_sizes",
         "squeeze",
+        "squeeze_copy",
         "stack",
         "swapaxes",
+        "swapdims",
         "t",
+        "t_copy",
+        "tensor_split",
         "tile",
         "transpose",
+        "transpose_copy",
         "unbind",
+        "unbind_copy",
         "unflatten",
-        "unsqueeze",
+        "unfold",
         "unsafe_chunk",
         "unsafe_split",
+        "unsqueeze",
+        "unsqueeze_copy",
         "upsample_nearest1d",
         "upsample_nearest2d",
         "upsample_nearest3d",
         "view",
         "view_as",
+        "view_copy",
+        "vsplit",
         "vstack",
-        "_unsafe_view",
     ]
 )
 """Values change their place only: run on node indices, the operation itself tells which node is where."""
@@ -193,34 +331,201 @@ INTERPOLATIONS = {
 }
 """Resizing that mixes neighbouring places -> number of spatial dimensions."""
 
-REDUCTIONS = frozenset({"amax", "amin", "mean", "sum"})
+REDUCTIONS = frozenset(
+    [
+        "amax",
+        "amin",
+        "aminmax",
+        "linalg_vector_norm",
+        "logsumexp",
+        "max",
+        "mean",
+        "median",
+        "min",
+        "mode",
+        "nanmean",
+        "nanmedian",
+        "nansum",
+        "norm",
+        "prod",
+        "std",
+        "std_mean",
+        "sum",
+        "var",
+        "var_mean",
+    ]
+)
 """Pools over whole dimensions."""
+
+SCANS = frozenset(
+    [
+        "cummax",
+        "cummin",
+        "cumprod",
+        "cumsum",
+        "logcumsumexp",
+    ]
+)
+"""Running totals along one dimension."""
+
+ORDERS = frozenset(
+    [
+        "kthvalue",
+        "msort",
+        "sort",
+        "topk",
+    ]
+)
+"""Put values along one dimension into an order of their own, and tell which it is."""
 
 CONVOLUTIONS = {"conv1d": 1, "conv2d": 2, "conv3d": 3}
 """Convolutions -> number of spatial dimensions."""
 
-NORMS = {"group_norm": 2, "instance_norm": 1, "layer_norm": 2, "rms_norm": 2}
+TRANSPOSED = {"conv_transpose1d": 1, "conv_transpose2d": 2, "conv_transpose3d": 3}
+"""Transposed convolutions -> number of spatial dimensions."""
+
+NORMS = {
+    "group_norm": 2,
+    "instance_norm": 1,
+    "layer_norm": 2,
+    "rms_norm": 2,
+    "_fused_rms_norm": 2,
+    "native_layer_norm": 2,
+}
 """Normalisations by statistics of the data itself -> position of the scale among the arguments."""
 
 CONSTANTS = frozenset(
     [
+        "all",
+        "any",
         "arange",
+        "argmax",
+        "argmin",
+        "argsort",
+        "bincount",
+        "bucketize",
+        "count_nonzero",
         "empty",
+        "empty_like",
+        "empty_permuted",
+        "empty_strided",
+        "eye",
+        "fill",
+        "fft_fftfreq",
+        "fft_rfftfreq",
         "full",
         "full_like",
+        "hamming_window",
+        "hann_window",
+        "histc",
+        "linspace",
+        "logspace",
+        "multinomial",
+        "new_empty",
+        "new_empty_strided",
         "new_full",
         "new_ones",
         "new_zeros",
+        "nonzero",
+        "numel",
+        "one_hot",
         "ones",
         "ones_like",
         "rand",
+        "rand_like",
+        "randint",
+        "randint_like",
         "randn",
+        "randn_like",
+        "randperm",
         "scalar_tensor",
+        "searchsorted",
+        "tril_indices",
+        "triu_indices",
+        "zero",
         "zeros",
         "zeros_like",
     ]
 )
-"""The result depends on no value of the network."""
+"""The result holds no value of a node: numbers made anew, or the places of values."""
+
+GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
+"""Recurrent layers -> number of gates, whose weights lie one after another."""
+
+PRODUCTS = frozenset(
+    [
+        "addbmm",
+        "addmm",
+        "addmv",
+        "baddbmm",
+        "bilinear",
+        "bmm",
+        "dot",
+        "einsum",
+        "inner",
+        "linalg_vecdot",
+        "matmul",
+        "mm",
+        "mv",
+        "outer",
+        "vdot",
+    ]
+)
+"""Products of tensors that sum over shared dimensions."""
+
+ZEROS = ("zeros", "new_zeros", "full_like(zeros", "expand(zeros", "clone(zeros")
+"""Words that what is nothing but zeros begins with."""
+
+SCATTERS = frozenset(
+    [
+        "_unsafe_index_put",
+        "index_add",
+        "index_copy",
+        "index_put",
+        "masked_scatter",
+        "scatter",
+        "scatter_add",
+        "scatter_reduce",
+    ]
+)
+"""Values are put to places that indices tell."""
+
+COMPUTABLE = (
+    POINTWISE
+    | COMPARISONS
+    | MOVES
+    | REDUCTIONS
+    | CONSTANTS
+    | SCANS
+    | PRODUCTS
+    | NORMS.keys()
+    | {"_weight_norm", "batch_norm", "gather", "index", "index_select"}
+) - {
+    "bernoulli",
+    "empty",
+    "empty_like",
+    "exponential",
+    "normal",
+    "rand",
+    "rand_like",
+    "randint",
+    "randint_like",
+    "randn",
+    "randn_like",
+    "randperm",
+    "uniform",
+    "multinomial",
+    "new_empty",
+    "rrelu",
+    "log_normal",
+    "cauchy",
+    "geometric",
+    "empty_strided",
+    "new_empty_strided",
+    "empty_permuted",
+    "nonzero",
+}
+"""What a weight may be computed with: functions of their operands alone, with no effect but their result."""
 
 
 def base(operation: str) -> str:
@@ -247,3 +552,55 @@ def call(operation: str, arguments: list[Any], options: dict[str, Any]) -> Any:
     overload = operation.split(".")[2]
     packet = getattr(torch.ops.aten, base(operation))
     return getattr(packet, overload)(*arguments, **options)
+
+
+def keeps_nodes(step: Step) -> bool:
+    """Whether an operation in place changes values, but not which nodes they come from: an activation."""
+    return base(step.operation) in POINTWISE and len(step.refs) < 2
+
+
+def rewrites(step: Step) -> bool:
+    """Whether an operation puts other nodes into the memory of its operand, of which there may be further views."""
+    return in_place(step.operation) and not keeps_nodes(step)
+
+
+UNCHANGED = frozenset(
+    ["_to_copy", "alias", "clone", "contiguous", "detach", "dropout", "lift_fresh_copy", "to", "type_as"]
+)
+"""Nothing but memory, dtype or device changes."""
+
+
+def computed(program: Program, sources: Mapping[str, Tensor]) -> Tensor:
+    """Run operations on tensors: how a weight is computed of parameters.
+
+    Args:
+        program: The operations, of which the last one is asked for.
+        sources: Value of each source, by its name in the program.
+
+    Raises:
+        ValueError: There is an operation that a weight is not to be computed with, or none at all.
+    """
+    values: dict[str, Any] = dict(sources)
+    found: Any = None
+    for step in program.steps:
+        found = values[step.name] = _computed(step, values)
+    if not isinstance(found, Tensor):
+        raise ValueError("a computation without result")  # noqa: TRY004 - the program is at fault, not an argument
+    return found
+
+
+def _computed(step: Step, values: Mapping[str, Any]) -> Any:
+    def filled(argument: Argument) -> Any:
+        if isinstance(argument, Ref):
+            return values[argument.name]
+        return [filled(item) for item in argument] if isinstance(argument, tuple) else argument
+
+    arguments = [filled(argument) for argument in step.arguments]
+    name = base(step.operation)
+    if step.operation == "<built-in function getitem>":
+        return arguments[0][arguments[1]]
+    if name not in COMPUTABLE:
+        raise ValueError(f"a weight is not computed with {step.operation}")
+    if name in UNCHANGED:
+        return arguments[0]
+    return call(step.operation, arguments, {k: filled(v) for k, v in step.options if v is not None})

@@ -14,6 +14,9 @@ import torch
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 
+MOST_VALUES = 4096
+"""Integers of a constant that are kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ref:
@@ -36,6 +39,7 @@ class Source:
         target: The parameter's or buffer's name in the model; the argument's name for an input.
         shape: Its shape.
         integer: Whether it holds integers, such as token ids.
+        values: The integers of a small constant, such as an order of channels, one after another.
     """
 
     name: str
@@ -43,6 +47,7 @@ class Source:
     target: str
     shape: Shape
     integer: bool = False
+    values: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +87,11 @@ class Program:
 def program(exported: ExportedProgram) -> Program:
     """Reduce an exported model to plain data."""
     specs = {spec.arg.name: spec for spec in exported.graph_signature.input_specs}
+    held = {**exported.state_dict, **exported.constants}
     sources, steps = [], []
     for node in exported.graph.nodes:
         if node.op == "placeholder":
-            sources.append(_source(node, specs[node.name]))
+            sources.append(_source(node, specs[node.name], held))
         elif node.op == "call_function":
             steps.append(_step(node))
     return Program(tuple(sources), tuple(steps))
@@ -97,7 +103,7 @@ def renamed(recorded: Program, names: Mapping[str, str]) -> Program:
     return Program(tuple(sources), recorded.steps)
 
 
-def _source(node: torch.fx.Node, spec: object) -> Source:
+def _source(node: torch.fx.Node, spec: object, held: Mapping[str, object]) -> Source:
     kind = getattr(spec, "kind", None)
     value = node.meta.get("val")
     shape = _shape(value)
@@ -105,7 +111,16 @@ def _source(node: torch.fx.Node, spec: object) -> Source:
     if kind is InputKind.USER_INPUT:
         return Source(node.name, "input", node.name, shape, integer)
     target = str(getattr(spec, "target", None) or node.name)
-    return Source(node.name, "parameter" if kind is InputKind.PARAMETER else "buffer", target, shape, integer)
+    if kind is InputKind.PARAMETER:
+        return Source(node.name, "parameter", target, shape)
+    return Source(node.name, "buffer", target, shape, integer, _values(held.get(target)) if integer else None)
+
+
+def _values(tensor: object) -> tuple[int, ...] | None:
+    """The integers of a small constant, if they are there."""
+    if not isinstance(tensor, torch.Tensor) or tensor.is_meta or tensor.numel() > MOST_VALUES:
+        return None
+    return tuple(int(value) for value in tensor.flatten().tolist())
 
 
 def _step(node: torch.fx.Node) -> Step:

@@ -1,19 +1,18 @@
 """The rolled wiring: one node for each input channel, filter and neuron, wherever in the feature map it acts."""
 
-from itertools import pairwise
-
+import numpy as np
 import torch
 from torch import Tensor
 from typing_extensions import override
 
-from epochgraph.topology import operations as ops
-from epochgraph.topology.flow import Flow, Layer, Wiring
-from epochgraph.topology.program import Shape, Source, Step
-from epochgraph.topology.spans import NO_NODE, spans
+from epochgraph.topology.bundles import FIRST, Bundle, Bundles, Kind
+from epochgraph.topology.flow import Flow, Layer, Weight, Wiring
+from epochgraph.topology.program import Program, Shape, Source, Step
+from epochgraph.topology.spans import NO_NODE, NodeIndex, spans
 from epochgraph.topology.structure import Fold, Join, Part
 
-MOST_NODES_A_PLACE = 16
-"""More different nodes than this at one channel position, over the places of a map, are not followed."""
+Line = tuple[NodeIndex, NodeIndex]
+"""The first node at each position, and how many stand there."""
 
 
 class RolledWiring(Wiring):
@@ -23,49 +22,99 @@ class RolledWiring(Wiring):
 
     Args:
         axes: For each input's name, the dimensions of its shape that its nodes are counted along.
+        vocabularies: For each input whose integers choose rows of a table, the number of rows: its nodes.
     """
 
-    def __init__(self, axes: dict[str, Shape]) -> None:
+    def __init__(self, axes: dict[str, Shape], vocabularies: dict[str, int]) -> None:
         self.axes = axes
+        self.vocabularies = vocabularies
         self.parts: list[Part] = []
         self.offsets = [0]
+        self.bundles = Bundles()
         self.joins: dict[Join, None] = {}
+        self.computed: dict[str, Program] = {}
+        self.made_of: dict[str, tuple[str, ...]] = {}
         self.folds: dict[int, Fold] = {}
+        self.folded: set[str] = set()
         self.reasons: dict[str, str] = {}
-        self.known: dict[tuple[str, str | None], int] = {}
+        self.idle: dict[str, str] = {}
+        self.known: dict[object, int] = {}
         self.called_again: set[int] = set()
+        self.indices: dict[int, int] = {}
 
     @override
     def input(self, source: Source) -> Flow:
-        if source.integer:
-            return Flow(source.shape, unknown=f"{source.name} holds integers, not values of nodes")
+        name = "input" if len(self.axes) == 1 else source.target
+        if source.name in self.vocabularies:
+            size, begin = self.vocabularies[source.name], self.offsets[-1]
+            mark = self.bundles.number(Bundle("met", tuple(range(begin, begin + size))))
+            self.indices[mark] = self.add_part(name, size, None)
+            return Flow(source.shape, (torch.full((), mark).expand(source.shape),))
         axes = self.axes[source.name]
         counted = [n if axis in axes else 1 for axis, n in enumerate(source.shape)]
+        return self.counted(name, source.shape, counted)
+
+    @override
+    def constant(self, name: str, shape: Shape, dimension: int) -> Flow:
+        return self.counted(name, shape, [n if axis == dimension else 1 for axis, n in enumerate(shape)])
+
+    def counted(self, name: str, shape: Shape, counted: list[int]) -> Flow:
+        """A part for what enters, with nodes along the dimensions whose sizes are counted."""
         size = int(torch.tensor(counted).prod())
-        part = self.add_part("input" if len(self.axes) == 1 else source.name, size, None)
+        if (name, size) not in self.known:
+            self.known[name, size] = self.add_part(name, size, None)
+        part = self.known[name, size]
         nodes = torch.arange(size).reshape(counted) + self.offsets[part]
-        return Flow(source.shape, (nodes.expand(source.shape),))
+        return Flow(shape, (nodes.expand(shape),))
 
     @override
     def layer(self, layer: Layer, flow: Flow) -> Flow:
         outputs = layer.shape[-1 - layer.geometry.dimensions]
         part = self.part_of(layer, outputs)
-        if layer.weight is not None:
-            self.join(layer, layer.weight, flow, part)
+        self.join(layer, flow, part)
         nodes = torch.arange(outputs) + self.offsets[part]
         nodes = nodes.reshape(-1, *[1] * layer.geometry.dimensions).expand(layer.shape)
         return Flow(layer.shape, (nodes,), part=part if layer.single and part not in self.called_again else None)
 
+    @override
+    def embedding(self, layer: Layer, indices: Flow) -> Flow:
+        outputs, rows = layer.weight.shape
+        chosen = self.index_parts(indices, rows) or [self.index_part(layer, rows)]
+        part = self.part_of(layer, outputs)
+        for source in chosen:
+            self.add_joins(layer.weight, [Join(source, part, layer.weight.name, spans(np.arange(rows)))])
+        nodes = torch.arange(outputs) + self.offsets[part]
+        return Flow(layer.shape, (nodes.expand(layer.shape),))
+
+    def index_parts(self, indices: Flow, rows: int) -> list[int]:
+        """The inputs that choose among so many rows."""
+        found = {self.indices[mark] for nodes in indices.layers for mark in _distinct(nodes) if mark in self.indices}
+        return sorted(part for part in found if self.parts[part].size >= rows)
+
+    def index_part(self, layer: Layer, rows: int) -> int:
+        """A part for the places of a table that no input chooses from: positions, kinds of tokens."""
+        name = f"{_layer_name(layer)}.index"
+        if (name, rows) not in self.known:
+            self.known[name, rows] = self.add_part(name, rows, None)
+        return self.known[name, rows]
+
     def part_of(self, layer: Layer, outputs: int) -> int:
         """The part of a layer: the one it already has if its weight and bias were called before."""
-        bias = layer.bias.target if layer.bias else None
-        weight = layer.weight.target if layer.weight else layer.step.name
-        if (weight, bias) in self.known:
-            self.call_again(self.known[weight, bias])
+        bias = layer.bias.name if layer.bias else None
+        key = layer.nodes or (layer.weight.name, bias)
+        if key in self.known:
+            self.call_again(self.known[key])
         else:
-            name = weight.removesuffix(".weight") if layer.weight else layer.step.module or layer.step.name
-            self.known[weight, bias] = self.add_part(name, outputs, bias)
-        return self.known[weight, bias]
+            for weight in (layer.bias, layer.weight):
+                self.remember(weight)
+            self.known[key] = self.add_part(_layer_name(layer), outputs, bias)
+        return self.known[key]
+
+    def remember(self, weight: Weight | None) -> None:
+        """Keep how a weight is computed."""
+        if weight is not None and weight.program is not None:
+            self.computed[weight.name] = weight.program
+            self.made_of[weight.name] = weight.parameters
 
     def call_again(self, part: int) -> None:
         """A layer called again may be followed by another batch norm, or by none: then neither can be folded."""
@@ -86,40 +135,124 @@ class RolledWiring(Wiring):
         self.offsets.append(self.offsets[-1] + size)
         return len(self.parts) - 1
 
-    def join(self, layer: Layer, weight: Source, flow: Flow, target: int) -> None:
+    def join(self, layer: Layer, flow: Flow, target: int) -> None:
         """Join the parts that a layer reads to its own."""
+        weight = layer.weight
         axis = len(flow.shape) - 1 - layer.geometry.dimensions
         others = tuple(d for d in range(len(flow.shape)) if d != axis)
-        lines = [line for nodes in flow.layers for line in peeled(nodes, others)]
-        if flow.unknown or len(lines) > MOST_NODES_A_PLACE * max(1, len(flow.layers)):
-            self.leave_out(weight, f"its input cannot be followed: {flow.unknown or 'channels are mixed with places'}")
+        lines = [self.bundles.together(nodes, others) for nodes in flow.layers]
+        unknown = flow.unknown or ("more places than can be followed" if any(line is None for line in lines) else "")
+        if unknown:
+            self.leave_out(weight.parameters, f"its input cannot be followed: {unknown}")
             return
-        joins = [join for line in lines for join in self.joins_of(line.flatten(), weight.target, target, layer)]
-        if not joins:
-            self.leave_out(weight, "it reads constants only")
+        groups = layer.geometry.groups
+        joins = [
+            Join(source, target, weight.name, spans(*line), groups)
+            for nodes in lines
+            if nodes is not None
+            for source, line in self.lines(nodes.flatten().numpy())
+        ]
+        if joins:
+            self.add_joins(weight, joins)
+        else:
+            self.idle.update(dict.fromkeys(weight.parameters, "it reads constants only"))
+
+    def add_joins(self, weight: Weight, joins: list[Join]) -> None:
+        """Add joins through one weight."""
+        self.remember(weight)
         self.joins.update(dict.fromkeys(joins))
 
-    def joins_of(self, line: Tensor, parameter: str, target: int, layer: Layer) -> list[Join]:
-        """Split one node a position by the part that the node belongs to."""
-        found = []
-        for source, (begin, end) in enumerate(pairwise(self.offsets)):
-            inside = (line >= begin) & (line < end)
-            if inside.any():
-                inputs = spans(torch.where(inside, line - begin, NO_NODE).numpy())
-                found.append(Join(source, target, parameter, inputs, layer.geometry.groups))
-        return found
+    def lines(self, nodes: NodeIndex) -> list[tuple[int, Line]]:
+        """Split what stands at each position by the part that it belongs to; several ranges of one part are several."""
+        numbers, inverse = np.unique(nodes, return_inverse=True)
+        found: dict[tuple[int, int], tuple[NodeIndex, NodeIndex]] = {}
+        for position, number in enumerate(numbers.tolist()):
+            count: dict[int, int] = {}
+            for part, first, width in self.ranges(number):
+                line = (part, count.get(part, 0))
+                count[part] = line[1] + 1
+                if line not in found:
+                    found[line] = np.full(len(numbers), NO_NODE), np.ones(len(numbers), dtype=np.int64)
+                found[line][0][position], found[line][1][position] = first, width
+        return [(part, (first[inverse], width[inverse])) for (part, _), (first, width) in found.items()]
+
+    def ranges(self, number: int) -> list[tuple[int, int, int]]:
+        """The nodes that an index stands for: part, first node within it, number of nodes that follow each other."""
+        members = np.array(self.bundles.members(number), dtype=np.int64)
+        parts = np.searchsorted(self.offsets, members, side="right") - 1
+        starts = np.flatnonzero((np.diff(members, prepend=-2) != 1) | (np.diff(parts, prepend=-1) != 0))
+        widths = np.diff(starts, append=len(members))
+        return [
+            (int(parts[start]), int(members[start]) - self.offsets[int(parts[start])], int(width))
+            for start, width in zip(starts, widths, strict=True)
+        ]
 
     @override
     def pool(self, step: Step, flow: Flow, dimensions: Shape, shape: Shape) -> Flow:
-        if flow.unknown:
-            return Flow(shape, unknown=flow.unknown)
-        layers = [layer for nodes in flow.layers for layer in peeled(nodes, dimensions)]
-        windowed = ops.base(step.operation) not in ops.REDUCTIONS  # a window over several nodes sees some of them only
-        if len(layers) > (1 if windowed else MOST_NODES_A_PLACE) * max(1, len(flow.layers)):
-            return Flow(shape, unknown=f"{step.operation} mixes many nodes into one place")
+        met = self.met(step, flow, dimensions, "statistic")
+        layers = met.layers
         if len(shape) < len(flow.shape):
-            layers = [layer.squeeze(dimensions) for layer in layers]
-        return Flow(shape, tuple(layer.expand(shape) for layer in layers))
+            layers = tuple(layer.squeeze(dimensions) for layer in layers)
+        return Flow(shape, tuple(layer.expand(shape) for layer in layers), unknown=met.unknown)
+
+    @override
+    def met(self, step: Step, flow: Flow, dimensions: Shape, kind: Kind = "met") -> Flow:
+        shape = tuple(1 if d in dimensions else n for d, n in enumerate(flow.shape))
+        found = [self.bundles.together(nodes, dimensions, kind) for nodes in flow.layers]
+        unknown = flow.unknown
+        if any(nodes is None for nodes in found):
+            unknown = f"{step.operation} mixes more places than can be followed"
+        return Flow(shape, () if unknown else tuple(n for n in found if n is not None), unknown=unknown)
+
+    @override
+    def passed(self, flow: Flow, other: Flow) -> Flow:
+        statistics = [self.is_statistic(nodes) for nodes in other.layers]
+        if not any(statistics) or not flow.layers:
+            return other
+        marks = [
+            mark for nodes, is_one in zip(other.layers, statistics, strict=True) if is_one for mark in _distinct(nodes)
+        ]
+        inside = {node for mark in marks for node in self.bundles.members(mark)}
+        own = {node for nodes in flow.layers for mark in _distinct(nodes) for node in self.bundles.members(mark)}
+        if not own <= inside:
+            return other
+        kept = tuple(nodes for nodes, is_one in zip(other.layers, statistics, strict=True) if not is_one)
+        return Flow(other.shape, kept, unknown=other.unknown)
+
+    def is_statistic(self, nodes: Tensor) -> bool:
+        """Whether the nodes at all places have met in a statistic."""
+        first = int(nodes.flatten()[0]) if nodes.numel() else NO_NODE
+        return first >= FIRST and self.bundles[first].kind == "statistic"
+
+    @override
+    def chosen(self, flow: Flow, number: int, choice: str) -> Flow:
+        shape = (*flow.shape[:-1], number, flow.shape[-1])
+        return Flow(shape, tuple(self.told_apart(n, number, choice) for n in flow.layers), unknown=flow.unknown)
+
+    def told_apart(self, nodes: Tensor, number: int, choice: str) -> Tensor:
+        """The nodes of each alternative, in an additional last dimension but one."""
+        rest = _compact(nodes)
+        marks, inverse = torch.unique(rest, return_inverse=True)
+
+        def alternatives(mark: int) -> tuple[int, ...]:
+            bundle = self.bundles[mark] if mark >= FIRST else None
+            return bundle.members if bundle is not None and bundle.choice == choice else (mark,) * number
+
+        table = torch.tensor([alternatives(mark) for mark in marks.tolist()])
+        return table[inverse].movedim(-1, -2).expand(*nodes.shape[:-1], number, nodes.shape[-1])
+
+    @override
+    def choosing(self, flow: Flow, choice: str) -> Flow:
+        shape = (*flow.shape[:-2], flow.shape[-1])
+        return Flow(shape, tuple(self.put_together(n, choice) for n in flow.layers), unknown=flow.unknown)
+
+    def put_together(self, nodes: Tensor, choice: str) -> Tensor:
+        """At each place a bundle of what the alternatives along the last dimension but one gave."""
+        rest = _compact(nodes).movedim(-2, -1)
+        rows = rest.reshape(-1, rest.shape[-1])
+        numbers = [self.bundles.number(Bundle("choice", tuple(row), choice)) for row in rows.tolist()]
+        found = torch.tensor(numbers).reshape(rest.shape[:-1])
+        return found.expand(*nodes.shape[:-2], nodes.shape[-1])
 
     @override
     def batch_norm(self, step: Step, flow: Flow, sources: dict[str, Source], epsilon: float) -> Flow:
@@ -128,92 +261,32 @@ class RolledWiring(Wiring):
             scale, shift = names.get("scale"), names.get("shift")
             self.folds[flow.part] = Fold(flow.part, scale, shift, names["mean"], names["variance"], epsilon)
         else:
-            for source in sources.values():
-                self.leave_out(source, "it is a batch norm that does not follow one layer alone")
+            for role in ("scale", "shift"):
+                if role in sources:
+                    self.leave_out((names[role],), "it is a batch norm that does not follow one layer alone")
         return Flow(flow.shape, flow.layers, unknown=flow.unknown)
 
     @override
-    def leave_out(self, parameter: Source, reason: str) -> None:
-        self.reasons.setdefault(parameter.target, reason)
-
-
-class InputAxes(Wiring):
-    """Finds along which dimensions of each input its nodes are to be counted.
-
-    Every place of the input enters as a node of its own. The first layer that reads it shows which dimensions run along
-    that layer's input axis: the channels of a convolution, whatever the layout; the last dimension of a linear layer;
-    all dimensions if they are flattened before it. Where no layer tells, it is dimension 1, PyTorch's channels.
-    """
-
-    def __init__(self) -> None:
-        self.axes: dict[str, Shape] = {}
-        self.ranges: dict[str, tuple[int, int, Shape]] = {}
-        self.size = 0
+    def fold(self, parameters: tuple[str, ...]) -> None:
+        self.folded.update(parameters)
 
     @override
-    def input(self, source: Source) -> Flow:
-        count = int(torch.tensor(source.shape).prod())
-        begin, self.size = self.size, self.size + count
-        self.ranges[source.name] = (begin, self.size, source.shape)
-        return Flow(source.shape, (torch.arange(begin, self.size).reshape(source.shape),))
-
-    @override
-    def layer(self, layer: Layer, flow: Flow) -> Flow:
-        for nodes in flow.layers:
-            self.read(nodes.movedim(-1 - layer.geometry.dimensions, 0).flatten(1)[:, 0])
-        return Flow(layer.shape)
-
-    def read(self, line: Tensor) -> None:
-        """Learn from the input places along one reader's input axis."""
-        for name, (begin, end, shape) in self.ranges.items():
-            places = line[(line >= begin) & (line < end)] - begin
-            if name not in self.axes and len(places) > 1:
-                coordinates = torch.stack(torch.unravel_index(places, shape))
-                whole = [n > 1 and len(c.unique()) == n for c, n in zip(coordinates, shape, strict=True)]
-                self.axes[name] = tuple(axis for axis, is_whole in enumerate(whole) if is_whole)
-
-    def found(self, name: str) -> Shape:
-        """The dimensions of one input along which its nodes are counted."""
-        rank = len(self.ranges[name][2])
-        return self.axes.get(name) or ((1,) if rank > 1 else (0,))
-
-    @override
-    def pool(self, step: Step, flow: Flow, dimensions: Shape, shape: Shape) -> Flow:
-        keep = tuple(slice(0, 1) if d in dimensions else slice(None) for d in range(len(flow.shape)))
-        first = tuple(nodes[keep] for nodes in flow.layers)
-        if len(shape) < len(flow.shape):
-            first = tuple(nodes.squeeze(dimensions) for nodes in first)
-        return Flow(shape, tuple(nodes.expand(shape) for nodes in first), unknown=flow.unknown)
-
-    @override
-    def batch_norm(self, step: Step, flow: Flow, sources: dict[str, Source], epsilon: float) -> Flow:
-        return Flow(flow.shape, flow.layers, unknown=flow.unknown)
-
-    @override
-    def leave_out(self, parameter: Source, reason: str) -> None:
-        """Nothing is joined here, so nothing is left out."""
+    def leave_out(self, parameters: tuple[str, ...], reason: str) -> None:
+        for name in parameters:
+            self.reasons.setdefault(name, reason)
 
 
-def peeled(nodes: Tensor, dimensions: Shape) -> list[Tensor]:
-    """Layers of nodes that do not change along some dimensions and together hold the same nodes at each place.
+def _layer_name(layer: Layer) -> str:
+    return layer.weight.parameters[0].removesuffix(".weight")
 
-    One layer for a feature map whose channels are filters; several where, at one channel, different places carry
-    different nodes. One more than `MOST_NODES_A_PLACE` are given up on, and returned as they are.
 
-    Args:
-        nodes: Node at each place.
-        dimensions: The dimensions to take out; they stay with size 1.
-    """
-    # Along dimensions of stride zero the nodes are constant: one place stands for all.
-    keep = tuple(slice(0, 1) if d in dimensions and nodes.stride(d) == 0 else slice(None) for d in range(nodes.dim()))
-    rest = nodes[keep]
-    if not dimensions or all(rest.shape[d] == 1 for d in dimensions):
-        return [rest]
-    layers: list[Tensor] = []
-    while len(layers) <= MOST_NODES_A_PLACE:
-        top = rest.amax(dimensions, keepdim=True)
-        if bool((top == NO_NODE).all()):
-            break
-        layers.append(top)
-        rest = torch.where(rest == top, NO_NODE, rest)
-    return layers
+def _compact(nodes: Tensor) -> Tensor:
+    """Indices with one place along each leading dimension in which they do not change; the last two stay."""
+    keep = tuple(slice(0, 1) if nodes.stride(d) == 0 else slice(None) for d in range(nodes.dim() - 2))
+    return nodes[keep]
+
+
+def _distinct(nodes: Tensor) -> list[int]:
+    """The indices that occur."""
+    keep = tuple(slice(0, 1) if nodes.stride(d) == 0 else slice(None) for d in range(nodes.dim()))
+    return [mark for mark in torch.unique(nodes[keep]).tolist() if mark != NO_NODE]

@@ -13,42 +13,51 @@ NodeIndex = Int64[np.ndarray, "positions"]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """`count` consecutive nodes from `first` on, each read at `repeat` consecutive positions.
+    """`count` consecutive groups of nodes from `first` on, each read at `repeat` consecutive positions.
 
-    `first` is `NO_NODE` for positions that carry no node; `count` is then 1.
+    A group has `width` nodes, which stand at the same positions together: one, as a rule; the size of a head for the
+    queries that meet in an attention score. `first` is `NO_NODE` for positions that carry no node; `count` and `width`
+    are then 1.
     """
 
     first: int
     count: int
     repeat: int
+    width: int = 1
 
 
-def spans(nodes: NodeIndex) -> tuple[Span, ...]:
-    """Encode one node a position as the fewest spans that a single pass from left to right finds.
+def spans(nodes: NodeIndex, widths: NodeIndex | None = None) -> tuple[Span, ...]:
+    """Encode the nodes at each position as the fewest spans that a single pass from left to right finds.
 
     A plain layer is one span, a flatten too (each channel repeated once a pixel), a concatenation has one a source:
     so a topology stays small as data, can be compared, and is readable in its JSON file.
 
     Args:
-        nodes: Node read at each position; `NO_NODE` where there is none.
+        nodes: The first node read at each position; `NO_NODE` where there is none.
+        widths: How many nodes from it on stand there; None for one each.
     """
     if len(nodes) == 0:
         return ()
-    starts = np.flatnonzero(np.diff(nodes, prepend=nodes[0] - 1))
+    widths = np.ones_like(nodes) if widths is None else widths
+    changes = (np.diff(nodes, prepend=nodes[0] - 1) != 0) | (np.diff(widths, prepend=widths[0]) != 0)
+    starts = np.flatnonzero(changes)
     lengths = np.diff(starts, append=len(nodes))
-    values = nodes[starts]
-    # A new span begins where the node does not follow its predecessor or is repeated another number of times.
-    follows = (np.diff(values) == 1) & (np.diff(lengths) == 0) & (values[:-1] != NO_NODE)
+    values, wide = nodes[starts], widths[starts]
+    # A new span begins where the nodes do not follow their predecessors or are repeated another number of times.
+    follows = (np.diff(values) == wide[:-1]) & (np.diff(wide) == 0) & (np.diff(lengths) == 0) & (values[:-1] != NO_NODE)
     heads = np.flatnonzero(np.concatenate([[True], ~follows]))
     counts = np.diff(heads, append=len(values))
     return tuple(
-        Span(int(values[head]), int(count), int(lengths[head])) for head, count in zip(heads, counts, strict=True)
+        Span(int(values[head]), int(count), int(lengths[head]), int(wide[head]))
+        for head, count in zip(heads, counts, strict=True)
     )
 
 
-def nodes(encoded: tuple[Span, ...]) -> NodeIndex:
-    """Decode spans to one node a position; the inverse of `spans`."""
-    pieces = [
-        np.repeat(np.arange(span.first, span.first + span.count, dtype=np.int64), span.repeat) for span in encoded
+def nodes(encoded: tuple[Span, ...]) -> tuple[NodeIndex, NodeIndex]:
+    """Decode spans to the first node at each position and how many stand there; the inverse of `spans`."""
+    firsts = [
+        np.repeat(span.first + span.width * np.arange(span.count, dtype=np.int64), span.repeat) for span in encoded
     ]
-    return np.concatenate(pieces) if pieces else np.empty(0, dtype=np.int64)
+    widths = [np.full(span.count * span.repeat, span.width, dtype=np.int64) for span in encoded]
+    empty = np.empty(0, dtype=np.int64)
+    return (np.concatenate(firsts), np.concatenate(widths)) if encoded else (empty, empty)

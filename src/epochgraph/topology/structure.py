@@ -33,8 +33,8 @@ class Join:
     Attributes:
         source: Index of the part that is read.
         target: Index of the part whose nodes the weight's first axis counts.
-        parameter: Name of the weight, shaped (targets, inputs / groups, *kernel).
-        inputs: The source node at each position of the layer's input axis (all groups one after another).
+        parameter: Name of the weight, shaped (targets, inputs / groups, *kernel): a parameter, or one that is computed.
+        inputs: The source nodes at each position of the layer's input axis (all groups one after another).
         groups: Number of blocks of inputs and targets that do not see each other.
     """
 
@@ -73,7 +73,8 @@ class Entry:
     Attributes:
         name: The parameter.
         size: Its number of values.
-        status: "joined" as edges, "folded" into a part (a bias, a batch norm's scale and shift), or "left out".
+        status: "joined" as edges, "folded" into nodes (a bias, the scale and shift of a norm, whatever is added to
+            nodes or multiplies them one by one), or "left out".
         reason: Why it is left out, wholly or for one of its uses; empty otherwise.
     """
 
@@ -111,6 +112,8 @@ class Topology:
         folds: Batch norms that can be folded into a part's weights.
         coverage: What became of every parameter.
         tied: Groups of names that share one tensor; the first is the one that joins and folds use.
+        computed: Name of each weight that is no parameter -> how it is computed of parameters.
+        rung: How the wiring was found, and why not in a simpler way; empty where only the parameters are known.
         program: The operations from input to output, for the unrolled graph; None if only the parameters are known.
     """
 
@@ -120,6 +123,8 @@ class Topology:
     coverage: Coverage = field(default=Coverage(()))
     tied: tuple[tuple[str, ...], ...] = ()
     program: Program | None = None
+    computed: Mapping[str, Program] = field(default_factory=dict)
+    rung: str = ""
 
     @cached_property
     def aliases(self) -> Mapping[str, tuple[str, ...]]:

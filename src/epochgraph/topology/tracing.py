@@ -10,10 +10,12 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from epochgraph.errors import TracingError
+from epochgraph.topology import operations as ops
+from epochgraph.topology.following import follow
+from epochgraph.topology.input_axes import InputAxes
 from epochgraph.topology.program import program, renamed
-from epochgraph.topology.rolled import InputAxes, RolledWiring
+from epochgraph.topology.rolled import RolledWiring
 from epochgraph.topology.structure import Coverage, Entry, Topology
-from epochgraph.topology.walk import follow
 
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 
@@ -58,7 +60,7 @@ def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -
     recorded = renamed(program(_exported(inner, example_inputs, example_kwargs)), first_names)
     probe = InputAxes()
     follow(recorded, probe)
-    wiring = RolledWiring({name: probe.found(name) for name in probe.ranges})
+    wiring = RolledWiring({name: probe.found(name) for name in probe.ranges}, probe.rows)
     follow(recorded, wiring)
     return Topology(
         parts=tuple(wiring.parts),
@@ -67,6 +69,7 @@ def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -
         coverage=_coverage(inner, wiring),
         tied=tied,
         program=recorded,
+        computed=wiring.computed,
     )
 
 
@@ -96,7 +99,9 @@ def _exported(model: nn.Module, inputs: tuple[object, ...], kwargs: dict[str, ob
     arguments, options = pytree.tree_map(moved, inputs), pytree.tree_map(moved, kwargs)
     with _undisturbed(model), _quiet():
         try:
-            return torch.export.export(model, arguments, options, strict=False)
+            exported = torch.export.export(model, arguments, options, strict=False)
+            rewritten = any(ops.rewrites(step) for step in program(exported).steps)
+            return exported.run_decompositions({}) if rewritten else exported  # without changes in place
         except Exception as error:  # the model's own code runs here, and may raise anything
             first_line = next(iter(str(error).strip().splitlines()), "")
             reason = f"{type(error).__name__}: {first_line}"
@@ -132,9 +137,14 @@ def _undisturbed(model: nn.Module) -> Iterator[None]:
 
 
 def _coverage(model: nn.Module, wiring: RolledWiring) -> Coverage:
-    joined = {join.parameter for join in wiring.joins}
-    targets = {join.target for join in wiring.joins if join.parameter not in wiring.reasons}
-    folded = {name for index, part in enumerate(wiring.parts) if index in targets and (name := part.bias)}
+    def parameters(name: str) -> tuple[str, ...]:
+        return wiring.made_of.get(name, (name,))
+
+    joined = {name for join in wiring.joins for name in parameters(join.parameter)}
+    complete = {join for join in wiring.joins if not wiring.reasons.keys() & set(parameters(join.parameter))}
+    targets = {join.target for join in complete}
+    biases = [part.bias for index, part in enumerate(wiring.parts) if index in targets and part.bias]
+    folded = wiring.folded | {name for bias in biases for name in parameters(bias)}
     folded |= {name for fold in wiring.folds.values() for name in (fold.scale, fold.shift) if name}
 
     def entry(name: str, size: int) -> Entry:
@@ -145,6 +155,7 @@ def _coverage(model: nn.Module, wiring: RolledWiring) -> Coverage:
             return Entry(name, size, "joined")
         if name in folded:
             return Entry(name, size, "folded")
-        return Entry(name, size, "left out", "the forward pass does not use it as the weight or bias of a joined layer")
+        unused = "the forward pass does not use it as the weight or bias of a joined layer"
+        return Entry(name, size, "left out", wiring.idle.get(name, unused))
 
     return Coverage(tuple(entry(name, parameter.numel()) for name, parameter in model.named_parameters()))

@@ -1,0 +1,115 @@
+"""Sets of nodes that stand at one place together, each kept once and named by a number.
+
+Where an operation lets values meet (an attention score, a mean over channels, a layer over tokens), a place holds what
+several nodes gave. Such a set is one more node index, beyond those of all nodes: so it moves through every further
+operation as a node does, and only what reads it asks which nodes it stands for.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from epochgraph.topology.program import Shape
+from epochgraph.topology.spans import NO_NODE
+
+FIRST = 1 << 40
+"""Number of the first bundle: more than there are nodes, and few enough to be exact in float64."""
+
+LARGEST = 1 << 26
+"""Places whose nodes are looked at one by one at most: half a gigabyte of indices."""
+
+Kind = Literal["met", "statistic", "choice"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Nodes that stand at one place.
+
+    Attributes:
+        kind: How they met: in a product or sum of values that goes on ("met"); in a statistic, such as a mean, by which
+            the values may then be normalised; or as alternatives of which the data choose one ("choice").
+        members: Node indices: sorted, of a choice in the order of the alternatives.
+        choice: Of a choice, the name of the value that chooses.
+    """
+
+    kind: Kind
+    members: tuple[int, ...]
+    choice: str = ""
+
+
+class Bundles:
+    """All bundles of one program, each kept once."""
+
+    def __init__(self) -> None:
+        self.known: list[Bundle] = []
+        self.numbers: dict[Bundle, int] = {}
+
+    def number(self, bundle: Bundle) -> int:
+        """The bundle's index; of a single node that is not chosen, the node's own."""
+        if len(bundle.members) == 1 and bundle.kind != "choice":
+            return bundle.members[0]
+        if bundle not in self.numbers:
+            self.numbers[bundle] = FIRST + len(self.known)
+            self.known.append(bundle)
+        return self.numbers[bundle]
+
+    def __getitem__(self, number: int) -> Bundle:
+        """The bundle of an index."""
+        return self.known[number - FIRST]
+
+    def members(self, number: int) -> tuple[int, ...]:
+        """The nodes that an index stands for; none for `NO_NODE`."""
+        if number == NO_NODE:
+            return ()
+        return self[number].members if number >= FIRST else (number,)
+
+    def together(self, nodes: Tensor, dimensions: Shape, kind: Kind = "met") -> Tensor | None:
+        """The nodes along some dimensions, put together at one place.
+
+        Args:
+            nodes: Index at each place.
+            dimensions: The dimensions to take out; they stay with size 1.
+            kind: How they meet, where there is more than one.
+
+        Returns:
+            An index at each remaining place; None if there are too many places to look at.
+        """
+        # Along dimensions of stride zero the nodes are constant: one place stands for all.
+        keep = tuple(slice(0, 1) if nodes.stride(d) == 0 or nodes.shape[d] == 1 else slice(None) for d in all_of(nodes))
+        rest = nodes[keep]
+        shape = tuple(1 if d in dimensions else n for d, n in enumerate(nodes.shape))
+        if all(rest.shape[d] == 1 for d in dimensions):
+            return rest.expand(shape)
+        if rest.numel() > LARGEST:
+            return None
+        staying = [d for d in all_of(nodes) if d not in dimensions]
+        lines = rest.permute(*staying, *dimensions).reshape(*(rest.shape[d] for d in staying), -1)
+        found = self._of_lines(lines.flatten(0, -2), kind).reshape(lines.shape[:-1])
+        for dimension in sorted(d % nodes.dim() for d in dimensions):
+            found = found.unsqueeze(dimension)
+        return found.expand(shape)
+
+    def _of_lines(self, lines: Tensor, kind: Kind) -> Tensor:
+        """The bundle of each row."""
+        low, high = lines.amin(1), lines.amax(1)
+        found = high.clone()
+        several = torch.nonzero((low != high) & (torch.where(lines == NO_NODE, high[:, None], lines).amin(1) != high))
+        if len(several) == 0:
+            return found
+        rows, inverse = np.unique(np.sort(lines[several.flatten()].numpy(), axis=1), axis=0, return_inverse=True)
+        numbers = [self.number(Bundle(kind, self._union(np.unique(row)))) for row in rows]
+        found[several.flatten()] = torch.tensor(numbers)[torch.from_numpy(inverse.reshape(-1))]
+        return found
+
+    def _union(self, indices: np.ndarray) -> tuple[int, ...]:
+        plain = indices[(indices != NO_NODE) & (indices < FIRST)].tolist()
+        bundled = [self[number].members for number in indices[indices >= FIRST].tolist()]
+        return tuple(sorted(set(plain).union(*bundled)))
+
+
+def all_of(nodes: Tensor) -> range:
+    """All dimensions."""
+    return range(nodes.dim())

@@ -1,0 +1,44 @@
+"""Run a program on node indices: each operation by its rule, and what has none is carried on as a reason."""
+
+from collections import Counter
+
+from epochgraph.topology import operations as ops
+from epochgraph.topology.flow import Flow, Wiring
+from epochgraph.topology.program import Program, Step
+from epochgraph.topology.rules import result
+from epochgraph.topology.walk import Walk
+
+
+def follow(program: Program, wiring: Wiring, *, resized: bool = False) -> None:
+    """Run a program on node indices, and tell `wiring` about every input, layer, pooling and norm in order.
+
+    Args:
+        program: What to run.
+        wiring: What its operations mean.
+        resized: Whether the inputs have other sizes than when the program was recorded.
+    """
+    walk = Walk(program, wiring, resized=resized)
+    remaining = Counter(walk.readers)
+    memory: dict[str, str] = {}
+    for source in program.sources:
+        walk.values[source.name] = wiring.input(source) if source.kind == "input" else source
+    for step in program.steps:
+        walk.values[step.name] = result(walk, step)
+        _follow_memory(walk, step, memory)
+        for ref in set(step.refs):
+            remaining[ref] -= 1
+            if remaining[ref] == 0:
+                del walk.values[ref]
+
+
+def _follow_memory(walk: Walk, step: Step, memory: dict[str, str]) -> None:
+    """Where a sum is written in place, other views of that memory hold it too: they are no longer known."""
+    changing = ops.in_place(step.operation)
+    first = step.refs[0] if step.refs else ""
+    shared = changing or ops.base(step.operation) in ops.VIEWS
+    memory[step.name] = memory.get(first, first) if shared else step.name
+    if not changing or ops.keeps_nodes(step):
+        return
+    for name, value in walk.values.items():
+        if name != step.name and isinstance(value, Flow) and memory.get(name) == memory[step.name]:
+            walk.values[name] = Flow(value.shape, unknown=f"was changed in place by {step.operation}")

@@ -1,0 +1,112 @@
+"""Layers: linear, convolutions, norms."""
+
+from dataclasses import replace
+from typing import Any
+
+from epochgraph.topology import operations as ops
+from epochgraph.topology.flow import Flow, Geometry, Layer
+from epochgraph.topology.program import Shape, Source, Step
+from epochgraph.topology.rules.lookups import fed
+from epochgraph.topology.rules.products import product
+from epochgraph.topology.walk import Value, Walk, is_weight, parameters_of, plain
+
+
+def linear(walk: Walk, step: Step) -> Value:
+    """X W^T + b along the last dimension."""
+    given, weight, bias = (*walk.operands(step), None)[:3]
+    rank = len(given.shape)
+    read = fed(walk, step, given)
+    if not is_weight(weight) or len(weight.shape) != 2:
+        outputs = ("o",) if len(weight.shape) == 2 else ()
+        letters = tuple(range(rank - 1))
+        return product(walk, step, [(read, (*letters, "k")), (weight, (*outputs, "k"))], (*letters, *outputs))
+    return walk.wiring.layer(
+        Layer(
+            step,
+            walk.weight(weight),
+            walk.bias(bias),
+            Geometry(),
+            plain(walk.shape(step)),
+            walk.readers[step.name] == 1,
+        ),
+        walk.flow(read),
+    )
+
+
+def convolution(walk: Walk, step: Step) -> Value:
+    """A convolution, plain or transposed: of that, the kernel is turned over to read as of a plain one."""
+    name = ops.base(step.operation)
+    read, weight, bias, *rest = (*walk.operands(step), None, None)[: max(3, len(step.arguments))]
+    read = fed(walk, step, read, -1 - (ops.CONVOLUTIONS | ops.TRANSPOSED)[name])
+    transposed = name in ops.TRANSPOSED
+    names = ("stride", "padding", *(("output_padding", "groups", "dilation") if transposed else ("dilation", "groups")))
+    options = dict(zip(names, rest, strict=False)) | dict(step.options)
+    groups = int(options.get("groups") or 1)
+    if not is_weight(weight):
+        return walk.unknown(step, "has a kernel that is computed from values")
+    kernel = walk.weight(weight, _turned(weight.shape, groups) if transposed else ())
+    dimensions = (ops.TRANSPOSED if transposed else ops.CONVOLUTIONS)[name]
+    geometry = _geometry(dimensions, kernel.shape[2:], options)
+    layer = Layer(
+        step,
+        kernel,
+        walk.bias(bias),
+        replace(geometry, transposed=transposed),
+        plain(walk.shape(step)),
+        walk.readers[step.name] == 1,
+    )
+    return walk.wiring.layer(layer, walk.flow(read))
+
+
+def _turned(shape: Shape, groups: int) -> tuple[Step, ...]:
+    """From (inputs, outputs / groups, ...), as transposed convolutions have it, to (outputs, inputs / groups, ...)."""
+    inputs, outputs, *kernel = shape
+    grouped = (groups, inputs // groups, outputs, *kernel)
+    turned = (groups, outputs, inputs // groups, *kernel)
+    if groups == 1:
+        return (_layout("transpose.int", (0, 1), (outputs, inputs, *kernel)),)
+    return (
+        _layout("reshape.default", (grouped,), grouped),
+        _layout("transpose.int", (1, 2), turned),
+        _layout("reshape.default", ((groups * outputs, *turned[2:]),), (groups * outputs, *turned[2:])),
+    )
+
+
+def _layout(name: str, arguments: tuple[Any, ...], shape: Shape) -> Step:
+    return Step("", f"aten.{name}", arguments, (), shape, "")
+
+
+def batch_norm(walk: Walk, step: Step) -> Value:
+    """A norm by recorded statistics, which may be folded into the layer that it follows."""
+    operands = walk.operands(step)
+    roles = zip(("scale", "shift", "mean", "variance"), operands[1:5], strict=True)
+    sources = {role: value for role, value in roles if isinstance(value, Source)}
+    return walk.wiring.batch_norm(step, walk.flow(operands[0]), sources, float(operands[7]))
+
+
+def norm(walk: Walk, step: Step) -> Value:
+    """A norm by the data's own statistics passes every node on; its scale and shift belong to nodes."""
+    for value in walk.tensors(step)[1:]:
+        walk.wiring.fold(parameters_of(value))
+    flow = replace(walk.flow(walk.operands(step)[0]), part=None)
+    shapes = walk.shape(step)
+    if shapes and isinstance(shapes[0], tuple):
+        return flow, *(Flow(shape) for shape in shapes[1:])
+    return flow
+
+
+def _geometry(dimensions: int, kernel: Shape, options: dict[str, Any]) -> Geometry:
+    """Read a convolution's options, in which one number stands for all dimensions and padding may be a word."""
+
+    def each(value: Any, default: int) -> Shape:
+        numbers = [default] if value is None else list(value) if isinstance(value, list | tuple) else [value]
+        return tuple(map(int, numbers * dimensions if len(numbers) == 1 else numbers))
+
+    dilation = each(options.get("dilation"), 1)
+    padding = options.get("padding")
+    if isinstance(padding, str):
+        total = [d * (k - 1) if padding == "same" else 0 for d, k in zip(dilation, kernel, strict=True)]
+        sides = tuple((n // 2, n - n // 2) for n in total)
+    else:
+        sides = tuple((n, n) for n in each(padding, 0))
+    return Geometry(dimensions, each(options.get("stride"), 1), sides, dilation, int(options.get("groups") or 1))

@@ -1,0 +1,212 @@
+"""Operations that pick places by indices, or put values there."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from epochgraph.topology import operations as ops
+from epochgraph.topology.flow import Flow, Geometry, Layer
+from epochgraph.topology.program import Shape, Source, Step
+from epochgraph.topology.rules.places import combined
+from epochgraph.topology.walk import Chosen, Computed, Value, Walk, is_weight, plain
+
+MOST_VALUES = 4096
+"""Indices of a constant that are computed to be followed one by one."""
+
+
+def embedding(walk: Walk, step: Step) -> Value:
+    """Rows of a table of parameters: an edge from each row's index to each of its values."""
+    table, indices = walk.operands(step)[:2]
+    if not is_weight(table):
+        return _chosen_places(walk, step, walk.flow(table), (0,), (indices,))
+    return _rows(walk, step, table, indices)
+
+
+def _rows(walk: Walk, step: Step, table: Source | Computed, indices: Value) -> Flow:
+    count, width = table.shape[0], table.shape[-1]
+    layout = (Step("", "aten.t.default", (), (), (width, count), ""),)
+    weight = walk.weight(table, layout)
+    shapes = step.shape
+    shape = plain(shapes[0] if shapes and isinstance(shapes[0], tuple) else shapes)
+    return walk.wiring.embedding(Layer(step, weight, None, Geometry(), shape), walk.flow(indices))
+
+
+def fed(walk: Walk, step: Step, value: Value, dimension: int = -1) -> Value:
+    """What a layer reads: parameters enter as an embedding of their places, other constants as an input."""
+    if not isinstance(value, Source | Computed) or len(value.shape) == 0:
+        return value
+    if not is_weight(value):
+        zero = isinstance(value, Computed) and value.words.startswith(ops.ZEROS)
+        name = value.target if isinstance(value, Source) else f"constant {value.name}"
+        return Flow(value.shape) if zero else walk.wiring.constant(name, value.shape, dimension % len(value.shape))
+    width, count = value.shape[dimension], _size(value.shape) // max(1, value.shape[dimension])
+    moved = (*(n for d, n in enumerate(value.shape) if d != dimension % len(value.shape)), width)
+    layout = (
+        Step("", "aten.movedim.int", (dimension, -1), (), moved, ""),
+        Step("", "aten.reshape.default", ((count, width),), (), (count, width), ""),
+        Step("", "aten.t.default", (), (), (width, count), ""),
+    )
+    weight = walk.weight(value, layout)
+    flow = walk.wiring.embedding(Layer(step, weight, None, Geometry(), moved), Flow((count,)))
+    return Flow(value.shape, tuple(nodes.movedim(-1, dimension) for nodes in flow.layers), unknown=flow.unknown)
+
+
+def embedding_bag(walk: Walk, step: Step) -> Value:
+    """Sums or means of rows of a table."""
+    table, indices = walk.operands(step)[:2]
+    if not is_weight(table):
+        return walk.unknown(step)
+    flow = _rows(walk, step, table, indices)
+    return flow, *(Flow(shape) for shape in step.shape[1:] if isinstance(shape, tuple))
+
+
+def indexed(walk: Walk, step: Step) -> Value:
+    """Places picked by tensors of indices."""
+    value, *others = walk.operands(step)
+    match ops.base(step.operation):
+        case "index":
+            indices = others[0]
+            dimensions = tuple(d for d, index in enumerate(indices) if index is not None)
+        case "index_select" | "gather":
+            dimensions, indices = (int(others[0]) % max(1, len(value.shape)),), [others[1]]
+        case "take_along_dim":
+            dimension = walk.option(step, 2, "dim")
+            dimensions = (int(dimension) % len(value.shape),) if dimension is not None else ()
+            indices = [others[0]]
+        case _:
+            return walk.unknown(step)
+    if is_weight(value):
+        return _picked_weights(walk, step, value, dimensions, indices)
+    return _chosen_places(walk, step, walk.flow(value), dimensions, indices)
+
+
+def _picked_weights(walk: Walk, step: Step, value: Any, dimensions: Shape, indices: Any) -> Value:
+    """Rows of a matrix are those of an embedding; of a stack of weights the data choose some."""
+    first = dimensions == (0,) and ops.base(step.operation) in ("index", "index_select")
+    if first and len(value.shape) == 2:
+        return _rows(walk, step, value, indices[0])
+    if first and len(value.shape) > 2:
+        index = step.arguments[1] if ops.base(step.operation) == "index" else step.arguments[2]
+        return Chosen(value, plain(step.shape), str(index))
+    return walk.unknown(step, "picks parameters by values")
+
+
+def _chosen_places(walk: Walk, step: Step, flow: Flow, dimensions: Shape, indices: Any) -> Flow:
+    """Exact where the indices are known; otherwise each place may come from any along the dimensions."""
+    shape = plain(walk.shape(step))
+    if flow.unknown:
+        return Flow(shape, unknown=flow.unknown)
+    known = [values(walk, index) for index in indices if index is not None]
+    exact = bool(known) and all(found is not None for found in known)
+    if not exact:
+        met = walk.wiring.met(step, flow, dimensions)
+        if met.unknown:
+            return Flow(shape, unknown=met.unknown)
+        flow = Flow(flow.shape, tuple(nodes.expand(flow.shape) for nodes in met.layers))
+
+    def layer(nodes: Tensor) -> Tensor:
+        def stand_in(value: Any) -> Tensor:
+            if isinstance(value, Flow) and value.shape == nodes.shape and value.layers:
+                return nodes
+            found = values(walk, value) if exact else None
+            return torch.zeros(value.shape, dtype=torch.int64) if found is None else found
+
+        return torch.as_tensor(walk.call(step, stand_in))
+
+    return Flow(shape, tuple(layer(nodes) for nodes in flow.layers))
+
+
+def values(walk: Walk, value: Any) -> Tensor | None:
+    """The integers of a constant that is small and known; None otherwise."""
+    if isinstance(value, Source) and value.values is not None:
+        return torch.tensor(value.values, dtype=torch.int64).reshape(value.shape)
+    if not isinstance(value, Computed) or value.parameters or walk.resized:
+        return None
+    program = walk.derivation(value.name)
+    if any(source.values is None for source in program.sources) or _size(value.shape) > MOST_VALUES:
+        return None
+    found = ops.computed(program, {s.name: torch.tensor(s.values).reshape(s.shape) for s in program.sources})
+    return found if isinstance(found, Tensor) and not found.is_floating_point() else None
+
+
+def _size(shape: Shape) -> int:
+    return int(torch.Size(shape).numel())
+
+
+def scattered(walk: Walk, step: Step) -> Value:
+    """Values are put to places that indices tell: any place along the dimension may have got them."""
+    name = ops.base(step.operation)
+    operands = walk.operands(step)
+    target = walk.flow(operands[0])
+    walk.fold(step)
+    if name in ("index_put", "_unsafe_index_put"):
+        dimensions = tuple(d for d, index in enumerate(operands[1]) if index is not None)
+        placed = operands[2]
+    elif name == "masked_scatter":
+        dimensions, placed = tuple(range(max(0, len(target.shape) - 1))), operands[2]
+    else:
+        dimensions = (int(operands[1]) % max(1, len(target.shape)),)
+        placed = walk.option(step, 3, "src" if name.startswith("scatter") else "source")
+    if not isinstance(placed, Flow):
+        return Flow(target.shape, target.layers, unknown=target.unknown)
+    unknown = target.unknown or placed.unknown
+    if unknown:
+        return Flow(target.shape, unknown=unknown)
+    spread = _spread(walk, step, placed, target.shape, dimensions)
+    if spread.unknown:
+        return spread
+    both = Flow(target.shape, target.layers), spread
+    return Flow(target.shape, combined(walk, [*both], target.shape).layers)
+
+
+def _spread(walk: Walk, step: Step, placed: Flow, shape: Shape, dimensions: Shape) -> Flow:
+    """The values as they may stand at any place along the dimensions."""
+    kept = len(shape) - len(dimensions)
+    if len(placed.shape) == len(shape):
+        gone = tuple(d for d in range(len(shape)) if d in dimensions or placed.shape[d] != shape[d])
+    else:  # the indexed dimensions come as one or several in front
+        gone = tuple(range(max(0, len(placed.shape) - kept)))
+    met = walk.wiring.met(step, placed, gone) if gone else placed
+    if met.unknown:
+        return Flow(shape, unknown=met.unknown)
+
+    def layer(nodes: Tensor) -> Tensor:
+        if nodes.dim() != len(shape):
+            nodes = nodes.reshape([n for d, n in enumerate(nodes.shape) if d not in gone])
+            for dimension in dimensions:
+                nodes = nodes.unsqueeze(dimension) if nodes.dim() < len(shape) else nodes
+        return nodes.expand(shape)
+
+    return Flow(shape, tuple(layer(nodes) for nodes in met.layers))
+
+
+def folded_back(walk: Walk, step: Step) -> Value:
+    """Overlapping windows are added up to a map (col2im): each place has met the window positions of its channel."""
+    flow = walk.flow(walk.operands(step)[0])
+    shape = plain(walk.shape(step))
+    if flow.unknown:
+        return Flow(shape, unknown=flow.unknown)
+    *batch, rows, windows = flow.shape
+    split = (*batch, shape[-3], rows // shape[-3], windows)
+    grouped = Flow(split, tuple(nodes.reshape(split) for nodes in flow.layers))
+    met = walk.wiring.met(step, grouped, (len(split) - 2, len(split) - 1))
+    return Flow(shape, tuple(nodes.expand(shape) for nodes in met.layers), unknown=met.unknown)
+
+
+def sampled(walk: Walk, step: Step) -> Value:
+    """A map is read at places that the data give (grid_sample): channels stay, places meet."""
+    read, grid = walk.operands(step)[:2]
+    flow, places = walk.flow(read), walk.flow(grid)
+    shape = plain(walk.shape(step))
+    walk.fold(step)
+    if flow.unknown or places.unknown:
+        return Flow(shape, unknown=flow.unknown or places.unknown)
+    spatial = len(shape) - 2
+    met = walk.wiring.met(step, flow, tuple(range(2, len(flow.shape))))
+    where = walk.wiring.met(step, places, tuple(range(1, len(places.shape)))) if places.layers else places
+    if met.unknown or where.unknown:
+        return Flow(shape, unknown=met.unknown or where.unknown)
+    layers = [nodes.expand(shape) for nodes in met.layers]
+    layers += [nodes.reshape(-1, *[1] * (spatial + 1)).expand(shape) for nodes in where.layers]
+    return Flow(shape, tuple(layers))

@@ -1,0 +1,132 @@
+"""Operations that work place by place, or move values from place to place."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from epochgraph.topology import operations as ops
+from epochgraph.topology.flow import Flow
+from epochgraph.topology.program import Source, Step
+from epochgraph.topology.spans import NO_NODE
+from epochgraph.topology.walk import Computed, Value, Walk, parameters_of, plain, shaped
+
+CONDITIONED = {"where": 0, "masked_fill": 1}
+"""Operations whose operand at this position is a condition, which carries no node."""
+
+SMALL = 1 << 16
+"""Indices that are cheaper to keep than to look at."""
+
+
+def computed(walk: Walk, step: Step) -> Value:
+    """Parameters and constants alone give what can be computed when their values are known."""
+    words = f"{ops.base(step.operation)}({', '.join(_words(walk, argument) for argument in step.arguments)})"
+    parameters = tuple(dict.fromkeys(name for value in walk.tensors(step) for name in parameters_of(value)))
+    return shaped(walk.shape(step), lambda shape: Computed(step.name, shape, words, parameters))
+
+
+def _words(walk: Walk, argument: object) -> str:
+    value = walk.value(argument)  # type: ignore[arg-type]
+    if isinstance(value, list):
+        return f"[{', '.join(_words(walk, item) for item in argument)}]"  # type: ignore[attr-defined]
+    return walk.words(value) if isinstance(value, Source | Computed) else str(value)
+
+
+def constant(walk: Walk, step: Step) -> Value:
+    """What holds no value of a node."""
+    return shaped(walk.shape(step), Flow)
+
+
+def pointwise(walk: Walk, step: Step) -> Value:
+    """Each place carries the nodes of all operands there; parameters belong to these nodes."""
+    walk.fold(step)
+    operands = walk.operands(step)
+    condition = CONDITIONED.get(ops.base(step.operation))
+    if condition is not None:
+        operands = operands[:condition] + operands[condition + 1 :]
+    flows = [value for value in operands if isinstance(value, Flow)]
+    unknown = next((flow.unknown for flow in flows if flow.unknown), "")
+    shape = plain(step.shape)
+    if walk.resized:  # parameters carry no node, and need not broadcast: PReLU's run along the channels
+        shape = tuple(np.broadcast_shapes(*(value.shape for value in walk.tensors(step) if isinstance(value, Flow))))
+    return Flow(shape, unknown=unknown) if unknown else combined(walk, flows, shape)
+
+
+def combined(walk: Walk, flows: list[Flow], shape: tuple[int, ...]) -> Flow:
+    """Flows that meet place by place; what one of them is normalised by is no edge."""
+    if len(flows) == 2:
+        first, second = flows
+        flows = [walk.wiring.passed(second, first), walk.wiring.passed(first, second)]
+    return Flow(shape, distinct([[layer.expand(shape) for layer in flow.layers] for flow in flows]))
+
+
+def moved(walk: Walk, step: Step) -> Value:
+    """The operation itself, run on node indices, tells which node is where."""
+    walk.fold(step)
+    if step.operation.endswith(".dtype"):
+        return walk.unknown(step)
+    flows = [walk.flow(value) for value in walk.tensors(step)]
+    unknown = next((flow.unknown for flow in flows if flow.unknown), "")
+    count = 0 if unknown else max((len(flow.layers) for flow in flows), default=0)
+    results = [walk.call(step, lambda value, n=n: _layer(value, n)) for n in range(count)]  # type: ignore[misc]
+    shapes = walk.shape(step)
+    if shapes and isinstance(shapes[0], tuple):
+        return tuple(
+            Flow(shape, tuple(_light(layers[n]) for layers in results), unknown=unknown)
+            for n, shape in enumerate(shapes)
+        )
+    return Flow(shapes, tuple(map(_light, results)), unknown=unknown)
+
+
+def copied(walk: Walk, step: Step) -> Value:
+    """A value takes the place of another."""
+    walk.fold(step)
+    flow, shape = walk.flow(walk.operands(step)[1]), plain(walk.shape(step))
+    return Flow(shape, tuple(nodes.expand(shape) for nodes in flow.layers), unknown=flow.unknown)
+
+
+def item(walk: Walk, step: Step) -> Value:
+    """One of several results."""
+    container, position = walk.operands(step)
+    if not isinstance(container, tuple):
+        return walk.unknown(step)
+    found: Value = container[position]
+    if not isinstance(found, Computed):
+        return found
+    return replace(found, name=step.name, words=f"{found.words}[{position}]")
+
+
+def _layer(value: object, number: int) -> Tensor:
+    """One layer of a value; where it has fewer, a layer without nodes."""
+    layers = value.layers if isinstance(value, Flow) else ()
+    shape = getattr(value, "shape", ())
+    return layers[number] if number < len(layers) else torch.full((), NO_NODE).expand(shape)
+
+
+def _light(nodes: Tensor) -> Tensor:
+    """The same indices as a view, along dimensions where they do not change: a roll or copy has written them out."""
+    if nodes.numel() <= SMALL:
+        return nodes
+    for dimension in range(nodes.dim()):
+        if nodes.stride(dimension) and nodes.shape[dimension] > 1:
+            first = nodes.narrow(dimension, 0, 1)
+            if bool((nodes.narrow(dimension, 1, 1) == first).all()) and bool((nodes == first).all()):
+                nodes = first.expand(nodes.shape)
+    return nodes
+
+
+def distinct(operands: Iterable[Iterable[Tensor]]) -> tuple[Tensor, ...]:
+    """The layers of several operands without repetitions: x + x reads x's nodes once."""
+    found: list[Tensor] = []
+    for layers in operands:
+        found += [layer for layer in layers if not any(_same(layer, other) for other in found)]
+    return tuple(found)
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    if a.data_ptr() == b.data_ptr() and a.stride() == b.stride():
+        return True
+    keep = tuple(slice(None) if s or t else slice(1) for s, t in zip(a.stride(), b.stride(), strict=True))
+    return torch.equal(a[keep], b[keep])  # dimensions along which neither changes are compared once

@@ -1,0 +1,66 @@
+"""Operations in which the values along a dimension meet."""
+
+from epochgraph.topology import operations as ops
+from epochgraph.topology.flow import Flow
+from epochgraph.topology.program import Shape, Step
+from epochgraph.topology.rules.places import constant, pointwise
+from epochgraph.topology.walk import Value, Walk
+
+
+def pooled(walk: Walk, step: Step) -> Value:
+    """A pooling over windows or whole dimensions; of several results, those that are places carry no nodes."""
+    if step.operation.endswith(".other"):  # the larger of two tensors, place by place
+        return pointwise(walk, step)
+    flow = walk.flow(walk.operands(step)[0])
+    shapes = walk.shape(step)
+    several = bool(shapes) and isinstance(shapes[0], tuple)
+    shape = shapes[0] if several else shapes
+    result = walk.wiring.pool(step, flow, pooled_dimensions(step, len(flow.shape)), shape)
+    if not several:
+        return result
+    paired = ops.base(step.operation) in ("var_mean", "std_mean", "aminmax")
+    return result, result if paired else Flow(shape)
+
+
+def scanned(walk: Walk, step: Step) -> Value:
+    """A running total: each place has met those before it; all places along the dimension are taken as one."""
+    flow = walk.flow(walk.operands(step)[0])
+    dimension = int(walk.option(step, 1, "dim", 0)) % max(1, len(flow.shape))
+    result = _spread(walk.wiring.met(step, flow, (dimension,)), flow.shape)
+    shapes = walk.shape(step)
+    return (result, Flow(flow.shape)) if shapes and isinstance(shapes[0], tuple) else result
+
+
+def ordered(walk: Walk, step: Step) -> Value:
+    """Values in an order of their own: each may come from any place along the dimension."""
+    name = ops.base(step.operation)
+    flow = walk.flow(walk.operands(step)[0])
+    position, default = {"sort": (1, -1), "msort": (9, 0), "topk": (2, -1), "kthvalue": (2, -1)}[name]
+    dimension = walk.option(step, position, "dim", default)
+    if isinstance(dimension, bool):  # sort.stable has its flag first
+        dimension = walk.option(step, 2, "dim", -1)
+    met = walk.wiring.met(step, flow, (int(dimension if dimension is not None else -1) % len(flow.shape),))
+    shapes = walk.shape(step)
+    if not (shapes and isinstance(shapes[0], tuple)):
+        return _spread(met, shapes)
+    if name == "kthvalue" and len(shapes[0]) < len(flow.shape):
+        return constant(walk, step)
+    return _spread(met, shapes[0]), Flow(shapes[1])
+
+
+def _spread(flow: Flow, shape: Shape) -> Flow:
+    """What has met in one place, at all places along the dimension."""
+    return Flow(shape, tuple(layer.expand(shape) for layer in flow.layers), unknown=flow.unknown)
+
+
+def pooled_dimensions(step: Step, rank: int) -> Shape:
+    """The dimensions that a pooling or reduction goes over."""
+    name = ops.base(step.operation)
+    spatial = (ops.WINDOWS | ops.ADAPTIVE | ops.INTERPOLATIONS).get(name)
+    if spatial is not None:
+        return tuple(range(rank - spatial, rank))
+    position = 2 if name in ("norm", "linalg_vector_norm") else 1
+    given = dict(enumerate(step.arguments)).get(position, dict(step.options).get("dim"))
+    numbers = given if isinstance(given, tuple) else () if given is None else (given,)
+    found = tuple(int(n) % rank for n in numbers if isinstance(n, int) and not isinstance(n, bool)) if rank else ()
+    return found or tuple(range(rank))

@@ -1,0 +1,303 @@
+"""What `trace` makes of the layers of transformers, recurrent networks and the like, worked out by hand."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from epochgraph.graph import rolled_graph
+from epochgraph.topology import Topology, trace
+from epochgraph.topology.spans import Span
+
+
+def joined(topology: Topology) -> dict[tuple[str, str], tuple[Span, ...]]:
+    names = [part.name for part in topology.parts]
+    return {(names[join.source], names[join.target]): join.inputs for join in topology.joins}
+
+
+class Called(nn.Module):
+    """Layers by name, and a forward pass given as a function of them."""
+
+    def __init__(self, forward, **layers: nn.Module | nn.Parameter) -> None:
+        super().__init__()
+        self.called = forward
+        for name, layer in layers.items():
+            setattr(self, name, layer)
+
+    def forward(self, *inputs):
+        return self.called(self, *inputs)
+
+
+def traced(forward, *inputs: torch.Tensor, **layers: nn.Module | nn.Parameter) -> tuple[nn.Module, Topology]:
+    torch.manual_seed(0)
+    model = Called(forward, **layers)
+    topology = trace(model, *inputs)
+    assert topology.coverage.share == 1.0, topology.coverage.left_out
+    return model, topology
+
+
+def edges(model: nn.Module, topology: Topology, source: str, target: str) -> np.ndarray:
+    names = [part.name for part in topology.parts]
+    block = rolled_graph(model, topology).blocks[names.index(source), names.index(target)]
+    matrix = np.zeros(block.shape)
+    rows, columns, values = block.entries()
+    np.add.at(matrix, (rows, columns), values)
+    return matrix
+
+
+@pytest.mark.parametrize(
+    ("convolution", "n"), [(nn.ConvTranspose1d, 1), (nn.ConvTranspose2d, 2), (nn.ConvTranspose3d, 3)]
+)
+@pytest.mark.parametrize("groups", [1, 2])
+def test_transposed_convolutions_are_read_the_other_way_round(convolution, n, groups):
+    layer = convolution(4, 6, 3, stride=2, groups=groups)
+    model, topology = traced(lambda m, x: m.a(x), torch.zeros(1, 4, *[5] * n), a=layer)
+    found = edges(model, topology, "input", "a")
+    kernel = layer.weight.detach().flatten(2).norm(dim=2).numpy()  # (inputs, outputs / groups)
+    for source in range(4):
+        group = source // (4 // groups)
+        width = 6 // groups
+        expected = np.zeros(6)
+        expected[group * width : (group + 1) * width] = kernel[source]
+        np.testing.assert_allclose(found[:, source], expected, rtol=1e-6)
+
+
+def test_queries_and_keys_of_a_head_reach_what_reads_the_head_and_values_their_own_place():
+    attention = nn.MultiheadAttention(8, 2, batch_first=True)
+    topology = trace(attention, torch.zeros(1, 3, 8), torch.zeros(1, 4, 8), torch.zeros(1, 4, 8))
+    found = joined(topology)
+    assert found["in_proj_weight", "out_proj"] == (Span(0, 2, 4, 4),)
+    assert found["in_proj_weight#2", "out_proj"] == (Span(0, 2, 4, 4),)
+    assert found["in_proj_weight#3", "out_proj"] == (Span(0, 8, 1),)
+    assert topology.coverage.share == 1.0
+    out = attention.out_proj.weight.detach().numpy()
+    heads = np.linalg.norm(out.reshape(8, 2, 4), axis=2)
+    np.testing.assert_allclose(edges(attention, topology, "in_proj_weight", "out_proj"), heads.repeat(4, 1), rtol=1e-6)
+    np.testing.assert_allclose(edges(attention, topology, "in_proj_weight#3", "out_proj"), np.abs(out), rtol=1e-6)
+
+
+def test_heads_that_share_keys_and_values():
+    def forward(m, x):
+        q = m.q(x).view(1, -1, 4, 2).transpose(1, 2)
+        k, v = (layer(x).view(1, -1, 2, 2).transpose(1, 2) for layer in (m.k, m.v))
+        heads = functional.scaled_dot_product_attention(q, k, v, enable_gqa=True)
+        return m.o(heads.transpose(1, 2).flatten(2))
+
+    layers = {"q": nn.Linear(6, 8), "k": nn.Linear(6, 4), "v": nn.Linear(6, 4), "o": nn.Linear(8, 3)}
+    _, topology = traced(forward, torch.zeros(1, 5, 6), **layers)
+    found = joined(topology)
+    assert found["q", "o"] == (Span(0, 4, 2, 2),)
+    assert found["k", "o"] == (Span(0, 2, 4, 2),)  # each key head serves two query heads of two channels
+    assert found["v", "o"] == (Span(0, 2, 1), Span(0, 4, 1), Span(2, 2, 1))  # 0 1 0 1 2 3 2 3
+
+
+@pytest.mark.parametrize(("layer", "gates"), [(nn.LSTM, 4), (nn.GRU, 3), (nn.RNN, 1)])
+def test_gates_are_joined_to_hidden_units(layer, gates):
+    recurrent = layer(4, 5, num_layers=2, bidirectional=True)
+    model, topology = traced(lambda m, x: m.r(x)[0], torch.zeros(3, 1, 4), r=recurrent)
+    assert topology.sizes == (4, 5, 5, 5, 5)
+    weight = recurrent.weight_ih_l0.detach().numpy().reshape(gates, 5, 4)
+    found = edges(model, topology, "input", "r.weight_ih_l0")
+    np.testing.assert_allclose(found, np.linalg.norm(weight, axis=0), rtol=1e-6)
+    own = edges(model, topology, "r.weight_ih_l0", "r.weight_ih_l0")
+    weight = recurrent.weight_hh_l0.detach().numpy().reshape(gates, 5, 5)
+    np.testing.assert_allclose(own, np.linalg.norm(weight, axis=0), rtol=1e-6)
+    assert joined(topology)["r.weight_ih_l0_reverse", "r.weight_ih_l1"] == (Span(-1, 1, 5), Span(0, 5, 1))
+
+
+@pytest.mark.parametrize("layer", [nn.LSTMCell, nn.GRUCell, nn.RNNCell])
+def test_a_cell_in_a_loop_reads_itself(layer):
+    def forward(m, x):
+        state = None
+        for moment in x.unbind(1):
+            state = m.r(moment, state)
+        return m.o(state[0] if isinstance(state, tuple) else state)
+
+    _, topology = traced(forward, torch.zeros(2, 3, 4), r=layer(4, 5), o=nn.Linear(5, 2))
+    names = [part.name for part in topology.parts]
+    assert names == ["input", "r.weight_ih", "o"]
+    assert set(joined(topology)) == {("input", names[1]), (names[1], names[1]), (names[1], "o")}
+
+
+def test_a_projected_lstm_reads_its_projection():
+    _, topology = traced(lambda m, x: m.r(x)[0], torch.zeros(3, 1, 4), r=nn.LSTM(4, 6, proj_size=2))
+    assert topology.sizes == (4, 6, 2)
+    assert set(joined(topology)) == {
+        ("input", "r.weight_ih_l0"),
+        ("r.weight_ih_l0", "r.weight_hr_l0"),
+        ("r.weight_hr_l0", "r.weight_ih_l0"),
+    }
+
+
+def test_tokens_choose_the_rows_of_an_embedding_and_a_tied_head_ends_in_them():
+    embedding, head = nn.Embedding(11, 4), nn.Linear(4, 11, bias=False)
+    head.weight = embedding.weight
+    model, topology = traced(
+        lambda m, i: m.head(m.e(i) + m.p(torch.arange(i.shape[1]))),
+        torch.zeros(1, 5, dtype=torch.long),
+        e=embedding,
+        p=nn.Embedding(7, 4),
+        head=head,
+    )
+    assert [(part.name, part.size) for part in topology.parts] == [
+        ("input", 11),
+        ("e", 4),
+        ("p.index", 7),
+        ("p", 4),
+        ("e#2", 11),
+    ]
+    np.testing.assert_allclose(edges(model, topology, "input", "e"), np.abs(embedding.weight.detach().numpy().T))
+    np.testing.assert_allclose(edges(model, topology, "e", "e#2"), np.abs(embedding.weight.detach().numpy()))
+
+
+def test_a_gated_mlp_reads_both_of_its_branches():
+    _, topology = traced(
+        lambda m, x: m.down(functional.silu(m.gate(x)) * m.up(x)),
+        torch.zeros(1, 4),
+        gate=nn.Linear(4, 6),
+        up=nn.Linear(4, 6),
+        down=nn.Linear(6, 4),
+    )
+    assert {("gate", "down"), ("up", "down")} < joined(topology).keys()
+
+
+def test_a_hand_written_root_mean_square_norm_is_no_edge():
+    def forward(m, x):
+        x = m.a(x)
+        return m.b(x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6) * m.scale)
+
+    layers = {"a": nn.Linear(3, 4), "b": nn.Linear(4, 2), "scale": nn.Parameter(torch.ones(4))}
+    _, topology = traced(forward, torch.zeros(1, 3), **layers)
+    assert joined(topology) == {("input", "a"): (Span(0, 3, 1),), ("a", "b"): (Span(0, 4, 1),)}
+
+
+def test_a_mean_over_channels_that_is_read_joins_all_of_them():
+    def forward(m, x):
+        x = m.a(x)
+        return x * m.b(x.mean(1, keepdim=True))
+
+    _, topology = traced(forward, torch.zeros(1, 3, 4, 4), a=nn.Conv2d(3, 4, 1), b=nn.Conv2d(1, 1, 3, padding=1))
+    assert joined(topology)["a", "b"] == (Span(0, 1, 1, 4),)
+
+
+def test_a_layer_over_tokens_reads_every_channel_at_each_of_them():
+    def forward(m, x):
+        x = m.a(x)
+        return m.b(x + m.t(x.transpose(1, 2)).transpose(1, 2))
+
+    layers = {"a": nn.Linear(4, 6), "t": nn.Linear(5, 5), "b": nn.Linear(6, 2)}
+    _, topology = traced(forward, torch.zeros(1, 5, 4), **layers)
+    found = joined(topology)
+    assert found["a", "t"] == (Span(0, 1, 5, 6),)
+    assert found["t", "b"] == (Span(0, 1, 6, 5),)
+
+
+def test_each_expert_reads_what_the_same_expert_wrote():
+    def forward(m, x):
+        chance, index = m.router(x).softmax(-1).topk(2, -1)
+        chosen = index.flatten()
+        hidden = torch.bmm(x.repeat_interleave(2, 0).unsqueeze(1), m.up[chosen]).relu()
+        result = torch.bmm(hidden, m.down[chosen]).squeeze(1) * chance.reshape(-1, 1)
+        return m.out(result.view(-1, 2, 4).sum(1))
+
+    layers = {
+        "router": nn.Linear(4, 3),
+        "up": nn.Parameter(torch.randn(3, 4, 6)),
+        "down": nn.Parameter(torch.randn(3, 6, 4)),
+        "out": nn.Linear(4, 2),
+    }
+    model, topology = traced(forward, torch.zeros(5, 4), **layers)
+    assert {part.name: part.size for part in topology.parts} == {
+        "input": 4,
+        "router": 3,
+        "up": 18,
+        "down": 12,
+        "out": 2,
+    }
+    down = edges(model, topology, "up", "down")
+    weights = model.down.detach().abs().numpy()
+    expected = np.zeros((12, 18))
+    for expert in range(3):
+        rows, columns = slice(4 * expert, 4 * expert + 4), slice(6 * expert, 6 * expert + 6)
+        expected[rows, columns] = weights[expert].T
+    np.testing.assert_allclose(down, expected, rtol=1e-6)
+    assert ("router", "out") in joined(topology)
+
+
+def test_bare_parameters_in_products_are_layers():
+    def forward(m, x):
+        hidden = torch.einsum("bghi,gio->bgho", (x @ m.first).view(-1, 2, 1, 3), m.grouped)
+        return hidden.flatten(1).matmul(m.last.t())
+
+    layers = {
+        "first": nn.Parameter(torch.randn(4, 6)),
+        "grouped": nn.Parameter(torch.randn(2, 3, 5)),
+        "last": nn.Parameter(torch.randn(7, 10)),
+    }
+    model, topology = traced(forward, torch.zeros(2, 4), **layers)
+    assert topology.sizes == (4, 6, 10, 7)
+    np.testing.assert_allclose(edges(model, topology, "input", "first"), model.first.detach().abs().numpy().T)
+    grouped = edges(model, topology, "first", "grouped")
+    np.testing.assert_allclose(grouped[:5, :3], model.grouped[0].detach().abs().numpy().T)
+    assert not grouped[:5, 3:].any()
+
+
+def test_both_inputs_of_a_bilinear_layer_are_joined():
+    layer = nn.Bilinear(3, 4, 2)
+    model = Called(lambda m, x, y: m.a(x, y), a=layer)
+    topology = trace(model, torch.zeros(1, 3), torch.zeros(1, 4))
+    weight = layer.weight.detach().numpy()
+    assert topology.coverage.share == 1.0
+    np.testing.assert_allclose(edges(model, topology, "inputs_0", "a"), np.linalg.norm(weight, axis=2), rtol=1e-6)
+    np.testing.assert_allclose(edges(model, topology, "inputs_1", "a"), np.linalg.norm(weight, axis=1), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "parametrized", [nn.utils.parametrizations.weight_norm, nn.utils.parametrizations.spectral_norm]
+)
+def test_a_parametrised_weight_is_the_one_that_the_layer_uses(parametrized):
+    torch.manual_seed(0)
+    layer = parametrized(nn.Linear(3, 4)).eval()
+    topology = trace(layer, torch.zeros(1, 3))
+    assert topology.coverage.share == 1.0
+    target = topology.parts[1].name
+    np.testing.assert_allclose(edges(layer, topology, "input", target), layer.weight.detach().abs().numpy(), rtol=1e-5)
+    stored = {name: tensor.clone() for name, tensor in layer.state_dict().items()}
+    np.testing.assert_allclose(edges(stored, topology, "input", target), layer.weight.detach().abs().numpy(), rtol=1e-5)
+
+
+def test_a_low_rank_adapter_stands_beside_the_layer_that_it_adapts():
+    layers = {"w": nn.Linear(6, 6), "down": nn.Linear(6, 2, bias=False), "up": nn.Linear(2, 6, bias=False)}
+    _, topology = traced(lambda m, x: m.o(m.w(x) + m.up(m.down(x))), torch.zeros(1, 6), o=nn.Linear(6, 1), **layers)
+    assert set(joined(topology)) == {
+        ("input", "w"),
+        ("input", "down"),
+        ("down", "up"),
+        ("w", "o"),
+        ("up", "o"),
+    }
+
+
+def test_learned_queries_enter_as_an_embedding_of_their_places():
+    def forward(m, x):
+        return m.o(functional.scaled_dot_product_attention(m.q(m.latents)[None], m.k(x), m.v(x)))
+
+    layers = {name: nn.Linear(4, 4) for name in "qkvo"}
+    _, topology = traced(forward, torch.zeros(1, 5, 4), latents=nn.Parameter(torch.randn(3, 4)), **layers)
+    assert {("latents.index", "latents"), ("latents", "q"), ("q", "o"), ("v", "o")} < joined(topology).keys()
+
+
+def test_channels_picked_by_a_constant_order_are_exact():
+    order = torch.tensor([2, 0, 1])
+    _, topology = traced(lambda m, x: m.b(m.a(x)[:, order]), torch.zeros(1, 2), a=nn.Linear(2, 3), b=nn.Linear(3, 1))
+    assert joined(topology)["a", "b"] == (Span(2, 1, 1), Span(0, 2, 1))
+
+
+def test_channels_picked_by_values_may_be_any():
+    def forward(m, x):
+        x = m.a(x)
+        return m.b(x.gather(1, x.argsort(1)[:, :2]))
+
+    _, topology = traced(forward, torch.zeros(1, 2), a=nn.Linear(2, 3), b=nn.Linear(2, 1))
+    assert joined(topology)["a", "b"] == (Span(0, 1, 2, 3),)
