@@ -8,6 +8,9 @@ from epochgraph.topology.program import Program, Step
 from epochgraph.topology.rules import result
 from epochgraph.topology.walk import Walk
 
+CHANGED_IN_PLACE = "was changed in place"
+"""Why a value is no longer known: what it shares its memory with was written to."""
+
 
 def follow(program: Program, wiring: Wiring, *, resized: bool = False) -> None:
     """Run a program on node indices, and tell `wiring` about every input, layer, pooling and norm in order.
@@ -37,8 +40,8 @@ def _follow_memory(walk: Walk, step: Step, memory: dict[str, str]) -> None:
     first = step.refs[0] if step.refs else ""
     shared = changing or ops.base(step.operation) in ops.VIEWS
     memory[step.name] = memory.get(first, first) if shared else step.name
-    if not changing or ops.keeps_nodes(step):
+    if not ops.rewrites(step):
         return
     for name, value in walk.values.items():
         if name != step.name and isinstance(value, Flow) and memory.get(name) == memory[step.name]:
-            walk.values[name] = Flow(value.shape, unknown=f"was changed in place by {step.operation}")
+            walk.values[name] = Flow(value.shape, unknown=f"{CHANGED_IN_PLACE} by {step.operation}")

@@ -554,14 +554,12 @@ def call(operation: str, arguments: list[Any], options: dict[str, Any]) -> Any:
     return getattr(packet, overload)(*arguments, **options)
 
 
-def keeps_nodes(step: Step) -> bool:
-    """Whether an operation in place changes values, but not which nodes they come from: an activation."""
-    return base(step.operation) in POINTWISE and len(step.refs) < 2
-
-
 def rewrites(step: Step) -> bool:
-    """Whether an operation puts other nodes into the memory of its operand, of which there may be further views."""
-    return in_place(step.operation) and not keeps_nodes(step)
+    """Whether an operation puts other nodes into the memory of its operand, of which there may be further views.
+
+    An activation in place changes values, but not which nodes they come from.
+    """
+    return in_place(step.operation) and (base(step.operation) not in POINTWISE or len(step.refs) > 1)
 
 
 UNCHANGED = frozenset(

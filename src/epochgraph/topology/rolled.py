@@ -164,21 +164,28 @@ class RolledWiring(Wiring):
 
     def lines(self, nodes: NodeIndex) -> list[tuple[int, Line]]:
         """Split what stands at each position by the part that it belongs to; several ranges of one part are several."""
-        numbers, inverse = np.unique(nodes, return_inverse=True)
-        found: dict[tuple[int, int], tuple[NodeIndex, NodeIndex]] = {}
-        for position, number in enumerate(numbers.tolist()):
+        found: dict[tuple[int, int], Line] = {}
+
+        def put(line: tuple[int, int], positions: np.ndarray, first: np.ndarray | int, width: int) -> None:
+            if line not in found:
+                found[line] = np.full(len(nodes), NO_NODE), np.ones(len(nodes), dtype=np.int64)
+            found[line][0][positions], found[line][1][positions] = first, width
+
+        plain = (nodes != NO_NODE) & (nodes < FIRST)
+        parts = np.searchsorted(self.offsets, nodes, side="right") - 1
+        for part in np.unique(parts[plain]).tolist():
+            positions = np.flatnonzero(plain & (parts == part))
+            put((part, 0), positions, nodes[positions] - self.offsets[part], 1)
+        for number in np.unique(nodes[nodes >= FIRST]).tolist():
             count: dict[int, int] = {}
             for part, first, width in self.ranges(number):
-                line = (part, count.get(part, 0))
-                count[part] = line[1] + 1
-                if line not in found:
-                    found[line] = np.full(len(numbers), NO_NODE), np.ones(len(numbers), dtype=np.int64)
-                found[line][0][position], found[line][1][position] = first, width
-        return [(part, (first[inverse], width[inverse])) for (part, _), (first, width) in found.items()]
+                put((part, count.get(part, 0)), np.flatnonzero(nodes == number), first, width)
+                count[part] = count.get(part, 0) + 1
+        return [(part, line) for (part, _), line in found.items()]
 
     def ranges(self, number: int) -> list[tuple[int, int, int]]:
-        """The nodes that an index stands for: part, first node within it, number of nodes that follow each other."""
-        members = np.array(self.bundles.members(number), dtype=np.int64)
+        """The nodes of a bundle: part, first node within it, number of nodes that follow each other."""
+        members = np.array(sorted(self.bundles.members(number)), dtype=np.int64)
         parts = np.searchsorted(self.offsets, members, side="right") - 1
         starts = np.flatnonzero((np.diff(members, prepend=-2) != 1) | (np.diff(parts, prepend=-1) != 0))
         widths = np.diff(starts, append=len(members))

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -10,10 +10,9 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from epochgraph.errors import TracingError
-from epochgraph.topology import operations as ops
-from epochgraph.topology.following import follow
+from epochgraph.topology.following import CHANGED_IN_PLACE, follow
 from epochgraph.topology.input_axes import InputAxes
-from epochgraph.topology.program import program, renamed
+from epochgraph.topology.program import Program, program, renamed
 from epochgraph.topology.rolled import RolledWiring
 from epochgraph.topology.structure import Coverage, Entry, Topology
 
@@ -57,11 +56,11 @@ def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -
         )
     tied = tied_names(inner)
     first_names = {name: names[0] for names in tied for name in names}
-    recorded = renamed(program(_exported(inner, example_inputs, example_kwargs)), first_names)
-    probe = InputAxes()
-    follow(recorded, probe)
-    wiring = RolledWiring({name: probe.found(name) for name in probe.ranges}, probe.rows)
-    follow(recorded, wiring)
+    exported = _exported(inner, example_inputs, example_kwargs)
+    recorded, wiring = _followed(exported, first_names)
+    if any(CHANGED_IN_PLACE in reason for reason in wiring.reasons.values()):
+        with _quiet():
+            recorded, wiring = _followed(exported.run_decompositions({}), first_names)  # as if memory were never reused
     return Topology(
         parts=tuple(wiring.parts),
         joins=tuple(wiring.joins),
@@ -71,6 +70,18 @@ def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -
         program=recorded,
         computed=wiring.computed,
     )
+
+
+def _followed(
+    exported: torch.export.ExportedProgram, first_names: Mapping[str, str]
+) -> tuple[Program, RolledWiring]:
+    """The operations as plain data, and the wiring that they make."""
+    recorded = renamed(program(exported), first_names)
+    probe = InputAxes()
+    follow(recorded, probe)
+    wiring = RolledWiring({name: probe.found(name) for name in probe.ranges}, probe.rows)
+    follow(recorded, wiring)
+    return recorded, wiring
 
 
 def tied_names(model: nn.Module) -> tuple[tuple[str, ...], ...]:
@@ -99,9 +110,7 @@ def _exported(model: nn.Module, inputs: tuple[object, ...], kwargs: dict[str, ob
     arguments, options = pytree.tree_map(moved, inputs), pytree.tree_map(moved, kwargs)
     with _undisturbed(model), _quiet():
         try:
-            exported = torch.export.export(model, arguments, options, strict=False)
-            rewritten = any(ops.rewrites(step) for step in program(exported).steps)
-            return exported.run_decompositions({}) if rewritten else exported  # without changes in place
+            return torch.export.export(model, arguments, options, strict=False)
         except Exception as error:  # the model's own code runs here, and may raise anything
             first_line = next(iter(str(error).strip().splitlines()), "")
             reason = f"{type(error).__name__}: {first_line}"
