@@ -6,6 +6,7 @@ operation as a node does, and only what reads it asks which nodes it stands for.
 """
 
 from dataclasses import dataclass
+from math import prod
 from typing import Literal
 
 import numpy as np
@@ -86,8 +87,9 @@ class Bundles:
         if rest.numel() > LARGEST:
             return None
         staying = [d for d in all_of(nodes) if d not in dimensions]
-        lines = rest.permute(*staying, *dimensions).reshape(*(rest.shape[d] for d in staying), -1)
-        found = self._of_lines(lines.flatten(0, -2), kind).reshape(lines.shape[:-1])
+        size = [rest.shape[d] for d in staying]
+        lines = rest.permute(*staying, *dimensions).reshape(prod(size), -1)
+        found = self._of_lines(lines, kind).reshape(size)
         for dimension in sorted(d % nodes.dim() for d in dimensions):
             found = found.unsqueeze(dimension)
         return found.expand(shape)

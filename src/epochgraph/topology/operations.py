@@ -214,6 +214,7 @@ MOVES = frozenset(
         "flip",
         "hsplit",
         "hstack",
+        "meshgrid",
         "im2col",
         "mT",
         "matrix_H",
@@ -306,20 +307,16 @@ VIEWS = frozenset(
 """The result may share memory with the operand, so changing it in place may change the operand."""
 
 WINDOWS = {
-    name: int(name[-2]) for name in ["max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d"]
+    f"{name}{n}d{suffix}": n
+    for n in (1, 2, 3)
+    for name, suffix in [("max_pool", ""), ("avg_pool", ""), ("max_pool", "_with_indices"), ("fractional_max_pool", "")]
 }
 """Pools over sliding windows -> number of spatial dimensions."""
 
 ADAPTIVE = {
-    name: int(name[-2])
-    for name in [
-        "adaptive_avg_pool1d",
-        "adaptive_avg_pool2d",
-        "adaptive_avg_pool3d",
-        "adaptive_max_pool1d",
-        "adaptive_max_pool2d",
-        "adaptive_max_pool3d",
-    ]
+    f"{name}{n}d": n
+    for n in (1, 2, 3)
+    for name in ["adaptive_avg_pool", "adaptive_max_pool", "_adaptive_avg_pool", "_adaptive_max_pool"]
 }
 """Pools over as many windows as the result has places -> number of spatial dimensions."""
 
@@ -378,6 +375,14 @@ ORDERS = frozenset(
 )
 """Put values along one dimension into an order of their own, and tell which it is."""
 
+FOURIER_1D = frozenset(["fft_fft", "fft_hfft", "fft_ifft", "fft_ihfft", "fft_irfft", "fft_rfft"])
+"""Fourier transforms along one dimension."""
+
+FOURIER = frozenset(
+    ["fft_fft2", "fft_fftn", "fft_ifft2", "fft_ifftn", "fft_irfft2", "fft_irfftn", "fft_rfft2", "fft_rfftn"]
+)
+"""Fourier transforms along several dimensions."""
+
 CONVOLUTIONS = {"conv1d": 1, "conv2d": 2, "conv3d": 3}
 """Convolutions -> number of spatial dimensions."""
 
@@ -391,11 +396,40 @@ NORMS = {
     "rms_norm": 2,
     "_fused_rms_norm": 2,
     "native_layer_norm": 2,
+    "native_group_norm": 1,
 }
 """Normalisations by statistics of the data itself -> position of the scale among the arguments."""
 
+BATCH_NORMS = {
+    "batch_norm": 7,
+    "native_batch_norm": 7,
+    "_native_batch_norm_legit": 7,
+    "_native_batch_norm_legit_no_training": 6,
+}
+"""Normalisations by recorded statistics -> position of epsilon among the arguments."""
+
+ATTENTIONS = frozenset(
+    [
+        "_scaled_dot_product_attention_math",
+        "_scaled_dot_product_cudnn_attention",
+        "_scaled_dot_product_efficient_attention",
+        "_scaled_dot_product_flash_attention",
+        "_scaled_dot_product_flash_attention_for_cpu",
+        "scaled_dot_product_attention",
+    ]
+)
+"""Scaled dot products of queries, keys and values, the first three arguments."""
+
 CONSTANTS = frozenset(
     [
+        "_assert_async",
+        "_fused_sdp_choice",
+        "_local_scalar_dense",
+        "is_nonzero",
+        "_assert_scalar",
+        "_assert_tensor_metadata",
+        "item",
+        "sym_constrain_range_for_size",
         "all",
         "any",
         "arange",
@@ -476,6 +510,9 @@ PRODUCTS = frozenset(
 ZEROS = ("zeros", "new_zeros", "full_like(zeros", "expand(zeros", "clone(zeros")
 """Words that what is nothing but zeros begins with."""
 
+RELAID = frozenset(["as_strided", "as_strided_scatter"])
+"""Another reading of the same memory, whose layout is not known: any place may come from any."""
+
 SCATTERS = frozenset(
     [
         "_unsafe_index_put",
@@ -499,6 +536,11 @@ COMPUTABLE = (
     | SCANS
     | PRODUCTS
     | NORMS.keys()
+    | FOURIER_1D
+    | FOURIER
+    | WINDOWS.keys()
+    | ADAPTIVE.keys()
+    | INTERPOLATIONS.keys()
     | {"_weight_norm", "batch_norm", "gather", "index", "index_select"}
 ) - {
     "bernoulli",

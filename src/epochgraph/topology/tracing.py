@@ -1,4 +1,4 @@
-"""Model -> Topology, by exporting the model on tensors without data."""
+"""Model -> Topology, by recording the operations of its forward pass."""
 
 import logging
 import warnings
@@ -12,9 +12,22 @@ from torch.utils import _pytree as pytree
 from epochgraph.errors import TracingError
 from epochgraph.topology.following import CHANGED_IN_PLACE, follow
 from epochgraph.topology.input_axes import InputAxes
-from epochgraph.topology.program import Program, program, renamed
+from epochgraph.topology.program import Program, renamed
+from epochgraph.topology.eager import run_with_values, run_without_data
+from epochgraph.topology.recording import Inputs, exported
 from epochgraph.topology.rolled import RolledWiring
 from epochgraph.topology.structure import Coverage, Entry, Topology
+
+UNUSED = "the forward pass does not use it as the weight or bias of a joined layer"
+
+VALUES = "one run on the example's values"
+
+RUNGS = (
+    ("torch.export", exported),
+    ("one run without data", run_without_data),
+    (VALUES, run_with_values),
+)
+"""Ways to record a forward pass, from the one that sees most to the one that takes most."""
 
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 
@@ -23,7 +36,8 @@ def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -
     """Read the wiring of a model from its forward pass.
 
     The pass runs once in `torch.export` on tensors without data: no weight is computed with or copied, so that a model
-    on the "meta" device will do. The operations are then followed on node indices (see `flow.py`): the reader of a
+    on the "meta" device will do. Where that is not possible, the model is run as it is, without data if it can be, else
+    on the example; `rung` of the result tells which it was and why. The operations are then followed on node indices (see `flow.py`): the reader of a
     residual sum is joined to every producer, and slices, concatenations or shuffled channels are exact. What is not
     understood is never guessed: `coverage` of the result lists every parameter, and why it is left out if it is.
 
@@ -37,7 +51,7 @@ def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -
         example_kwargs: Keyword arguments of the forward pass.
 
     Raises:
-        TracingError: The forward pass cannot be exported, for example because it branches on values.
+        TracingError: The forward pass does not run on the example.
 
     Example:
         >>> import torch
@@ -56,32 +70,46 @@ def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -
         )
     tied = tied_names(inner)
     first_names = {name: names[0] for names in tied for name in names}
-    exported = _exported(inner, example_inputs, example_kwargs)
-    recorded, wiring = _followed(exported, first_names)
-    if any(CHANGED_IN_PLACE in reason for reason in wiring.reasons.values()):
-        with _quiet():
-            recorded, wiring = _followed(exported.run_decompositions({}), first_names)  # as if memory were never reused
+    with _undisturbed(inner), _quiet():
+        rung, recorded, wiring = _climbed(inner, _on_device(inner, (example_inputs, example_kwargs)), first_names)
     return Topology(
         parts=tuple(wiring.parts),
         joins=tuple(wiring.joins),
         folds=tuple(wiring.folds.values()),
-        coverage=_coverage(inner, wiring),
+        coverage=_coverage(inner, wiring, "the example does not reach it" if VALUES in rung else UNUSED),
         tied=tied,
         program=recorded,
         computed=wiring.computed,
+        rung=rung,
     )
 
 
-def _followed(
-    exported: torch.export.ExportedProgram, first_names: Mapping[str, str]
-) -> tuple[Program, RolledWiring]:
-    """The operations as plain data, and the wiring that they make."""
-    recorded = renamed(program(exported), first_names)
+def _climbed(model: nn.Module, inputs: Inputs, first_names: Mapping[str, str]) -> tuple[str, Program, RolledWiring]:
+    """The wiring by the first way of recording the forward pass that works, and what was wrong with those before."""
+    found: list[str] = []
+    for name, record in RUNGS:
+        try:
+            recorded = renamed(record(model, inputs, functional=False), first_names)
+            wiring = _followed(recorded)
+            if any(CHANGED_IN_PLACE in reason for reason in wiring.reasons.values()):
+                recorded = renamed(record(model, inputs, functional=True), first_names)  # as if memory were not reused
+                wiring = _followed(recorded)
+        except Exception as error:  # noqa: BLE001 - the model's own code runs here, and may raise anything
+            found.append(f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}")
+        else:
+            return f"{name}{f', for {found[-1]}' if found else ''}", recorded, wiring
+    raise TracingError(
+        f"the forward pass of {type(model).__name__} could not be run ({found[-1]})",
+        "Check that it runs on the example input, or use chain(model).",
+    )
+
+
+def _followed(recorded: Program) -> RolledWiring:
     probe = InputAxes()
     follow(recorded, probe)
     wiring = RolledWiring({name: probe.found(name) for name in probe.ranges}, probe.rows)
     follow(recorded, wiring)
-    return recorded, wiring
+    return wiring
 
 
 def tied_names(model: nn.Module) -> tuple[tuple[str, ...], ...]:
@@ -101,22 +129,11 @@ def unwrapped(model: nn.Module) -> nn.Module:
         model = inner
 
 
-def _exported(model: nn.Module, inputs: tuple[object, ...], kwargs: dict[str, object]) -> torch.export.ExportedProgram:
+def _on_device(model: nn.Module, inputs: Inputs) -> Inputs:
+    """The example where the model's parameters are."""
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-
-    def moved(value: object) -> object:
-        return value.to(device) if isinstance(value, torch.Tensor) else value
-
-    arguments, options = pytree.tree_map(moved, inputs), pytree.tree_map(moved, kwargs)
-    with _undisturbed(model), _quiet():
-        try:
-            return torch.export.export(model, arguments, options, strict=False)
-        except Exception as error:  # the model's own code runs here, and may raise anything
-            first_line = next(iter(str(error).strip().splitlines()), "")
-            reason = f"{type(error).__name__}: {first_line}"
-            found = f"the forward pass of {type(model).__name__} could not be exported ({reason})"
-            advice = "Check that it runs on the example input and does not branch on values, or use chain(model)."
-            raise TracingError(found, advice) from error
+    moved: Inputs = pytree.tree_map(lambda value: value.to(device) if isinstance(value, torch.Tensor) else value, inputs)
+    return moved
 
 
 @contextmanager
@@ -145,7 +162,7 @@ def _undisturbed(model: nn.Module) -> Iterator[None]:
                 module.training = training
 
 
-def _coverage(model: nn.Module, wiring: RolledWiring) -> Coverage:
+def _coverage(model: nn.Module, wiring: RolledWiring, unused: str) -> Coverage:
     def parameters(name: str) -> tuple[str, ...]:
         return wiring.made_of.get(name, (name,))
 
@@ -164,7 +181,6 @@ def _coverage(model: nn.Module, wiring: RolledWiring) -> Coverage:
             return Entry(name, size, "joined")
         if name in folded:
             return Entry(name, size, "folded")
-        unused = "the forward pass does not use it as the weight or bias of a joined layer"
         return Entry(name, size, "left out", wiring.idle.get(name, unused))
 
     return Coverage(tuple(entry(name, parameter.numel()) for name, parameter in model.named_parameters()))

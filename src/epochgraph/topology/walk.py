@@ -235,6 +235,8 @@ def _on_indices(operation: str, arguments: list[Any], options: dict[str, Any]) -
             return ops.call(operation, [*arguments[:2], NO_NODE], {})
         case "pad" if (arguments[2:] or ["constant"])[0] == "constant":
             return ops.call(operation, [*arguments[:2], "constant", NO_NODE], {})
+        case "view" | "_unsafe_view":  # indices need not lie in memory as the values do
+            return arguments[0].reshape(arguments[1])
         case "im2col":  # its padding is zero, which is a node: count from one
             return ops.call(operation, [(arguments[0] + 1).double(), *arguments[1:]], options).long() - 1
         case "pad" | "upsample_nearest1d" | "upsample_nearest2d" | "upsample_nearest3d":

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterable
 
+from epochgraph.errors import EpochgraphError
 from epochgraph.topology import operations as ops
 from epochgraph.topology.program import Source, Step
-from epochgraph.topology.rules.layers import batch_norm, convolution, linear, norm
-from epochgraph.topology.rules.lookups import embedding, embedding_bag, folded_back, indexed, sampled, scattered
+from epochgraph.topology.rules.layers import any_convolution, batch_norm, convolution, linear, norm
+from epochgraph.topology.rules.lookups import embedding, embedding_bag, folded_back, indexed, masked, sampled, scattered
 from epochgraph.topology.rules.places import computed, constant, copied, item, moved, pointwise
-from epochgraph.topology.rules.products import attention, matrix_product
+from epochgraph.topology.rules.products import attention, grouped_product, matrix_product
 from epochgraph.topology.rules.recurrent import cell, recurrent
-from epochgraph.topology.rules.reductions import ordered, pooled, scanned
+from epochgraph.topology.rules.reductions import ordered, pooled, relaid, scanned, transformed
 from epochgraph.topology.walk import Computed, Value, Walk
 
 Rule = Callable[[Walk, Step], Value]
@@ -19,22 +20,27 @@ ITEM = "<built-in function getitem>"
 KINDS: tuple[tuple[Iterable[str], Rule], ...] = (
     ({"linear"}, linear),
     ({**ops.CONVOLUTIONS, **ops.TRANSPOSED}, convolution),
-    ({"batch_norm"}, batch_norm),
+    ({"convolution", "_convolution"}, any_convolution),
+    (ops.BATCH_NORMS, batch_norm),
     (ops.NORMS, norm),
     (ops.PRODUCTS, matrix_product),
-    ({"scaled_dot_product_attention"}, attention),
+    ({"_grouped_mm", "transformers.grouped_mm_fallback.default"}, grouped_product),
+    (ops.ATTENTIONS, attention),
     (ops.POINTWISE, pointwise),
     (ops.COMPARISONS | ops.CONSTANTS, constant),
     (ops.MOVES, moved),
     ({"copy"}, copied),
     ({*ops.WINDOWS, *ops.ADAPTIVE, *ops.INTERPOLATIONS, *ops.REDUCTIONS}, pooled),
     (ops.SCANS, scanned),
+    (ops.FOURIER_1D | ops.FOURIER, transformed),
     (ops.ORDERS, ordered),
+    (ops.RELAID, relaid),
     ({ITEM}, item),
     ({"embedding"}, embedding),
     ({"embedding_bag", "_embedding_bag"}, embedding_bag),
     ({"index", "index_select", "gather", "take_along_dim"}, indexed),
     (ops.SCATTERS, scattered),
+    ({"masked_select"}, masked),
     ({"col2im"}, folded_back),
     ({"grid_sampler", "grid_sampler_2d", "grid_sampler_3d"}, sampled),
     (ops.GATES, recurrent),
@@ -51,4 +57,13 @@ def result(walk: Walk, step: Step) -> Value:
     if fixed and name in ops.COMPUTABLE:
         return computed(walk, step)
     rule = RULES.get(name)
-    return walk.unknown(step) if rule is None else rule(walk, step)
+    if rule is None:
+        return walk.unknown(step)
+    try:
+        return rule(walk, step)
+    except EpochgraphError:
+        raise
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        if walk.resized:  # then the error tells that the model does not take such an input
+            raise
+        return walk.unknown(step, f"is called in a way that is not understood ({str(error).splitlines()[0]})")

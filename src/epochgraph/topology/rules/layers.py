@@ -58,6 +58,16 @@ def convolution(walk: Walk, step: Step) -> Value:
     return walk.wiring.layer(layer, walk.flow(read))
 
 
+def any_convolution(walk: Walk, step: Step) -> Value:
+    """A convolution of any kind, as it is dispatched: its kind is among the arguments."""
+    *most, transposed, output_padding, groups = step.arguments
+    read, weight, bias, stride, padding, dilation = most
+    n = len(walk.value(weight).shape) - 2
+    rest = (output_padding, groups, dilation) if transposed else (dilation, groups)
+    name = f"aten.conv_transpose{n}d.input" if transposed else f"aten.conv{n}d.default"
+    return convolution(walk, replace(step, operation=name, arguments=(read, weight, bias, stride, padding, *rest)))
+
+
 def _turned(shape: Shape, groups: int) -> tuple[Step, ...]:
     """From (inputs, outputs / groups, ...), as transposed convolutions have it, to (outputs, inputs / groups, ...)."""
     inputs, outputs, *kernel = shape
@@ -79,9 +89,12 @@ def _layout(name: str, arguments: tuple[Any, ...], shape: Shape) -> Step:
 def batch_norm(walk: Walk, step: Step) -> Value:
     """A norm by recorded statistics, which may be folded into the layer that it follows."""
     operands = walk.operands(step)
-    roles = zip(("scale", "shift", "mean", "variance"), operands[1:5], strict=True)
+    roles = zip(("scale", "shift", "mean", "variance"), operands[1:5], strict=False)
     sources = {role: value for role, value in roles if isinstance(value, Source)}
-    return walk.wiring.batch_norm(step, walk.flow(operands[0]), sources, float(operands[7]))
+    epsilon = float(operands[ops.BATCH_NORMS[ops.base(step.operation)]])
+    flow = walk.wiring.batch_norm(step, walk.flow(operands[0]), sources, epsilon)
+    shapes = step.shape
+    return (flow, *map(Flow, shapes[1:])) if shapes and isinstance(shapes[0], tuple) else flow
 
 
 def norm(walk: Walk, step: Step) -> Value:

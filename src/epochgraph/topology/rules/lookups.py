@@ -64,7 +64,8 @@ def embedding_bag(walk: Walk, step: Step) -> Value:
 def indexed(walk: Walk, step: Step) -> Value:
     """Places picked by tensors of indices."""
     value, *others = walk.operands(step)
-    match ops.base(step.operation):
+    name = ops.base(step.operation)
+    match name:
         case "index":
             indices = others[0]
             dimensions = tuple(d for d, index in enumerate(indices) if index is not None)
@@ -78,7 +79,31 @@ def indexed(walk: Walk, step: Step) -> Value:
             return walk.unknown(step)
     if is_weight(value):
         return _picked_weights(walk, step, value, dimensions, indices)
+    if name == "index" and len(dimensions) == 1 and _is_mask(indices[dimensions[0]], len(value.shape), len(plain(step.shape))):
+        return _masked_places(walk, step, walk.flow(value), dimensions[0], len(indices[dimensions[0]].shape))
     return _chosen_places(walk, step, walk.flow(value), dimensions, indices)
+
+
+def masked(walk: Walk, step: Step) -> Value:
+    """Places that a mask tells, one after another."""
+    flow = walk.flow(walk.operands(step)[0])
+    return _masked_places(walk, step, flow, 0, len(flow.shape))
+
+
+def _is_mask(index: Any, rank: int, result: int) -> bool:
+    """Whether an index is a mask: it takes as many dimensions as it has, and leaves one; places give all of theirs."""
+    own = len(getattr(index, "shape", ()))
+    return own > 1 and result == rank - own + 1 != rank - 1 + own
+
+
+def _masked_places(walk: Walk, step: Step, flow: Flow, first: int, count: int) -> Flow:
+    shape = plain(step.shape)
+    if flow.unknown:
+        return Flow(shape, unknown=flow.unknown)
+    dimensions = tuple(range(first, first + count))
+    met = walk.wiring.met(step, flow, dimensions)
+    squeezed = (nodes.squeeze(dimensions).unsqueeze(first) for nodes in met.layers)
+    return Flow(shape, tuple(nodes.expand(shape) for nodes in squeezed), unknown=met.unknown)
 
 
 def _picked_weights(walk: Walk, step: Step, value: Any, dimensions: Shape, indices: Any) -> Value:
@@ -143,6 +168,10 @@ def scattered(walk: Walk, step: Step) -> Value:
     if name in ("index_put", "_unsafe_index_put"):
         dimensions = tuple(d for d, index in enumerate(operands[1]) if index is not None)
         placed = operands[2]
+        if len(dimensions) == 1 and isinstance(placed, Flow):
+            index = operands[1][dimensions[0]]
+            if _is_mask(index, len(target.shape), len(placed.shape)):
+                dimensions = tuple(range(dimensions[0], dimensions[0] + len(index.shape)))
     elif name == "masked_scatter":
         dimensions, placed = tuple(range(max(0, len(target.shape) - 1))), operands[2]
     else:

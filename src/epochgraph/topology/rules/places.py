@@ -13,8 +13,8 @@ from epochgraph.topology.program import Source, Step
 from epochgraph.topology.spans import NO_NODE
 from epochgraph.topology.walk import Computed, Value, Walk, parameters_of, plain, shaped
 
-CONDITIONED = {"where": 0, "masked_fill": 1}
-"""Operations whose operand at this position is a condition, which carries no node."""
+CONDITIONED = {"where": 0, "masked_fill": 1, "type_as": 1}
+"""Operations whose operand at this position is a condition, or an example: it gives no node to the result."""
 
 SMALL = 1 << 16
 """Indices that are cheaper to keep than to look at."""

@@ -42,6 +42,15 @@ def matrix_product(walk: Walk, step: Step) -> Value:
     return product(walk, step, [(left, a), (right, b)], out, added)
 
 
+def grouped_product(walk: Walk, step: Step) -> Value:
+    """Rows in groups, each multiplied by a weight of its own: which one a row gets is told by where groups end."""
+    rows, weights = walk.operands(step)[:2]
+    if not is_weight(weights) or len(weights.shape) != 3 or len(rows.shape) != 2:
+        return walk.unknown(step, "is called in a way that is not followed")
+    chosen = Chosen(weights, (rows.shape[0], *weights.shape[1:]), str(step.arguments[2]))
+    return product(walk, step, [(rows, ("s", "k")), (chosen, ("s", "k", "n"))], ("s", "n"))
+
+
 def _letters(name: str, left: int, right: int) -> tuple[Letters, Letters, Letters]:
     """The letters of both operands and of the result, by the number of their dimensions."""
     if name == "outer":
@@ -265,19 +274,27 @@ def attention(walk: Walk, step: Step) -> Value:
     """Scaled dot products of queries and keys weigh the values: each head's result has met the whole head's three."""
     operands = walk.operands(step)
     query, key, value = (walk.flow(fed(walk, step, operand)) for operand in operands[:3])
-    rest = operands[3:]
-    mask = rest[0] if rest else next((walk.value(v) for k, v in step.options if k == "attn_mask"), None)
+    masks = [mask for mask in (*operands[3:], *(walk.value(given) for _, given in step.options)) if _is_mask(mask)]
+    shapes = walk.shape(step)
+    several = isinstance(shapes[0], tuple)
+    shape = shapes[0] if several else shapes
     unknown = query.unknown or key.unknown or value.unknown
-    shape = plain(walk.shape(step) if not isinstance(step.shape[0], tuple) else step.shape[0])
-    if unknown:
-        return Flow(shape, unknown=unknown)
-    key, value = (_shared(flow, query) for flow in (key, value))
+    result = Flow(shape, unknown=unknown) if unknown else _heads(walk, step, (query, key, value), masks)
+    return (result, *map(Flow, shapes[1:])) if several else result
+
+
+def _is_mask(value: object) -> bool:
+    return isinstance(value, Flow) or is_weight(value)
+
+
+def _heads(walk: Walk, step: Step, triple: tuple[Flow, Flow, Flow], masks: list[Value]) -> Flow:
+    query, key, value = triple[0], _shared(triple[1], triple[0]), _shared(triple[2], triple[0])
     batch = tuple(range(len(query.shape) - 2))
     sizes: dict[Letter, int] = dict(zip((*batch, "l", "e"), query.shape, strict=True))
     sizes |= {"s": key.shape[-2], "f": value.shape[-1]}
     scores = _Contraction(walk, step, sizes, (*batch, "l", "s"))
     weighed = scores.of_values([(query, (*batch, "l", "e")), (key, (*batch, "s", "e"))])
-    if mask is not None:
+    for mask in masks:
         weighed = _sum(walk, weighed, mask)
     result = _Contraction(walk, step, sizes, (*batch, "l", "f"))
     return result.of_values([(weighed, (*batch, "l", "s")), (value, (*batch, "s", "f"))])

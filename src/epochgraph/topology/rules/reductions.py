@@ -4,7 +4,7 @@ from epochgraph.topology import operations as ops
 from epochgraph.topology.flow import Flow
 from epochgraph.topology.program import Shape, Step
 from epochgraph.topology.rules.places import constant, pointwise
-from epochgraph.topology.walk import Value, Walk
+from epochgraph.topology.walk import Value, Walk, plain
 
 
 def pooled(walk: Walk, step: Step) -> Value:
@@ -29,6 +29,27 @@ def scanned(walk: Walk, step: Step) -> Value:
     result = _spread(walk.wiring.met(step, flow, (dimension,)), flow.shape)
     shapes = walk.shape(step)
     return (result, Flow(flow.shape)) if shapes and isinstance(shapes[0], tuple) else result
+
+
+def transformed(walk: Walk, step: Step) -> Value:
+    """A Fourier transform: each frequency has met all places along its dimensions."""
+    flow = walk.flow(walk.operands(step)[0])
+    rank = len(flow.shape)
+    single = ops.base(step.operation) in ops.FOURIER_1D
+    given = walk.option(step, 2, "dim", -1 if single else None)
+    default = [-2, -1] if ops.base(step.operation).endswith("2") else [*range(rank)]
+    dimensions = [given] if isinstance(given, int) else given or default
+    met = walk.wiring.met(step, flow, tuple(int(d) % rank for d in dimensions))
+    return _spread(met, plain(walk.shape(step)))
+
+
+def relaid(walk: Walk, step: Step) -> Value:
+    """Memory read in another layout: any place may hold what was anywhere."""
+    flow = walk.flow(walk.operands(step)[0])
+    shape = plain(walk.shape(step))
+    met = walk.wiring.met(step, flow, tuple(range(len(flow.shape))))
+    first = (nodes.flatten()[0] for nodes in met.layers)
+    return Flow(shape, tuple(node.expand(shape) for node in first), unknown=met.unknown)
 
 
 def ordered(walk: Walk, step: Step) -> Value:

@@ -1,0 +1,156 @@
+"""One run of a model as it is, recorded operation by operation: for what `torch.export` does not take.
+
+The run is made on tensors without data where the model allows it. Where its path depends on values, it is made on the
+example itself: then the path is the example's, and experts that it does not call are not seen.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.func import functional_call, functionalize
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.module_tracker import ModuleTracker
+from typing_extensions import override
+
+from epochgraph.topology.program import Argument, Program, Ref, Shape, Source, Step
+from epochgraph.topology.recording import Inputs, small_integers
+
+def run_without_data(model: nn.Module, inputs: Inputs, *, functional: bool) -> Program:
+    """The operations of one run on tensors that have no data; if `functional`, as if no memory were written twice."""
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+
+    def converted(value: object) -> object:
+        return mode.from_tensor(value) if isinstance(value, Tensor) else value
+
+    with mode:
+        held = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+        return _recorded(model, pytree.tree_map(converted, held), pytree.tree_map(converted, inputs), functional)
+
+
+def run_with_values(model: nn.Module, inputs: Inputs, *, functional: bool) -> Program:
+    """The operations of one run on the example; buffers that it writes to are copies."""
+    held: dict[str, Tensor] = {name: parameter.detach() for name, parameter in model.named_parameters()}
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    return _recorded(model, held | buffers, inputs, functional)
+
+
+def _recorded(model: nn.Module, held: Mapping[str, Tensor], inputs: Inputs, functional: bool) -> Program:  # noqa: FBT001
+    recorder = _Recorder(held, {name for name, _ in model.named_parameters()})
+    arguments, options = inputs
+    for number, value in enumerate(pytree.tree_leaves(arguments)):
+        recorder.enter(f"args_{number}", value)
+    for path, value in pytree.tree_leaves_with_path(options):
+        recorder.enter("_".join(str(getattr(key, "key", getattr(key, "idx", ""))) for key in path), value)
+
+    def run(tensors: Mapping[str, Tensor], inputs: Inputs) -> object:
+        return functional_call(model, dict(tensors), *inputs)
+
+    run = functionalize(run) if functional else run
+    with _no_fast_path(), torch.no_grad(), ModuleTracker() as tracker, recorder.following(tracker):
+        run(dict(held), (arguments, options))
+    return Program(tuple(recorder.sources), tuple(recorder.steps))
+
+
+@contextmanager
+def _no_fast_path() -> Iterator[None]:
+    """Keep layers to operations that have a meaning of their own, not to one for a whole layer."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(value=False)
+    try:
+        with torch.backends.mkldnn.flags(enabled=False):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(value=fast)
+
+
+class _Recorder(TorchDispatchMode):
+    """Writes down each operation that is dispatched, and lets it run."""
+
+    def __init__(self, held: Mapping[str, Tensor], parameters: set[str]) -> None:
+        super().__init__()
+        self.sources: list[Source] = []
+        self.steps: list[Step] = []
+        self.names: dict[int, str] = {}
+        self.alive: list[Tensor] = []  # an object that is gone could give its identity to another
+        self.tracker: ModuleTracker | None = None
+        for target, tensor in held.items():
+            self.source("parameter" if target in parameters else "buffer", target, tensor)
+
+    @contextmanager
+    def following(self, tracker: ModuleTracker) -> Iterator[None]:
+        """Record, and tell the module of each operation."""
+        self.tracker = tracker
+        with self:
+            yield
+
+    def enter(self, name: str, value: object) -> None:
+        """An input of the network."""
+        if isinstance(value, Tensor):
+            self.source("input", name, value)
+
+    def source(self, kind: Any, target: str, tensor: Tensor) -> None:
+        """A value that is there before the first operation."""
+        if id(tensor) in self.names:
+            return
+        integer = not tensor.is_floating_point() and not tensor.is_complex()
+        values = small_integers(tensor) if integer and kind == "buffer" else None
+        name = f"source_{len(self.sources)}"
+        self.sources.append(Source(name, kind, target, tuple(tensor.shape), integer, values))
+        self.keep(tensor, name)
+
+    def keep(self, tensor: Tensor, name: str) -> None:
+        """Remember under which name a tensor is known."""
+        self.names[id(tensor)] = name
+        self.alive.append(tensor)
+
+    @override
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        options = kwargs or {}
+        name = f"step_{len(self.steps)}"
+        arguments = tuple(self.argument(value) for value in args)
+        named = tuple((key, self.argument(value)) for key, value in options.items())
+        result = func(*args, **options)
+        several = isinstance(result, list | tuple)
+        shape: Any = tuple(map(_shape, result)) if several else _shape(result)
+        module = max(self.tracker.parents, key=len, default="") if self.tracker else ""
+        self.steps.append(Step(name, str(func), arguments, named, shape, module.partition(".")[2]))
+        if several:
+            for position, value in enumerate(result):
+                if isinstance(value, Tensor):
+                    self.item(name, position, value)
+        elif isinstance(result, Tensor):
+            self.keep(result, name)
+        return result
+
+    def item(self, name: str, position: int, value: Tensor) -> None:
+        """One of several results, as a step of its own."""
+        self.steps.append(
+            Step(f"{name}_{position}", ITEM, (Ref(name), position), (), _shape(value), self.steps[-1].module)
+        )
+        self.keep(value, f"{name}_{position}")
+
+    def argument(self, value: object) -> Argument:
+        """An argument as plain data; tensors that come from elsewhere are constants."""
+        match value:
+            case Tensor():
+                if id(value) not in self.names:
+                    self.source("buffer", f"constant {len(self.sources)}", value)
+                return Ref(self.names[id(value)])
+            case bool() | int() | float() | str():
+                return value
+            case list() | tuple():
+                return tuple(self.argument(item) for item in value)
+            case _:
+                return None
+
+
+ITEM = "<built-in function getitem>"
+
+
+def _shape(value: object) -> Shape:
+    return tuple(int(n) for n in value.shape) if isinstance(value, Tensor) else ()

@@ -1,0 +1,121 @@
+"""An exported model as a program: its graph of ATen operations, reduced to plain data."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind
+
+from epochgraph.topology.program import Argument, Program, Ref, Shape, Source, Step
+
+MOST_VALUES = 4096
+"""Integers of a constant that are kept."""
+
+REGIONS = frozenset(["wrap_with_autocast", "wrap_with_set_grad_enabled"])
+"""Operations that run a graph of their own, with another setting that is of no account here."""
+
+
+Inputs = tuple[tuple[object, ...], dict[str, object]]
+"""Positional and keyword arguments of a forward pass."""
+
+
+def exported(model: nn.Module, inputs: Inputs, *, functional: bool) -> Program:
+    """The operations that `torch.export` finds; if `functional`, as if none of them wrote to memory in use."""
+    found = torch.export.export(model, *inputs, strict=False)
+    return _program(found.run_decompositions({}) if functional else found)
+
+
+def _program(exported: ExportedProgram) -> Program:
+    specs = {spec.arg.name: spec for spec in exported.graph_signature.input_specs}
+    held = {**exported.state_dict, **exported.constants}
+    nodes = exported.graph.nodes
+    sources = tuple(_source(node, specs[node.name], held) for node in nodes if node.op == "placeholder")
+    recording = _Recording()
+    recording.record(exported.graph_module, "")
+    return Program(sources, tuple(recording.steps))
+
+
+class _Recording:
+    """Operations in the order in which they run, those of regions in their place."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.named: dict[str, Argument] = {}
+
+    def record(self, module: torch.fx.GraphModule, prefix: str) -> Argument:
+        """Record a graph, and return what it puts out."""
+        for node in module.graph.nodes:
+            name = f"{prefix}{node.name}"
+            if node.op == "output":
+                return self.argument(node.args[0], prefix)
+            if node.op != "call_function":
+                continue
+            if getattr(node.target, "__name__", "") in REGIONS:
+                self.named[name] = self.region(module, node, prefix)
+            elif "getitem" in str(node.target) and isinstance(self.argument(node.args[0], prefix), tuple):
+                self.named[name] = self.argument(node.args[0], prefix)[node.args[1]]  # type: ignore[index]
+            else:
+                self.steps.append(self.step(node, name, prefix))
+        return None
+
+    def region(self, module: torch.fx.GraphModule, node: torch.fx.Node, prefix: str) -> Argument:
+        """Record the graph that an operation runs, on what it is given."""
+        position = next(n for n, arg in enumerate(node.args) if getattr(arg, "op", "") == "get_attr")
+        inner = getattr(module, str(node.args[position].target))  # type: ignore[union-attr]
+        inside = f"{prefix}{node.name}."
+        inputs = [n for n in inner.graph.nodes if n.op == "placeholder"]
+        for placeholder, given in zip(inputs, node.args[position + 1 :], strict=True):
+            self.named[f"{inside}{placeholder.name}"] = self.argument(given, prefix)
+        return self.record(inner, inside)
+
+    def step(self, node: torch.fx.Node, name: str, prefix: str) -> Step:
+        """One operation."""
+        stack = list((node.meta.get("nn_module_stack") or {}).values())
+        options = tuple((key, self.argument(value, prefix)) for key, value in node.kwargs.items())
+        value = node.meta.get("val")
+        shape = tuple(map(_shape, value)) if isinstance(value, list | tuple) else _shape(value)
+        module = stack[-1][0] if stack else ""
+        return Step(name, str(node.target), self.arguments(node.args, prefix), options, shape, module)
+
+    def arguments(self, values: Iterable[Any], prefix: str) -> tuple[Argument, ...]:
+        """Arguments as plain data."""
+        return tuple(self.argument(value, prefix) for value in values)
+
+    def argument(self, value: Any, prefix: str) -> Argument:
+        """An argument as plain data; a dtype, device or layout becomes None, the operation's default."""
+        match value:
+            case torch.fx.Node():
+                name = f"{prefix}{value.name}"
+                return self.named.get(name, Ref(name))
+            case bool() | int() | float() | str():
+                return value
+            case list() | tuple():
+                return self.arguments(value, prefix)
+            case _:
+                return None
+
+
+def _source(node: torch.fx.Node, spec: object, held: Mapping[str, object]) -> Source:
+    kind = getattr(spec, "kind", None)
+    value = node.meta.get("val")
+    shape = _shape(value)
+    integer = isinstance(value, torch.Tensor) and not value.is_floating_point()
+    if kind is InputKind.USER_INPUT:
+        return Source(node.name, "input", node.name, shape, integer)
+    target = str(getattr(spec, "target", None) or node.name)
+    if kind is InputKind.PARAMETER:
+        return Source(node.name, "parameter", target, shape)
+    return Source(node.name, "buffer", target, shape, integer, small_integers(held.get(target)) if integer else None)
+
+
+def small_integers(tensor: object) -> tuple[int, ...] | None:
+    """The integers of a small constant, if they are there."""
+    if not isinstance(tensor, torch.Tensor) or tensor.is_meta or tensor.numel() > MOST_VALUES:
+        return None
+    return tuple(int(value) for value in tensor.flatten().tolist())
+
+
+def _shape(value: object) -> Shape:
+    return tuple(int(n) for n in value.shape) if isinstance(value, torch.Tensor) else ()
