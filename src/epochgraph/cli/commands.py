@@ -96,7 +96,11 @@ def extract(
     model: Model = None,
     input_shape: Input = None,
     measures: Annotated[
-        str, typer.Option(help="Measures of the nodes, separated by commas: degree, eigenvector_centrality, pagerank.")
+        str,
+        typer.Option(
+            help="Measures, separated by commas: of the nodes degree, eigenvector_centrality, pagerank; of the parts "
+            "layer_fluctuation, neural_persistence; of the whole graph spectral_gap, normalized_cut."
+        ),
     ] = "degree,eigenvector_centrality",
     scopes: Annotated[
         str, typer.Option(help="Groups of nodes to summarise: any of graph (the paper's), part, depth.")
