@@ -142,6 +142,24 @@ def extract(
     command.run(runs, out, how, wiring, allow_gaps=allow_gaps, force=force)
 
 
+def pack(
+    store: Store,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file (.parquet).")],
+    up_to: Annotated[
+        float | None, typer.Option(help="The last epoch whose snapshots are kept; all of them if not given.")
+    ] = None,
+) -> None:
+    """Write stored runs as one small file, to publish them or to send them on.
+
+    Features are rounded to 32 bits. All commands that read a folder of stored runs read the file as well.
+
+    Example: `epochgraph pack store -o sweep.parquet --up-to 5`
+    """
+    from epochgraph.cli import pack as command
+
+    command.run(store, out, up_to=up_to)
+
+
 def fit(
     store: Store,
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the predictor (.skops).")],
@@ -254,11 +272,22 @@ def evaluate(
 def reproduce(
     what: Annotated[
         Literal[
-            "all", "table1", "table2", "regression", "figure3", "figure4", "figure5", "added", "decisions", "sweeps"
+            "all",
+            "table1",
+            "table2",
+            "regression",
+            "figure3",
+            "figure4",
+            "figure5",
+            "added",
+            "decisions",
+            "sweeps",
+            "further",
         ],
         typer.Argument(
             help="A table or figure of the paper; regression: the accuracy itself; added: what signatures add to the "
-            "learning curve; decisions: what is stopped and what should not have been; sweeps: what stopping saves."
+            "learning curve; decisions: what is stopped and what should not have been; sweeps: what stopping saves; "
+            "further: what measures of layers and of whole graphs tell."
         ),
     ] = "all",
     zoos: Annotated[
