@@ -163,7 +163,7 @@ def test_measures_of_parts_and_of_the_whole_graph_are_extracted_and_learnt_from(
     assert names[:2] == ("neural_persistence/graph/mean", "spectral_gap/graph/value")
     succeeded("fit", out, "-o", tmp_path / "told.skops", "--up-to", "1")
     told = json.loads(succeeded("predict", runs[0], "-p", tmp_path / "told.skops", "--topology", topology, "--json"))
-    assert told["name"] == runs[0].name
+    assert told["run"] == runs[0].name
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])

@@ -81,3 +81,10 @@ def test_snapshots_of_other_times_are_refused(lenets, tmp_path):
     write_runs([replace(run, signature=later)], tmp_path / f"{NAME}.parquet")
     with pytest.raises(UnreadableFileError, match="other snapshots"):
         further([lenets], tmp_path, jobs=1)
+
+
+def test_levels_are_no_changes():
+    runs = read_stored_runs(FILE)
+    levels = {candidate.name: candidate for candidate in candidates()}["spectral gap, levels"]
+    assert levels.inputs(runs, 0).columns.tolist() == ["spectral_gap/graph/value@0"]
+    assert levels.inputs(runs, 0.25).columns.tolist() == [f"spectral_gap/graph/value@{time}" for time in (0.125, 0.25)]

@@ -35,20 +35,23 @@ COLOURS = dict(zip((*OF_NODES, *OTHERS), (INK, FAINT, BLUE, RED, GREEN, YELLOW),
 NOTE = f"""Mean absolute error of the final test accuracy as told from the first epochs, in accuracy points; less is
 better. Forests of extremely randomised trees on all snapshots so far, of the whole graph and of each part; {REPEATS}
 repetitions of {FOLDS} folds, each with whole learning rates held out. They look at the changes since the initial
-network or, where a row says so, at levels, the numbers themselves. Differences are of the same runs, below zero where
-the first is better. In brackets is their 95 % interval, from {RESAMPLES} samples of whole learning rates with
-replacement; in bold, it excludes zero."""
+network or, where a row says so, at levels, the numbers themselves. Of a snapshot, degree and eigenvector have two
+changes a part, layer fluctuation and neural persistence one; spectral gap and normalised cut have one in all.
+Differences are of the same runs, below zero where the first is better. In brackets is their 95 % interval, from
+{RESAMPLES} samples of whole learning rates with replacement; in bold, it excludes zero."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Levels:
-    """Some features at every snapshot but the initial one; before the first step, of that."""
+    """One measure's numbers at every snapshot but the initial one; before the first step, of that."""
 
-    names: str
+    measure: str
 
     def __call__(self, runs: Sequence[Run], epoch: float) -> pd.DataFrame:
-        table = feature_table([run.signature for run in runs], up_to=epoch)
-        return table.filter(regex=f"^{self.names}@{'0$' if epoch == 0 else '(?!0$)'}")
+        names = f"{self.measure}/.*/(mean|value)"
+        if epoch > 0:
+            return Selected(names, whole_epochs=False)(runs, epoch)
+        return feature_table([run.signature for run in runs], up_to=epoch).filter(regex=f"^{names}@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ def candidates() -> tuple[Candidate, ...]:
     changes[ALL] = _changes(*(name for names in OTHERS.values() for name in names))
     views = dict(changes)
     views |= {f"both with {name}": Together((changes[BOTH], changes[name])) for name in (*OTHERS, ALL)}
-    views |= {f"{name}, levels": _Levels(f"{names[0]}/.*") for name, names in OTHERS.items()}
+    views |= {f"{name}, levels": _Levels(*names) for name, names in OTHERS.items()}
     trees = learned("regression", "trees")
     return (without_graphs("regression")[0], *(Candidate(name, view, trees) for name, view in views.items()))
 
