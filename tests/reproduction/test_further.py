@@ -44,8 +44,8 @@ def test_errors_and_paired_differences(lenets, monkeypatch):
     monkeypatch.setattr(module, "EPOCHS", (0.0, 1.0))
     monkeypatch.setattr(module, "REPEATS", 1)
     few = replace(lenets, runs=lenets.runs[::2])
-    other = replace(lenets, name="without-further-features")
-    result = further([other, few], ZOOS / FOLDER, jobs=1)
+    other = replace(lenets, name="without further features", source=lenets.source.with_name("other.parquet"))
+    result = further([other, few], jobs=1)
     errors, differences = result.tables.values()
     assert errors.index.tolist() == [candidate.name for candidate in candidates()]
     assert errors.columns.tolist() == ["epoch 0", "epoch 1"]
@@ -66,21 +66,23 @@ def test_scores_do_not_depend_on_the_number_of_processes(lenets, monkeypatch):
     few = replace(lenets, runs=lenets.runs[::2])
     monkeypatch.setattr(module, "_drawn", lambda *_: None)
     monkeypatch.setattr(module, "_differences", lambda _: pd.DataFrame())
-    alone, together = (further([few], ZOOS / FOLDER, jobs=jobs).scores for jobs in (1, 2))
+    alone, together = (further([few], jobs=jobs).scores for jobs in (1, 2))
     pd.testing.assert_frame_equal(alone, together)
 
 
-def test_without_a_file_there_is_nothing_to_tell(lenets, tmp_path):
+@pytest.mark.parametrize("source", [None, Path("nowhere/lenets.parquet")])
+def test_without_a_file_there_is_nothing_to_tell(lenets, source):
     with pytest.raises(SettingError, match="further features"):
-        further([lenets], tmp_path, jobs=1)
+        further([replace(lenets, source=source)], jobs=1)
 
 
 def test_snapshots_of_other_times_are_refused(lenets, tmp_path):
     run = read_stored_runs(FILE)[0]
     later = replace(run.signature, times=run.signature.times + 0.5)
-    write_runs([replace(run, signature=later)], tmp_path / f"{NAME}.parquet")
+    (tmp_path / FOLDER).mkdir()
+    write_runs([replace(run, signature=later)], tmp_path / FOLDER / f"{NAME}.parquet")
     with pytest.raises(UnreadableFileError, match="other snapshots"):
-        further([lenets], tmp_path, jobs=1)
+        further([replace(lenets, source=tmp_path / f"{NAME}.parquet")], jobs=1)
 
 
 def test_levels_are_no_changes():

@@ -17,7 +17,7 @@ from epochgraph.reproduction.decisions import decisions
 from epochgraph.reproduction.figure3 import figure3
 from epochgraph.reproduction.figure4 import figure4
 from epochgraph.reproduction.figure5 import figure5
-from epochgraph.reproduction.further import FOLDER, further
+from epochgraph.reproduction.further import further
 from epochgraph.reproduction.populations import Population, read_populations
 from epochgraph.reproduction.regression import regression
 from epochgraph.reproduction.results import Result, markdown_table
@@ -27,10 +27,10 @@ from epochgraph.reproduction.tables import table1, table2
 from epochgraph.zoo.resources import usable_cores
 
 ALL = "all"
-FURTHER = "further"
 INSTANT = {"table1": table1, "figure5": figure5}
 LONG = {
     "table2": table2,
+    "further": further,
     "regression": regression,
     "figure3": figure3,
     "figure4": figure4,
@@ -38,7 +38,7 @@ LONG = {
     "decisions": decisions,
     "sweeps": sweeps,
 }
-RESULTS = ("table1", "table2", "regression", "figure3", "figure4", "figure5", "added", "decisions", "sweeps", FURTHER)
+RESULTS = ("table1", "table2", "regression", "figure3", "figure4", "figure5", "added", "decisions", "sweeps", "further")
 
 
 def run(what: str, zoos: Path, out: Path, *, jobs: int | None) -> None:
@@ -51,7 +51,7 @@ def run(what: str, zoos: Path, out: Path, *, jobs: int | None) -> None:
             task = progress.add_task(name, total=None)
             show = partial(_show, progress, task)
             try:
-                results.append(_computed(name, populations, zoos, jobs or usable_cores(), show))
+                results.append(_computed(name, populations, jobs or usable_cores(), show))
             except SettingError as error:
                 if what != ALL:
                     raise
@@ -64,11 +64,9 @@ def run(what: str, zoos: Path, out: Path, *, jobs: int | None) -> None:
     console.print("\n" + "\n".join(f"Written: {path}" for path in paths), highlight=False)
 
 
-def _computed(name: str, populations: Sequence[Population], zoos: Path, jobs: int, progress: Progress) -> Result:
+def _computed(name: str, populations: Sequence[Population], jobs: int, progress: Progress) -> Result:
     if name in INSTANT:
         return INSTANT[name](populations)
-    if name == FURTHER:
-        return further(populations, zoos / FOLDER, jobs=jobs, progress=progress)
     return LONG[name](populations, jobs=jobs, progress=progress)
 
 

@@ -80,12 +80,11 @@ class _Told:
         )
 
 
-def further(populations: Sequence[Population], folder: Path, *, jobs: int, progress: Progress | None = None) -> Result:
+def further(populations: Sequence[Population], *, jobs: int, progress: Progress | None = None) -> Result:
     """Errors of each measure's levels and changes, alone and beside those of nodes, and their paired differences.
 
     Args:
-        populations: Those without further features are left out.
-        folder: Of the further features: `<population>.parquet`.
+        populations: Those without further features, in a file of their name in the folder `FOLDER`, are left out.
         jobs: Processes.
         progress: Told after each candidate and epoch of each population.
 
@@ -93,11 +92,10 @@ def further(populations: Sequence[Population], folder: Path, *, jobs: int, progr
         SettingError: There are no further features of any of them.
         UnreadableFileError: They do not belong to the runs.
     """
-    chosen = [_joined(one, folder / f"{one.name}.parquet") for one in populations]
-    usable = [one for one in chosen if one is not None]
+    files = {one.source.parent / FOLDER / one.source.name: one for one in populations if one.source is not None}
+    usable = [_joined(one, path) for path, one in files.items() if path.exists()]
     if not usable:
-        names = [one.name for one in populations]
-        raise SettingError("populations", names, f"some with further features of their runs in {folder}")
+        raise SettingError("populations", [*map(str, files)], "files of further features; at least one of these")
     experiments = [
         _Told(population, candidate, epoch)
         for population in usable
@@ -133,10 +131,8 @@ def _changes(*names: str) -> View:
     return Selected(rf"({'|'.join(names)})/(graph|part:[^/]*)/.*_since_initial", whole_epochs=False)
 
 
-def _joined(population: Population, path: Path) -> Population | None:
-    """The runs with the further features of a file beside their own; None if there is no file."""
-    if not path.exists():
-        return None
+def _joined(population: Population, path: Path) -> Population:
+    """The runs of which a file has further features, with these beside their own."""
     further = {run.name: run.signature for run in read_stored_runs(path)}
     runs = []
     for run in population.runs:
