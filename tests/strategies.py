@@ -67,6 +67,18 @@ def graphs(draw: st.DrawFn) -> Graph:
     return Graph(parts, joined)
 
 
+def reordered(graph: Graph, part: int, order: np.ndarray) -> Graph:
+    """The same graph with the nodes of one part in another order: node n was node order[n]."""
+    blocks = {}
+    for (source, target), block in graph.blocks.items():
+        dense = np.zeros(block.shape)
+        np.add.at(dense, block.entries()[:2], block.entries()[2])
+        rows = order if target == part else np.arange(block.shape[0])
+        columns = order if source == part else np.arange(block.shape[1])
+        blocks[source, target] = Dense(torch.from_numpy(dense[np.ix_(rows, columns)]))
+    return Graph(graph.parts, blocks)
+
+
 class RandomNetwork(nn.Module):
     """A small network of convolutions that branch, add, concatenate, split and shuffle, then linear layers.
 

@@ -70,6 +70,19 @@ def test_features_are_selected_from_a_signature_that_has_more(how):
     np.testing.assert_array_equal(how.selected(more).values, expected.values)
 
 
+def test_measures_of_parts_and_of_the_whole_graph_are_selected():
+    measures = ("degree", "neural_persistence", "spectral_gap")
+    snapshots = [{"fc.weight": torch.rand(3, 4)} for _ in range(2)]
+    whole = Extraction(measures=measures, scopes=("graph", "part"), change=("initial",))
+    taken = whole.signature(snapshots, chain(snapshots[0]), times=[0, 1])
+    for narrow in (replace(whole, scopes=("part",)), replace(whole, measures=measures[1:]), replace(whole, change=())):
+        assert extraction(narrow.settings()) == narrow
+        assert whole.covers(narrow)
+        expected = narrow.signature(snapshots, chain(snapshots[0]), times=[0, 1])
+        assert narrow.selected(taken).names == expected.names
+        np.testing.assert_array_equal(narrow.selected(taken).values, expected.values)
+
+
 USUAL = Extraction(scopes=("graph", "depth"), change=("initial",))
 
 

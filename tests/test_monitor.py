@@ -5,8 +5,10 @@ from torch import nn
 
 from epochgraph import Monitor, chain, rolled_graph, signature
 from epochgraph.errors import NonFiniteWeightsError, SettingError
+from epochgraph.measures import MEASURES, SUMMARIES
 
 EVERYTHING = {"scopes": ("graph", "part", "depth"), "change": ("initial", "previous")}
+MEASURES_OF_ALL = {"measures": [measure.__name__ for measure in (*MEASURES, *SUMMARIES)], **EVERYTHING}
 
 
 def trained(model: nn.Module, steps: int):
@@ -21,7 +23,7 @@ def trained(model: nn.Module, steps: int):
         yield
 
 
-@pytest.mark.parametrize("options", [{}, EVERYTHING], ids=["plain", "everything"])
+@pytest.mark.parametrize("options", [{}, EVERYTHING, MEASURES_OF_ALL], ids=["plain", "everything", "all measures"])
 def test_watching_live_equals_reading_the_checkpoints_afterwards(options):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 2))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from epochgraph.errors import SettingError
 from epochgraph.graph import rolled_graph
 from epochgraph.graph.weights import Source
-from epochgraph.measures import eigenvector_centrality
+from epochgraph.measures import OF_GRAPHS, eigenvector_centrality
 from epochgraph.signature import Signature, signature
 from epochgraph.signature.change import Reference
 from epochgraph.signature.scopes import Scoping
@@ -15,6 +15,8 @@ from epochgraph.topology import Topology
 
 PREFIX = "extraction."
 SEPARATOR = ","
+WHOLE = frozenset(measure.__name__ for measure in OF_GRAPHS)
+"""What is measured of the whole graph, whatever the scopes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,7 @@ class Extraction:
     """How a run's signature is taken from its snapshots.
 
     Attributes:
-        measures: Names of the measures (see `measures.MEASURES`).
+        measures: Names of the measures (see `measures.MEASURES` and `measures.SUMMARIES`).
         scopes: Groups of nodes to summarise.
         change: References that snapshots are compared with.
         smoothing: Average over time.
@@ -86,7 +88,7 @@ class Extraction:
         of_weights = measured == "weights"
         return (
             (of_weights or measured in self.measures)
-            and scope.partition(":")[0] in self.scopes
+            and (measured in WHOLE or scope.partition(":")[0] in self.scopes)
             and (reference in self.change if changed else not of_weights)
         )
 

@@ -7,7 +7,7 @@ from epochgraph.errors import SettingError
 from epochgraph.graph import NodeValues, rolled_graph
 from epochgraph.graph.rolled import NonFinite
 from epochgraph.graph.weights import Source
-from epochgraph.measures import STANDARD, Measure
+from epochgraph.measures import STANDARD, Measure, Summary
 from epochgraph.signature import Features, Past, Signature, assembled, extended, feature_names, named_measure
 from epochgraph.signature.change import Reference
 from epochgraph.signature.scopes import Scoping
@@ -45,7 +45,7 @@ class Monitor:
         *,
         fold_batch_norm: bool = False,
         nonfinite: NonFinite = "record",
-        measures: Sequence[Measure | str] = STANDARD,
+        measures: Sequence[Measure | Summary | str] = STANDARD,
         scopes: Sequence[Scoping] = ("graph",),
         change: Sequence[Reference] = (),
     ) -> None:

@@ -6,25 +6,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epochgraph.blocks import Dense, Scaled
+from epochgraph.blocks import Scaled
 from epochgraph.errors import NonFiniteWeightsError
 from epochgraph.graph import Graph, rolled_graph
 from epochgraph.measures import MEASURES, degree, eigenvector_centrality
-from strategies import graphs
+from strategies import graphs, reordered
 
 measured = pytest.mark.parametrize("measure", MEASURES, ids=lambda measure: measure.__name__)
-
-
-def reordered(graph: Graph, part: int, order: np.ndarray) -> Graph:
-    """The same graph with the nodes of one part in another order: node n was node order[n]."""
-    blocks = {}
-    for (source, target), block in graph.blocks.items():
-        dense = np.zeros(block.shape)
-        np.add.at(dense, block.entries()[:2], block.entries()[2])
-        rows = order if target == part else np.arange(block.shape[0])
-        columns = order if source == part else np.arange(block.shape[1])
-        blocks[source, target] = Dense(torch.from_numpy(dense[np.ix_(rows, columns)]))
-    return Graph(graph.parts, blocks)
 
 
 def turned_by_rounding(graph: Graph) -> float:

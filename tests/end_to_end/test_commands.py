@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -106,7 +107,7 @@ def store(sweep, topology) -> Path:
 
 def test_help_teaches_every_command():
     page = succeeded("--help")
-    for command in ("demo", "inspect", "extract", "fit", "predict", "evaluate"):
+    for command in ("demo", "inspect", "extract", "pack", "fit", "predict", "evaluate"):
         assert command in page
         assert "Usage" in succeeded(command, "--help")
     assert succeeded("--version").strip() == "0.1.0"
@@ -139,6 +140,30 @@ def test_extracting_again_leaves_what_is_there(sweep, topology, store):
     result = epochgraph("extract", *runs, "-o", store, "--topology", topology, "--change", "initial")
     assert "12 were there already" in result.stderr
     assert {file: file.stat().st_mtime_ns for file in store.iterdir()} == before
+
+
+def test_stored_runs_are_packed_into_one_file(store, tmp_path):
+    page = succeeded("pack", store, "-o", tmp_path / "sweep.parquet", "--up-to", "1")
+    runs, packed = read_stored_runs(store), read_stored_runs(tmp_path / "sweep.parquet")
+    assert f"{len(runs)} runs" in page
+    assert [run.name for run in packed] == [run.name for run in runs]
+    for run, kept in zip(runs, packed, strict=True):
+        assert kept.signature.times.tolist() == [0, 1]
+        np.testing.assert_array_equal(kept.signature.values, run.signature.up_to(1).values.astype(np.float32))
+        assert kept.final_accuracy() == run.final_accuracy()
+    assert "name of a .parquet file" in refused("pack", store, "-o", tmp_path / "sweep.csv")
+
+
+def test_measures_of_parts_and_of_the_whole_graph_are_extracted_and_learnt_from(sweep, topology, tmp_path):
+    runs = sorted((sweep / "runs").iterdir())
+    measures = "neural_persistence,spectral_gap"
+    out = tmp_path / "store"
+    succeeded("extract", *runs, "-o", out, "--topology", topology, "--measures", measures, "--change", "initial")
+    names = read_stored_runs(out)[0].signature.names
+    assert names[:2] == ("neural_persistence/graph/mean", "spectral_gap/graph/value")
+    succeeded("fit", out, "-o", tmp_path / "told.skops", "--up-to", "1")
+    told = json.loads(succeeded("predict", runs[0], "-p", tmp_path / "told.skops", "--topology", topology, "--json"))
+    assert told["run"] == runs[0].name
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])

@@ -42,7 +42,7 @@ def test_what_the_populations_do_not_allow_is_left_out_of_all_and_refused_alone(
     result = reproduce("all", "--zoos", tmp_path, "-o", tmp_path / "out")
     assert result.returncode == 0, result.stderr
     left_out = [line.split(" is left out: ")[0] for line in result.stderr.splitlines()]
-    assert left_out == ["table2", "regression", "figure3", "figure4", "added", "decisions", "sweeps"]
+    assert left_out == ["table2", "regression", "figure3", "figure4", "added", "decisions", "sweeps", "further"]
     assert "Table 1" in (tmp_path / "out" / "README.md").read_text()
     alone = reproduce("figure4", "--zoos", tmp_path, "-o", tmp_path / "alone")
     assert alone.returncode == 2

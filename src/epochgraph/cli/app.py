@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from epochgraph.cli import zoo_commands
-from epochgraph.cli.commands import demo, evaluate, extract, fit, inspect, predict, reproduce
+from epochgraph.cli.commands import demo, evaluate, extract, fit, inspect, pack, predict, reproduce
 from epochgraph.errors import EpochgraphError
 
 FAILED = 2
@@ -20,13 +20,15 @@ app = typer.Typer(
     help="""Predict how a training run will end from the graphs of its first checkpoints.
 
     The way through: `extract` turns each run's folder of checkpoints into a signature, `fit` learns from
-    finished runs, `predict` tells how a new run will end, `evaluate` tells how far to trust that, and
-    `inspect` shows what the graph of a checkpoint looks like. `demo` does all of it on real images, `zoo` makes
-    populations of trained networks to learn from, and `reproduce` computes the paper's results from them.""",
+    finished runs, `predict` tells how a new run will end, `evaluate` tells how far to trust that,
+    `inspect` shows what the graph of a checkpoint looks like, and `pack` makes one file of many runs. `demo` does all
+    of it on real images, `zoo` makes populations of trained networks to learn from, and `reproduce` computes the
+    paper's results from them.""",
 )
 app.command()(demo)
 app.command()(inspect)
 app.command()(extract)
+app.command()(pack)
 app.command()(fit)
 app.command()(predict)
 app.command()(evaluate)

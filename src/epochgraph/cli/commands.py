@@ -96,7 +96,11 @@ def extract(
     model: Model = None,
     input_shape: Input = None,
     measures: Annotated[
-        str, typer.Option(help="Measures of the nodes, separated by commas: degree, eigenvector_centrality, pagerank.")
+        str,
+        typer.Option(
+            help="Measures, separated by commas: of the nodes degree, eigenvector_centrality, pagerank; of the parts "
+            "layer_fluctuation, neural_persistence; of the whole graph spectral_gap, normalized_cut."
+        ),
     ] = "degree,eigenvector_centrality",
     scopes: Annotated[
         str, typer.Option(help="Groups of nodes to summarise: any of graph (the paper's), part, depth.")
@@ -136,6 +140,24 @@ def extract(
     how = extraction({PREFIX + name: value for name, value in options.items()})
     wiring = WiringOptions(topology, model, input_shape)
     command.run(runs, out, how, wiring, allow_gaps=allow_gaps, force=force)
+
+
+def pack(
+    store: Store,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file (.parquet).")],
+    up_to: Annotated[
+        float | None, typer.Option(help="The last epoch whose snapshots are kept; all of them if not given.")
+    ] = None,
+) -> None:
+    """Write stored runs as one small file, to publish them or to send them on.
+
+    Features are rounded to 32 bits. All commands that read a folder of stored runs read the file as well.
+
+    Example: `epochgraph pack store -o sweep.parquet --up-to 5`
+    """
+    from epochgraph.cli import pack as command
+
+    command.run(store, out, up_to=up_to)
 
 
 def fit(
@@ -250,11 +272,22 @@ def evaluate(
 def reproduce(
     what: Annotated[
         Literal[
-            "all", "table1", "table2", "regression", "figure3", "figure4", "figure5", "added", "decisions", "sweeps"
+            "all",
+            "table1",
+            "table2",
+            "regression",
+            "figure3",
+            "figure4",
+            "figure5",
+            "added",
+            "decisions",
+            "sweeps",
+            "further",
         ],
         typer.Argument(
             help="A table or figure of the paper; regression: the accuracy itself; added: what signatures add to the "
-            "learning curve; decisions: what is stopped and what should not have been; sweeps: what stopping saves."
+            "learning curve; decisions: what is stopped and what should not have been; sweeps: what stopping saves; "
+            "further: what measures of layers and of whole graphs tell."
         ),
     ] = "all",
     zoos: Annotated[

@@ -17,6 +17,7 @@ from epochgraph.reproduction.decisions import decisions
 from epochgraph.reproduction.figure3 import figure3
 from epochgraph.reproduction.figure4 import figure4
 from epochgraph.reproduction.figure5 import figure5
+from epochgraph.reproduction.further import further
 from epochgraph.reproduction.populations import Population, read_populations
 from epochgraph.reproduction.regression import regression
 from epochgraph.reproduction.results import Result, markdown_table
@@ -29,6 +30,7 @@ ALL = "all"
 INSTANT = {"table1": table1, "figure5": figure5}
 LONG = {
     "table2": table2,
+    "further": further,
     "regression": regression,
     "figure3": figure3,
     "figure4": figure4,
@@ -36,7 +38,7 @@ LONG = {
     "decisions": decisions,
     "sweeps": sweeps,
 }
-RESULTS = ("table1", "table2", "regression", "figure3", "figure4", "figure5", "added", "decisions", "sweeps")
+RESULTS = ("table1", "table2", "regression", "figure3", "figure4", "figure5", "added", "decisions", "sweeps", "further")
 
 
 def run(what: str, zoos: Path, out: Path, *, jobs: int | None) -> None:

@@ -18,6 +18,9 @@ from epochgraph.topology import Part
 NodeValues = Float64[np.ndarray, "nodes"]
 """One value a node: the input comes first, then part by part in forward order."""
 
+PartValues = Float64[np.ndarray, "parts"]
+"""One value a part, in forward order; NaN where a part has none."""
+
 
 @dataclass(frozen=True, eq=False)
 class Graph:

@@ -24,11 +24,13 @@ class Population:
         name: Of the recipe.
         runs: The finished ones.
         threshold: The final test accuracy from which on a run is good.
+        source: The file that it was read from.
     """
 
     name: str
     runs: tuple[Run, ...]
     threshold: float
+    source: Path | None = None
 
     @property
     def kind(self) -> tuple[str, str]:
@@ -82,7 +84,7 @@ def _population(path: Path, runs: Sequence[Run]) -> Population:
         found = f"its runs do not tell their {', '.join(sorted(missing))}"
         raise UnreadableFileError(path, found, "Give files that `zoo export` wrote.")
     settings = runs[0].settings
-    return Population(str(settings["recipe"]), tuple(map(_lightened, runs)), float(str(settings["threshold"])))
+    return Population(str(settings["recipe"]), tuple(map(_lightened, runs)), float(str(settings["threshold"])), path)
 
 
 def _lightened(run: Run) -> Run:

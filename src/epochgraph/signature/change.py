@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from jaxtyping import Float64
 
 from epochgraph.graph import Graph, NodeValues
 from epochgraph.signature.scopes import Scope
@@ -24,11 +25,13 @@ class Snapshot:
         graph: The graph.
         values: Node values by name of the measure.
         eigenvalue: The largest eigenvalue of the adjacency, if eigenvector centrality was measured.
+        summaries: The features of parts and of the whole graph, in the order of their names.
     """
 
     graph: Graph
     values: Mapping[str, NodeValues]
     eigenvalue: float | None
+    summaries: Float64[np.ndarray, "summaries"]
 
 
 def node_changes(now: NodeValues, then: NodeValues) -> tuple[float, float]:

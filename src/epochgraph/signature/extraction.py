@@ -6,46 +6,21 @@ graphs of a run, the live monitor to each as it comes, so both end in the same n
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64
 
 from epochgraph.errors import SettingError, ShapeMismatchError
 from epochgraph.graph import Graph, NodeValues
-from epochgraph.measures import MEASURES, STANDARD, Measure, eigenvector_centrality, largest_eigenvalue
-from epochgraph.signature.change import NODE_CHANGES, Reference, Snapshot, node_changes, weight_changes
-from epochgraph.signature.scopes import Scope, Scoping, scopes
+from epochgraph.measures import STANDARD, Measure, Summary, eigenvector_centrality, largest_eigenvalue
+from epochgraph.signature.change import Reference, Snapshot, node_changes, weight_changes
+from epochgraph.signature.features import Features, feature_names, named_measure
+from epochgraph.signature.scopes import Scope, Scoping
 from epochgraph.signature.smoothing import Smoothing, smoothed
-from epochgraph.signature.statistics import STATISTICS, statistics
+from epochgraph.signature.statistics import statistics
 from epochgraph.signature.structure import Signature
-from epochgraph.topology import Part
-
-
-@dataclass(frozen=True, slots=True)
-class Features:
-    """Which features to compute of every snapshot.
-
-    Attributes:
-        measures: Measures of the nodes.
-        scopes: Groups of nodes to summarise: "graph" (the paper's), "part", "depth".
-        change: References to compare with: "initial" (the first snapshot), "previous".
-    """
-
-    measures: tuple[Measure, ...] = STANDARD
-    scopes: tuple[Scoping, ...] = ("graph",)
-    change: tuple[Reference, ...] = ()
-
-    def __post_init__(self) -> None:
-        for option, values, allowed in (
-            ("scopes", self.scopes, get_args(Scoping)),
-            ("change", self.change, get_args(Reference)),
-        ):
-            unknown = [value for value in values if value not in allowed]
-            if unknown:
-                raise SettingError(option, unknown[0], f"one of {', '.join(allowed)}")
-        if not self.measures:
-            raise SettingError("measures", self.measures, "at least one measure")
+from epochgraph.signature.summaries import summary_changes, summary_values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +34,7 @@ class Past:
 def signature(
     graphs: Iterable[Graph],
     *,
-    measures: Sequence[Measure | str] = STANDARD,
+    measures: Sequence[Measure | Summary | str] = STANDARD,
     smoothing: Smoothing = "none",
     alpha: float = 0.5,
     scopes: Sequence[Scoping] = ("graph",),
@@ -73,11 +48,15 @@ def signature(
     their norms; for each scope the relative change of the edge weights; and, where eigenvector centrality is measured,
     the logarithm of the ratio of the largest eigenvalues. Against itself a snapshot's changes are all 0.
 
+    Of a measure of parts the static feature is the mean over the parts of each scope, of one of the whole graph it is
+    its value; their change is the logarithm of the ratio, NaN where one of the two is zero.
+
     Only the graphs that the references need are kept, so `graphs` may be a generator over a long run.
 
     Args:
         graphs: Snapshots of one network in time order.
-        measures: Measures of the nodes: functions, or names of those in `measures.MEASURES`.
+        measures: Functions of the nodes, or names of those in `measures.MEASURES` and, of the parts and of the whole
+            graph, in `measures.SUMMARIES`.
         smoothing: Average with the past: "none", "linear" or "exponential" (see `smoothed`).
         alpha: Weight of the present in exponential smoothing.
         scopes: Groups of nodes to summarise: "graph" (the paper's), "part", "depth" (thirds of the network).
@@ -87,7 +66,7 @@ def signature(
     Raises:
         SettingError: No graphs, an unknown option, or times that do not increase.
         ShapeMismatchError: The graphs are not of one network.
-        EmptyGraphError: All weights of a graph are zero and eigenvector centrality is measured.
+        EmptyGraphError: All weights of a graph are zero, and a measure says nothing of that, as eigenvector centrality.
 
     Example:
         >>> import torch
@@ -163,31 +142,18 @@ def extended(past: Past, graph: Graph, features: Features) -> Extended:
         raise ShapeMismatchError("the graph", past.initial.graph.sizes, graph.sizes)
     if graph.nonfinite:
         return Extended(past, np.full(len(feature_names(graph.parts, features)), np.nan), {})
-    values = {measure.__name__: measure(graph) for measure in features.measures}
+    groups = features.groups(graph.parts)
+    values = {measure.__name__: measure(graph) for measure in features.of_nodes}
     scores = values.get(eigenvector_centrality.__name__)
     eigenvalue = None if scores is None else largest_eigenvalue(graph, scores)
-    now = Snapshot(graph, values, eigenvalue)
+    now = Snapshot(graph, values, eigenvalue, summary_values(graph, features.summaries, groups))
     initial = past.initial or now
     references = {"initial": initial, "previous": past.previous or now}
-    groups = _groups(graph.parts, features)
     row = [statistics(nodes[group.nodes]) for nodes in values.values() for group in groups]
-    row += [_changes(now, references[name], groups) for name in features.change]
+    row += [now.summaries, *(_changes(now, references[name], groups) for name in features.change)]
     kept = {name: references[name] for name in features.change}
     past = Past(initial if "initial" in kept else _bare(initial), now if "previous" in kept else None)
     return Extended(past, np.concatenate(row), values)
-
-
-def feature_names(parts: Sequence[Part], features: Features) -> tuple[str, ...]:
-    """The names of the features of every snapshot, in order."""
-    measures = [measure.__name__ for measure in features.measures]
-    groups = [group.name for group in _groups(parts, features)]
-    names = [f"{measure}/{group}/{statistic}" for measure in measures for group in groups for statistic in STATISTICS]
-    for reference in features.change:
-        names += [f"{m}/{group}/{c}_since_{reference}" for m in measures for group in groups for c in NODE_CHANGES]
-        names += [f"weights/{group}/relative_change_since_{reference}" for group in groups]
-        if eigenvector_centrality.__name__ in measures:
-            names.append(f"eigenvalue/graph/log_ratio_since_{reference}")
-    return tuple(names)
 
 
 def _changes(now: Snapshot, then: Snapshot, groups: Sequence[Scope]) -> Float64[np.ndarray, "changes"]:
@@ -200,30 +166,12 @@ def _changes(now: Snapshot, then: Snapshot, groups: Sequence[Scope]) -> Float64[
     changes = [*np.ravel(pairs), *weight_changes(now.graph, then.graph, groups)]
     if now.eigenvalue is not None and then.eigenvalue is not None:
         changes.append(np.log(now.eigenvalue / then.eigenvalue))
-    return np.array(changes)
-
-
-def _groups(parts: Sequence[Part], features: Features) -> list[Scope]:
-    return [scope for scoping in features.scopes for scope in scopes(parts, scoping)]
+    return np.concatenate([changes, summary_changes(now.summaries, then.summaries)])
 
 
 def _bare(snapshot: Snapshot) -> Snapshot:
     """A snapshot that only remembers the parts, for graphs to be checked against."""
-    return Snapshot(Graph(snapshot.graph.parts, {}), {}, None)
-
-
-def named_measure(measure: Measure | str) -> Measure:
-    """The measure of a name; a function is itself.
-
-    Raises:
-        SettingError: There is none of this name.
-    """
-    named = {known.__name__: known for known in MEASURES}
-    if isinstance(measure, str):
-        if measure not in named:
-            raise SettingError("measures", measure, f"a function or one of {', '.join(named)}")
-        return named[measure]
-    return measure
+    return Snapshot(Graph(snapshot.graph.parts, {}), {}, None, np.zeros(0))
 
 
 def _times(epochs: Sequence[float | None], given: Sequence[float] | None) -> Sequence[float]:

@@ -1,0 +1,131 @@
+"""Clusterability: the normalised cut of the clusters that the spectrum tells."""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+from scipy.linalg import polar, qr
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+from epochgraph.errors import EmptyGraphError
+from epochgraph.graph import Graph
+
+CLUSTERS = 12
+"""As many as Filan et al. look for."""
+
+NODES = 4
+"""Fewer are looked for where there would be fewer nodes than these a cluster, on average."""
+
+APART = 1e-6
+"""How far an eigenvalue must be above the next one for clusters to end there: what is nearer, rounding may exchange."""
+
+CONVERGED = 1e-7
+"""How exact ARPACK makes the eigenvalues: no more is in products of float32."""
+
+SMALL = 64
+"""Up to this many nodes the normalised adjacency is written out, by a product a column: ARPACK has no room there."""
+
+
+def normalized_cut(graph: Graph) -> float:
+    """How badly the network falls into clusters: the share of its weights that leaves each of twelve, added up.
+
+    Low is clusterable. The clusters are those of a spectral clustering, from the leading eigenvectors of the normalised
+    adjacency; the result is their n-cut, the sum over clusters of (weights of edges that leave it) / (degrees in it).
+
+    Filan et al. have k-means find the clusters among the eigenvectors. It may end elsewhere from another start, so for
+    another order of the neurons, too. Here those neurons are chosen that stand furthest apart, by pivoted QR, and all
+    others join the one that they are most like: no chance is in it (Damle et al.; "cluster_qr" in scikit-learn). Their
+    edges are the L1 norms of a convolution's kernels, ours L2. They compare with shuffled weights; here a signature
+    compares with the network as it began. It is a step function of the weights: where a neuron is about as like one
+    cluster as another, a small change makes a small jump.
+
+    Clusters are fewer in small networks, and where the spectrum does not tell the last of them from the next. Nodes
+    without weights are left out. It takes some hundreds of products with the adjacency.
+
+    Returns:
+        From 0 (there are as many components, or one cluster) up to the number of clusters. Rescaling all weights does
+        not change it.
+
+    Raises:
+        EmptyGraphError: All weights are zero.
+        NonFiniteWeightsError: The graph is recorded as diverged.
+
+    References:
+        Filan et al. 2021, "Clusterability in neural networks"; Shi and Malik 2000, "Normalized cuts and image
+        segmentation"; Damle, Minden and Ying 2019, "Simple, direct and efficient multi-way spectral clustering".
+    """
+    strengths = graph.row_sums
+    joined = np.flatnonzero(strengths)
+    if not len(joined):
+        raise EmptyGraphError
+    most = min(CLUSTERS, max(2, len(joined) // NODES))
+    components = _components(graph, most)
+    if len(components) == most:
+        return 0.0
+    cut = 0.0
+    labels = _labels(_leading(graph, joined, components[:, joined], most))
+    for label in np.unique(labels):
+        members = np.zeros(graph.size)
+        members[joined[labels == label]] = 1
+        cut += 1 - float(members @ graph.matvec(members)) / float(members @ strengths)
+    return max(cut, 0.0)
+
+
+def _components(graph: Graph, most: int) -> Bool[np.ndarray, "components nodes"]:
+    """Which nodes each component has, of those with weights; at most `most` of them, as no more are looked for."""
+    left = graph.row_sums > 0
+    found: list[np.ndarray] = []
+    while left.any() and len(found) < most:
+        reached, count = np.arange(graph.size) == left.argmax(), 0
+        while reached.sum() > count:
+            count = reached.sum()
+            reached = reached | (graph.matvec(reached.astype(np.float64)) > 0)
+        found.append(reached)
+        left &= ~reached
+    return np.stack(found)
+
+
+def _leading(
+    graph: Graph, joined: Int64[np.ndarray, "joined"], components: Bool[np.ndarray, "components joined"], most: int
+) -> Float64[np.ndarray, "joined clusters"]:
+    """The leading eigenvectors of the normalised adjacency of the nodes with weights: as many as clusters can be told.
+
+    Each component has an eigenvector of eigenvalue one, the roots of its degrees: these are known, and moved to the
+    other end of the spectrum, as Lanczos iteration from one vector misses some of those that share an eigenvalue.
+    """
+    strengths = graph.row_sums[joined]
+    roots = np.sqrt(strengths)
+    known = components * roots / np.sqrt(components @ strengths)[:, None]
+
+    def product(x: Float64[np.ndarray, "joined"]) -> Float64[np.ndarray, "joined"]:
+        values = np.zeros(graph.size)
+        values[joined] = x.ravel() / roots
+        return np.asarray(graph.matvec(values)[joined] / roots - 2 * (known @ x.ravel()) @ known)
+
+    count = min(most + 1, len(joined)) - len(known)
+    values, vectors = _largest(product, len(joined), count)
+    values = np.concatenate([np.ones(len(known)), values])
+    gaps = np.flatnonzero(values[:-1] - values[1:] > APART)
+    return np.vstack([known, vectors.T])[: gaps[-1] + 1 if len(gaps) else 1].T
+
+
+def _largest(
+    product: Callable[[np.ndarray], np.ndarray], size: int, count: int
+) -> tuple[Float64[np.ndarray, "count"], Float64[np.ndarray, "size count"]]:
+    """The largest eigenvalues of a symmetric operator and their eigenvectors, the largest first."""
+    if size <= SMALL:
+        matrix = np.stack([product(column) for column in np.eye(size)])
+        values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    else:
+        start = np.random.default_rng(0).standard_normal(size)  # fixed: the same clusters twice
+        operator = LinearOperator((size, size), matvec=product, dtype=np.float64)
+        values, vectors = eigsh(operator, k=count, which="LA", v0=start, tol=CONVERGED)
+    order = np.argsort(-values)[:count]
+    return values[order], vectors[:, order]
+
+
+def _labels(vectors: Float64[np.ndarray, "nodes clusters"]) -> Int64[np.ndarray, "nodes"]:
+    """The cluster of each node, which are turned so that each lies close to one axis."""
+    _, _, order = qr(vectors.T, mode="economic", pivoting=True)
+    rotation, _ = polar(vectors[order[: vectors.shape[1]]].T)
+    return np.asarray(np.abs(vectors @ rotation).argmax(axis=1))

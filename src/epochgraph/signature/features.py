@@ -1,0 +1,83 @@
+"""Which features there are of every snapshot, and what they are called."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+from epochgraph.errors import SettingError
+from epochgraph.measures import MEASURES, STANDARD, SUMMARIES, Measure, Summary, eigenvector_centrality
+from epochgraph.signature.change import NODE_CHANGES, Reference
+from epochgraph.signature.scopes import Scope, Scoping, scopes
+from epochgraph.signature.statistics import STATISTICS
+from epochgraph.signature.summaries import summary_names
+from epochgraph.topology import Part
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Which features to compute of every snapshot.
+
+    Attributes:
+        measures: Measures of the nodes, of the parts and of the whole graph.
+        scopes: Groups of nodes to summarise: "graph" (the paper's), "part", "depth".
+        change: References to compare with: "initial" (the first snapshot), "previous".
+    """
+
+    measures: tuple[Measure | Summary, ...] = STANDARD
+    scopes: tuple[Scoping, ...] = ("graph",)
+    change: tuple[Reference, ...] = ()
+
+    def __post_init__(self) -> None:
+        for option, values, allowed in (
+            ("scopes", self.scopes, get_args(Scoping)),
+            ("change", self.change, get_args(Reference)),
+        ):
+            unknown = [value for value in values if value not in allowed]
+            if unknown:
+                raise SettingError(option, unknown[0], f"one of {', '.join(allowed)}")
+        if not self.measures:
+            raise SettingError("measures", self.measures, "at least one measure")
+
+    @property
+    def of_nodes(self) -> tuple[Measure, ...]:
+        """The measures of nodes; a function that is none of ours is one."""
+        return tuple(measure for measure in self.measures if measure not in SUMMARIES)  # type: ignore[misc]
+
+    @property
+    def summaries(self) -> tuple[Summary, ...]:
+        """The measures of parts and of the whole graph."""
+        return tuple(summary for summary in SUMMARIES if summary in self.measures)
+
+    def groups(self, parts: Sequence[Part]) -> list[Scope]:
+        """The groups of nodes, of all scopes."""
+        return [scope for scoping in self.scopes for scope in scopes(parts, scoping)]
+
+
+def feature_names(parts: Sequence[Part], features: Features) -> tuple[str, ...]:
+    """The names of the features of every snapshot, in order."""
+    measures = [measure.__name__ for measure in features.of_nodes]
+    scoped = features.groups(parts)
+    groups = [group.name for group in scoped]
+    names = [f"{measure}/{group}/{statistic}" for measure in measures for group in groups for statistic in STATISTICS]
+    names += summary_names(features.summaries, scoped)
+    for reference in features.change:
+        names += [f"{m}/{group}/{c}_since_{reference}" for m in measures for group in groups for c in NODE_CHANGES]
+        names += [f"weights/{group}/relative_change_since_{reference}" for group in groups]
+        if eigenvector_centrality.__name__ in measures:
+            names.append(f"eigenvalue/graph/log_ratio_since_{reference}")
+        names += summary_names(features.summaries, scoped, since=reference)
+    return tuple(names)
+
+
+def named_measure(measure: Measure | Summary | str) -> Measure | Summary:
+    """The measure of a name; a function is itself.
+
+    Raises:
+        SettingError: There is none of this name.
+    """
+    named = {known.__name__: known for known in (*MEASURES, *SUMMARIES)}
+    if isinstance(measure, str):
+        if measure not in named:
+            raise SettingError("measures", measure, f"a function or one of {', '.join(named)}")
+        return named[measure]
+    return measure

@@ -1,0 +1,52 @@
+"""Features of parts and of whole graphs, of the measures that are not of nodes.
+
+A measure of parts has its mean over the parts of each scope, as the papers that it is from take the mean over layers;
+one of the whole graph has its value, whatever the scopes.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float64
+
+from epochgraph.graph import Graph
+from epochgraph.measures import OF_GRAPHS, Summary
+from epochgraph.signature.scopes import Scope
+
+
+def summary_names(summaries: Sequence[Summary], groups: Sequence[Scope], *, since: str = "") -> list[str]:
+    """The names of the features, or of their changes since a reference."""
+    names = []
+    for summary in summaries:
+        whole = summary in OF_GRAPHS
+        what = f"log_ratio_since_{since}" if since else "value" if whole else "mean"
+        names += [f"{summary.__name__}/{group}/{what}" for group in (["graph"] if whole else [g.name for g in groups])]
+    return names
+
+
+def summary_values(
+    graph: Graph, summaries: Sequence[Summary], groups: Sequence[Scope]
+) -> Float64[np.ndarray, "summaries"]:
+    """The features, in the order of their names; NaN for a scope without any part that has a number.
+
+    Raises:
+        EmptyGraphError: All weights are zero, and a measure says nothing of that.
+    """
+    values: list[float] = []
+    for summary in summaries:
+        found = summary(graph)
+        values += [found] if isinstance(found, float) else [_mean(found[[*group.parts]]) for group in groups]
+    return np.array(values, dtype=np.float64)
+
+
+def summary_changes(
+    now: Float64[np.ndarray, "summaries"], then: Float64[np.ndarray, "summaries"]
+) -> Float64[np.ndarray, "summaries"]:
+    """The logarithm of the ratio of each; NaN where one of the two is not above zero."""
+    known = (now > 0) & (then > 0)
+    return np.where(known, np.log(np.where(known, now, 1) / np.where(known, then, 1)), np.nan)
+
+
+def _mean(values: Float64[np.ndarray, "parts"]) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else np.nan
