@@ -337,7 +337,7 @@ class Branching(nn.Module):
 def test_a_path_that_depends_on_values_is_that_of_the_example():
     model = Branching()
     topology = trace(model, torch.zeros(1, 3))
-    assert topology.rung.startswith("one run on the example's values, for ")
+    assert topology.rung.startswith("one run on the example's values for ")
     assert "DataDependentOutputException" in topology.rung
     assert joins(topology) == {("input", "a"), ("a", "c")}
     assert left_out(topology) == dict.fromkeys(["b.weight", "b.bias"], "the example does not reach it")
@@ -360,7 +360,7 @@ def test_what_torch_export_does_not_take_is_run_without_data():
     with torch.device("meta"):
         model = Wrapping()
     topology = trace(model, torch.zeros(1, 3, 8, 8))
-    assert topology.rung.startswith("one run without data, for ")
+    assert topology.rung.startswith("one run without data for ")
     assert topology.sizes == (3, 4, 2)
     assert topology.joins[1].inputs == (Span(0, 4, 36),)
     assert [fold.scale for fold in topology.folds] == ["norm.weight"]

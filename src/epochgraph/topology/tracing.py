@@ -104,7 +104,7 @@ def _climbed(model: nn.Module, inputs: Inputs, first_names: Mapping[str, str]) -
         except Exception as error:
             found.append(f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}")
         else:
-            return f"{name}{f', for {'; '.join(found)}' if found else ''}", recorded, wiring
+            return " for ".join([name, *(["; ".join(found)] if found else [])]), recorded, wiring
     raise TracingError(
         f"the forward pass of {type(model).__name__} could not be run ({found[-1]})",
         "Check that it runs on the example input, or use chain(model).",
