@@ -40,8 +40,8 @@ def measured(library: Name, name: str) -> Row:
     row = replace(row, seconds=time.perf_counter() - begin, cpu_seconds=time.process_time() - begin_cpu, memory=_peak())
     if isinstance(topology, Topology):
         return replace(counted(row, example, topology), status="traced")
-    error, status = blamed(example, topology)
-    return replace(row, status=_status(error, status), error=one_line(error))
+    culprit, status = blamed(example, topology)
+    return replace(row, status=_status(culprit, status), error=one_line(culprit))
 
 
 def traced(example: Example) -> Topology | Exception:
@@ -107,7 +107,8 @@ def blamed(example: Example, error: Exception) -> tuple[Exception, Status]:
     if _device(example) == "meta":
         return error, "failed"
     try:
-        with torch.no_grad():
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             example.model.eval()(*example.inputs, **example.options)
     except Exception as own:  # the model's own code runs here
         return own, "not built"

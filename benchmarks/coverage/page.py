@@ -75,7 +75,8 @@ def introduction() -> list[str]:
         "*Traced*: `trace` raised no error. *Joined*: the share of the weights of matrices and kernels that are edges "
         "of the graph; these are all parameters of two or more dimensions, embeddings too, save those that are folded "
         "into nodes. A parameter that is joined for some of its uses only does not count. Seconds are those of `trace` "
-        "alone, in brackets what the processor spent of them, for other work went on beside it; memory is the peak of the process, torch and the library included."
+        "alone, in brackets what the processor spent of them, for other work went on beside it; memory is the peak of "
+        "the process, torch and the library included."
     )
     return ["# What `trace` reads of public model libraries", "", made, "", words, ""]
 
@@ -176,16 +177,18 @@ def grouped(
 
 def general(reason: str) -> str:
     """A reason without the numbers and names of one model, so that equal ones are seen to be equal."""
-    without_place = re.sub(r"(\S+) in \S+ is not understood", r"\1 is not understood", reason)
-    without_names = re.sub(r"'[^']*'|\"[^\"]*\"|\[[^\]]*\]|\(\d[^)]*\)", "…", without_place)
-    return re.sub(r"\b[a-z]?\d+(\.\d+)?\b", "N", without_names)
+    placeless = re.sub(r"(\S+) in \S+ is not understood", r"\1 is not understood", reason)
+    quoted = re.sub(r"'[^']*'", lambda match: re.sub(r"\d+", "N", match[0]), placeless)
+    shapeless = re.sub(r"\[[\d, ]*\]|\(\d[^)]*\)", "…", quoted)
+    return re.sub(r"\b[a-z]?\d+(\.\d+)?\b", "N", shapeless)
 
 
 def timed(rows: Sequence[Row], percentile: float) -> str:
     """A percentile of the seconds of `trace`, and of what the processor spent of them."""
     if not rows:
         return "-"
-    seconds, cpu = (np.percentile(times, percentile) for times in zip(*((r.seconds, r.cpu_seconds) for r in rows)))
+    seconds = np.percentile([row.seconds for row in rows], percentile)
+    cpu = np.percentile([row.cpu_seconds for row in rows], percentile)
     return f"{seconds:.1f} ({cpu:.1f})"
 
 

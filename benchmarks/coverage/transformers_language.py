@@ -1,5 +1,7 @@
 """transformers: language models, each of two layers of 32 units, four heads, and 99 words."""
 
+import torch
+
 from benchmarks.coverage.architecture import Architecture, Settings
 from benchmarks.coverage.examples import tokens
 
@@ -62,7 +64,11 @@ def _two_stacks(settings: Settings, **more: object) -> Architecture:
     return Architecture(
         "AutoModelForSeq2SeqLM",
         settings | more,
-        lambda: {"input_ids": tokens(7), "decoder_input_ids": tokens(5)},
+        lambda: {
+            "input_ids": tokens(7),
+            "attention_mask": torch.ones(1, 7, dtype=torch.long),  # some do not make their own while they are exported
+            "decoder_input_ids": tokens(5),
+        },
     )
 
 

@@ -420,7 +420,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         "AutoModelForImageTextToText",
         {
             "vision_config": PATCHES | {"model_type": "siglip_vision_model"},
-            "text_config": TEXT | {"model_type": "gemma", "num_key_value_heads": 2, "head_dim": 8},
+            "text_config": TEXT | {"model_type": "gemma", "use_cache": False, "num_key_value_heads": 2, "head_dim": 8},
             "image_token_index": 98,
             "projection_dim": 32,
             "hidden_size": 32,
