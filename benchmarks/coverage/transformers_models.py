@@ -1,12 +1,8 @@
 """transformers: architectures of every kind, built from small configurations."""
 
-from benchmarks.coverage import transformers_audio, transformers_language, transformers_vision
+from benchmarks.coverage.architectures import ARCHITECTURES
 from benchmarks.coverage.examples import Example
 from benchmarks.coverage.operators import imported
-
-ARCHITECTURES = (
-    transformers_language.ARCHITECTURES | transformers_vision.ARCHITECTURES | transformers_audio.ARCHITECTURES
-)
 
 
 def names() -> tuple[str, ...]:

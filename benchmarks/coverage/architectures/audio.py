@@ -1,11 +1,10 @@
-"""transformers: models of sound, of time series, and of what else there is."""
+"""transformers: models of sound."""
 
 import torch
 
-from benchmarks.coverage.architecture import Architecture, Settings
+from benchmarks.coverage.architectures.form import TWO_STACKS, WIDTHS, Architecture, Settings
 from benchmarks.coverage.examples import tokens
 
-WIDTHS: Settings = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
 WAVES: Settings = WIDTHS | {
     "vocab_size": 32,
     "conv_dim": [16, 16, 16],
@@ -16,27 +15,12 @@ WAVES: Settings = WIDTHS | {
 }
 """Encoders of raw waves."""
 
-TWO_STACKS: Settings = {
-    "d_model": 32,
-    "encoder_layers": 2,
-    "decoder_layers": 2,
-    "encoder_attention_heads": 4,
-    "decoder_attention_heads": 4,
-    "encoder_ffn_dim": 64,
-    "decoder_ffn_dim": 64,
-}
-WORDS: Settings = {
+SPOKEN: Settings = {
     "vocab_size": 99,
     "pad_token_id": 0,
     "bos_token_id": 1,
     "eos_token_id": 2,
     "decoder_start_token_id": 2,
-}
-SERIES: Settings = TWO_STACKS | {
-    "prediction_length": 4,
-    "context_length": 8,
-    "lags_sequence": [1, 2],
-    "num_time_features": 1,
 }
 
 
@@ -44,21 +28,7 @@ def _heard(settings: Settings, **more: object) -> Architecture:
     return Architecture("AutoModelForCTC", settings | more, lambda: {"input_values": torch.zeros(1, 1600)})
 
 
-def _series(settings: Settings, **more: object) -> Architecture:
-    return Architecture(
-        "AutoModel",
-        settings | more,
-        lambda: {
-            "past_values": torch.zeros(1, 10),
-            "past_time_features": torch.zeros(1, 10, 1),
-            "past_observed_mask": torch.ones(1, 10),
-            "future_values": torch.zeros(1, 4),
-            "future_time_features": torch.zeros(1, 4, 1),
-        },
-    )
-
-
-SOUND: dict[str, Architecture] = {
+ARCHITECTURES: dict[str, Architecture] = {
     "wav2vec2": _heard(WAVES),
     "wav2vec2-conformer": _heard(WAVES),
     "wav2vec2-bert": Architecture(
@@ -75,19 +45,19 @@ SOUND: dict[str, Architecture] = {
     "sew-d": _heard(WAVES, squeeze_factor=2, max_position_embeddings=64, position_buckets=16),
     "whisper": Architecture(
         "AutoModelForSpeechSeq2Seq",
-        TWO_STACKS | WORDS | {"num_mel_bins": 16, "max_source_positions": 20, "max_target_positions": 32},
+        TWO_STACKS | SPOKEN | {"num_mel_bins": 16, "max_source_positions": 20, "max_target_positions": 32},
         lambda: {"input_features": torch.zeros(1, 16, 40), "decoder_input_ids": tokens(5)},
     ),
     "speech_to_text": Architecture(
         "AutoModelForSpeechSeq2Seq",
         TWO_STACKS
-        | WORDS
+        | SPOKEN
         | {"input_feat_per_channel": 16, "conv_channels": 32, "max_source_positions": 40, "max_target_positions": 32},
         lambda: {"input_features": torch.zeros(1, 40, 16), "decoder_input_ids": tokens(5)},
     ),
     "moonshine": Architecture(
         "AutoModelForSpeechSeq2Seq",
-        WORDS
+        SPOKEN
         | {
             "hidden_size": 32,
             "intermediate_size": 64,
@@ -181,71 +151,3 @@ SOUND: dict[str, Architecture] = {
         lambda: {"input_ids": tokens(7, batch=2)},
     ),
 }
-
-SERIES_MODELS: dict[str, Architecture] = {
-    "patchtst": Architecture(
-        "AutoModel",
-        {
-            "num_input_channels": 2,
-            "context_length": 16,
-            "patch_length": 4,
-            "patch_stride": 4,
-            "num_hidden_layers": 2,
-            "d_model": 32,
-            "num_attention_heads": 4,
-            "ffn_dim": 64,
-        },
-        lambda: {"past_values": torch.zeros(1, 16, 2)},
-    ),
-    "patchtsmixer": Architecture(
-        "AutoModel",
-        {
-            "num_input_channels": 2,
-            "context_length": 16,
-            "patch_length": 4,
-            "patch_stride": 4,
-            "num_layers": 2,
-            "d_model": 16,
-        },
-        lambda: {"past_values": torch.zeros(1, 16, 2)},
-    ),
-    "time_series_transformer": _series(SERIES),
-    "informer": _series(SERIES),
-    "autoformer": _series(SERIES, label_length=4, moving_average=3),
-    "timesfm2_5": Architecture(
-        "AutoModel",
-        WIDTHS | {"patch_length": 8, "context_length": 32, "head_dim": 8, "num_key_value_heads": 4},
-        lambda: {"past_values": torch.zeros(1, 32), "past_values_padding": torch.zeros(1, 32, dtype=torch.long)},
-    ),
-}
-
-OTHERS: dict[str, Architecture] = {
-    "perceiver": Architecture(
-        "PerceiverForMaskedLM",
-        {
-            "vocab_size": 99,
-            "num_latents": 8,
-            "d_latents": 32,
-            "d_model": 16,
-            "num_self_attends_per_block": 2,
-            "num_self_attention_heads": 4,
-            "num_cross_attention_heads": 4,
-            "max_position_embeddings": 16,
-        },
-        lambda: {"inputs": tokens(16)},
-    ),
-    "decision_transformer": Architecture(
-        "AutoModel",
-        {"state_dim": 5, "act_dim": 3, "hidden_size": 32, "n_layer": 2, "n_head": 4, "max_ep_len": 16},
-        lambda: {
-            "states": torch.zeros(1, 4, 5),
-            "actions": torch.zeros(1, 4, 3),
-            "rewards": torch.zeros(1, 4, 1),
-            "returns_to_go": torch.zeros(1, 4, 1),
-            "timesteps": torch.arange(4).reshape(1, 4),
-            "attention_mask": torch.ones(1, 4),
-        },
-    ),
-}
-
-ARCHITECTURES = SOUND | SERIES_MODELS | OTHERS
