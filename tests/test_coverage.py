@@ -108,12 +108,12 @@ def test_a_model_that_takes_its_process_with_it_has_a_row():
 
 
 def test_the_page_sums_up_and_lists_what_fell_short():
-    text = page.page([GOOD, SHORT, FAILED])
-    assert "| timm 1.0 | 3 | 2 (66.7%) | 1 (33.3%) | 90.00% | 2.0 (0.0) | 2.9 (0.0) | 700 |" in text
+    text = page.page([replace(GOOD, rung="export"), SHORT, FAILED], {"timm": 1371})
+    assert "| timm 1.0 | 3 of 1,371 | 2 (66.7%) | export 1 | 1 (33.3%) | 90.00% | 2.0 (0.0) | 2.9 (0.0) | 700 |" in text
     assert "| 1 | failed | ValueError: N is not N | failed_12 |" in text
     assert "| 1 | 80.0% | aten.foo.default is not understood | short 80% |" in text
     assert "| 1 | 2 | 20 | aten.foo.default is not understood | short: layers.3.weight, 20.0% |" in text
 
 
 def test_the_page_says_so_if_nothing_fell_short():
-    assert "Every model is traced" in page.page([GOOD])
+    assert "Every model is traced" in page.page([GOOD], {})

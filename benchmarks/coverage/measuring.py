@@ -70,7 +70,7 @@ def built(example: Callable[[str], Example], name: str, device: str) -> tuple[Ex
 
 def counted(row: Row, example: Example, topology: Topology) -> Row:
     """The row with what the topology's coverage says of the model's parameters."""
-    dimensions = {name: parameter.dim() for name, parameter in example.model.named_parameters()}
+    dimensions = {name: parameter.dim() for name, parameter in example.model.named_parameters(remove_duplicate=False)}
     entries = topology.coverage.entries
     weights = [entry for entry in entries if dimensions[entry.name] >= 2 and entry.status != "folded"]
     rung = getattr(topology, "rung", None)

@@ -1,9 +1,10 @@
 """`python -m benchmarks.coverage.page [FILES]`: the rows of all libraries -> docs/coverage.md."""
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -13,6 +14,7 @@ import torch
 import typer
 
 from benchmarks.coverage.__main__ import FOLDER
+from benchmarks.coverage.libraries import LIBRARIES, Name
 from benchmarks.coverage.rows import LeftOut, Row, latest, read
 from epochgraph.files import atomic_write
 
@@ -22,7 +24,7 @@ ENOUGH = 0.99
 Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
 
-ORDER = ("torch", "torchvision", "timm", "transformers")
+ORDER: tuple[Name, ...] = ("torch", "torchvision", "timm", "transformers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +52,23 @@ def main(
     out: Annotated[Path, typer.Option(help="The page.")] = Path("docs/coverage.md"),
 ) -> None:
     """Write the page anew from the rows."""
-    text = page(latest(chain.from_iterable(map(read, files or sorted(FOLDER.glob("*.jsonl"))))))
+    rows = latest(chain.from_iterable(map(read, files or sorted(FOLDER.glob("*.jsonl")))))
+    text = page(rows, {library: len(LIBRARIES[library].names()) for library in ORDER if find_spec(library)})
     with atomic_write(out) as temporary:
         temporary.write_text(text, "utf-8")
 
 
-def page(rows: Sequence[Row]) -> str:
-    """The summary, then whatever fell short, by reason."""
+def page(rows: Sequence[Row], totals: Mapping[str, int]) -> str:
+    """The summary, then whatever fell short, by reason.
+
+    Args:
+        rows: Of one or more libraries.
+        totals: How many models a library has, so that a sample is called one; those that are not installed are missing.
+    """
     by_library = {library: [row for row in rows if row.library == library] for library in ORDER}
     present = {library: of_one for library, of_one in by_library.items() if of_one}
     return "\n".join(
-        [*introduction(), *summary(present), *(line for each in present.values() for line in shortfalls(each))]
+        [*introduction(), *summary(present, totals), *(line for each in present.values() for line in shortfalls(each))]
     )
 
 
@@ -81,31 +89,41 @@ def introduction() -> list[str]:
     return ["# What `trace` reads of public model libraries", "", made, "", words, ""]
 
 
-def summary(libraries: dict[str, list[Row]]) -> list[str]:
+def summary(libraries: Mapping[str, list[Row]], totals: Mapping[str, int]) -> list[str]:
     """One line a library."""
     titles = (
         "library",
         "models",
         "traced",
+        "by which tracer",
         "at least 99 % joined",
         "of all weights joined",
         "median s (CPU)",
         "95th percentile s (CPU)",
         "largest MiB",
     )
-    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
-    for library, rows in libraries.items():
-        traced = [row for row in rows if row.status == "traced"]
-        enough = sum(row.joined_share >= ENOUGH for row in traced)
-        weights = sum(row.weights for row in traced)
-        joined = sum(row.joined for row in traced) / weights if weights else 0.0
-        begun = [row for row in rows if row.seconds]
-        lines.append(
-            f"| {library} {rows[-1].version} | {len(rows)} | {share(len(traced), len(rows))} "
-            f"| {share(enough, len(rows))} | {joined:.2%} | {timed(begun, 50)} | {timed(begun, 95)} "
-            f"| {max(row.memory for row in rows):,.0f} |"
-        )
-    return [*lines, ""]
+    lines = [[*titles], ["---"] * len(titles)]
+    lines += [summed(library, rows, totals.get(library, len(rows))) for library, rows in libraries.items()]
+    return [*(f"| {' | '.join(cells)} |" for cells in lines), ""]
+
+
+def summed(library: str, rows: Sequence[Row], total: int) -> list[str]:
+    """The cells of a library's line; `total` is how many models it has."""
+    traced = [row for row in rows if row.status == "traced"]
+    rungs = Counter(row.rung for row in traced if row.rung)
+    weights = sum(row.weights for row in traced)
+    begun = [row for row in rows if row.seconds]
+    return [
+        f"{library} {rows[-1].version}",
+        f"{len(rows)} of {total:,}" if total > len(rows) else str(len(rows)),
+        share(len(traced), len(rows)),
+        ", ".join(f"{rung} {count}" for rung, count in rungs.items()) or "-",
+        share(sum(row.joined_share >= ENOUGH for row in traced), len(rows)),
+        f"{sum(row.joined for row in traced) / weights:.2%}" if weights else "-",
+        timed(begun, 50),
+        timed(begun, 95),
+        f"{max(row.memory for row in rows):,.0f}",
+    ]
 
 
 def shortfalls(rows: Sequence[Row]) -> list[str]:
