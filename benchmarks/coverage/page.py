@@ -89,7 +89,7 @@ def introduction() -> list[str]:
     return ["# What `trace` reads of public model libraries", "", made, "", words, ""]
 
 
-def summary(libraries: Mapping[str, list[Row]], totals: Mapping[str, int]) -> list[str]:
+def summary(libraries: Mapping[Name, list[Row]], totals: Mapping[str, int]) -> list[str]:
     """One line a library."""
     titles = (
         "library",
