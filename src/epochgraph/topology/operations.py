@@ -538,10 +538,11 @@ COMPUTABLE = (
     | NORMS.keys()
     | FOURIER_1D
     | FOURIER
+    | {"view_as_complex", "view_as_real"}
     | WINDOWS.keys()
     | ADAPTIVE.keys()
     | INTERPOLATIONS.keys()
-    | {"_weight_norm", "batch_norm", "gather", "index", "index_select"}
+    | {"_weight_norm", "_weight_norm_interface", "batch_norm", "gather", "index", "index_select"}
 ) - {
     "bernoulli",
     "empty",
