@@ -15,8 +15,6 @@ from epochgraph.topology.walk import Computed, Value, Walk
 
 Rule = Callable[[Walk, Step], Value]
 
-ITEM = "<built-in function getitem>"
-
 KINDS: tuple[tuple[Iterable[str], Rule], ...] = (
     ({"linear"}, linear),
     ({**ops.CONVOLUTIONS, **ops.TRANSPOSED}, convolution),
@@ -37,7 +35,7 @@ KINDS: tuple[tuple[Iterable[str], Rule], ...] = (
     (ops.RELAID, relaid),
     ({"view_as_complex"}, complex_of),
     ({"view_as_real"}, real_of),
-    ({ITEM}, item),
+    ({ops.ITEM}, item),
     ({"embedding"}, embedding),
     ({"embedding_bag", "_embedding_bag"}, embedding_bag),
     ({"index", "index_select", "gather", "take_along_dim"}, indexed),
