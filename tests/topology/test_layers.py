@@ -295,6 +295,27 @@ def test_channels_picked_by_a_constant_order_are_exact():
     assert joined(topology)["a", "b"] == (Span(2, 1, 1), Span(0, 2, 1))
 
 
+def test_an_order_that_is_written_to_is_no_longer_taken_for_the_one_it_was():
+    def forward(m, x):
+        order = torch.arange(3)
+        order[:1] = 2
+        return m.b(m.a(x)[:, order])
+
+    _, topology = traced(forward, torch.zeros(1, 2), a=nn.Linear(2, 3), b=nn.Linear(3, 1))
+    assert joined(topology)["a", "b"] == (Span(0, 1, 3, 3),)
+
+
+def test_a_mask_that_is_written_piece_by_piece_stays_a_constant():
+    def forward(m, x):
+        mask = x.new_zeros(3)
+        mask[:2] = 1.0
+        mask[2:].fill_(2.0)
+        return m.b(m.a(x) + mask)
+
+    _, topology = traced(forward, torch.zeros(1, 2), a=nn.Linear(2, 3), b=nn.Linear(3, 1))
+    assert joined(topology)["a", "b"] == (Span(0, 3, 1),)
+
+
 def test_channels_picked_by_values_may_be_any():
     def forward(m, x):
         x = m.a(x)

@@ -83,14 +83,7 @@ def _print(findings: dict[str, Any]) -> None:
     for column in (1, 2, 3):
         table.columns[column].justify = "right"
     console.print(table)
-    coverage = findings["coverage"]
-    console.print(f"\n[bold]coverage[/]: {coverage['share']:.1%} of all parameters are joined or folded")
-    if coverage["rung"] not in ("", "torch.export"):
-        console.print(f"  read from {coverage['rung']}", highlight=False)
-    for entry in coverage["left_out"][:SHOWN_LEFT_OUT]:
-        console.print(f"  left out: {entry['parameter']} ({entry['values']:,}): {entry['reason']}", highlight=False)
-    if len(coverage["left_out"]) > SHOWN_LEFT_OUT:
-        console.print(f"  and {len(coverage['left_out']) - SHOWN_LEFT_OUT} more (--json lists them all)")
+    _print_coverage(findings["coverage"])
     if findings["most_central"]:
         table = Table("most central", "node", "eigenvector centrality", "degree", box=None, header_style="bold")
         for node in findings["most_central"]:
@@ -100,3 +93,13 @@ def _print(findings: dict[str, Any]) -> None:
             table.columns[column].justify = "right"
         console.print()
         console.print(table)
+
+
+def _print_coverage(coverage: dict[str, Any]) -> None:
+    console.print(f"\n[bold]coverage[/]: {coverage['share']:.1%} of all parameters are joined or folded")
+    if coverage["rung"] not in ("", "torch.export"):
+        console.print(f"  read from {coverage['rung']}", highlight=False)
+    for entry in coverage["left_out"][:SHOWN_LEFT_OUT]:
+        console.print(f"  left out: {entry['parameter']} ({entry['values']:,}): {entry['reason']}", highlight=False)
+    if len(coverage["left_out"]) > SHOWN_LEFT_OUT:
+        console.print(f"  and {len(coverage['left_out']) - SHOWN_LEFT_OUT} more (--json lists them all)")

@@ -19,11 +19,11 @@ from typing_extensions import override
 
 from epochgraph.topology.operations import ITEM
 from epochgraph.topology.program import Argument, Program, Ref, Shape, Source, Step
-from epochgraph.topology.recording import Inputs, small_integers
+from epochgraph.topology.recording import Inputs, Recording, small_integers
 
 
-def run_without_data(model: nn.Module, inputs: Inputs, *, functional: bool) -> Program:
-    """The operations of one run on tensors that have no data; if `functional`, as if no memory were written twice."""
+def run_without_data(model: nn.Module, inputs: Inputs) -> Recording:
+    """The operations of one run on tensors that have no data."""
     mode = FakeTensorMode(allow_non_fake_inputs=True)
 
     def converted(value: object) -> object:
@@ -31,17 +31,23 @@ def run_without_data(model: nn.Module, inputs: Inputs, *, functional: bool) -> P
 
     with mode:
         held = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-        return _recorded(model, pytree.tree_map(converted, held), pytree.tree_map(converted, inputs), functional)
+        held, inputs = pytree.tree_map(converted, held), pytree.tree_map(converted, inputs)
+
+    def recording(*, functional: bool) -> Program:
+        with mode:
+            return _recorded(model, held, inputs, functional=functional)
+
+    return recording
 
 
-def run_with_values(model: nn.Module, inputs: Inputs, *, functional: bool) -> Program:
+def run_with_values(model: nn.Module, inputs: Inputs) -> Recording:
     """The operations of one run on the example; buffers that it writes to are copies."""
     held: dict[str, Tensor] = {name: parameter.detach() for name, parameter in model.named_parameters()}
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    return _recorded(model, held | buffers, inputs, functional)
+    return lambda *, functional: _recorded(model, held | buffers, inputs, functional=functional)
 
 
-def _recorded(model: nn.Module, held: Mapping[str, Tensor], inputs: Inputs, functional: bool) -> Program:  # noqa: FBT001
+def _recorded(model: nn.Module, held: Mapping[str, Tensor], inputs: Inputs, *, functional: bool) -> Program:
     recorder = _Recorder(held, {name for name, _ in model.named_parameters()})
     arguments, options = inputs
     for number, value in enumerate(pytree.tree_leaves(arguments)):

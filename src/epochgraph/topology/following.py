@@ -6,7 +6,7 @@ from epochgraph.topology import operations as ops
 from epochgraph.topology.flow import Flow, Wiring
 from epochgraph.topology.program import Program, Step
 from epochgraph.topology.rules import result
-from epochgraph.topology.walk import Walk
+from epochgraph.topology.walk import Value, Walk, parameters_of, shape_of
 
 CHANGED_IN_PLACE = "was changed in place"
 """Why a value is no longer known: what it shares its memory with was written to."""
@@ -35,13 +35,28 @@ def follow(program: Program, wiring: Wiring, *, resized: bool = False) -> None:
 
 
 def _follow_memory(walk: Walk, step: Step, memory: dict[str, str]) -> None:
-    """Where a sum is written in place, other views of that memory hold it too: they are no longer known."""
+    """Where memory is written to, other views of it hold what was written: they are no longer known."""
     changing = ops.in_place(step.operation)
     first = step.refs[0] if step.refs else ""
     shared = changing or ops.base(step.operation) in ops.VIEWS
     memory[step.name] = memory.get(first, first) if shared else step.name
     if not ops.rewrites(step):
         return
+    written = walk.values[step.name]
     for name, value in walk.values.items():
-        if name != step.name and isinstance(value, Flow) and memory.get(name) == memory[step.name]:
-            walk.values[name] = Flow(value.shape, unknown=f"{CHANGED_IN_PLACE} by {step.operation}")
+        if name != step.name and memory.get(name, name) == memory[step.name] and not isinstance(value, tuple):
+            walk.values[name] = _overwritten(value, written, step)
+
+
+def _overwritten(value: Value, written: Value, step: Step) -> Value:
+    """A value that shares its memory with one that was written to: constants stay such, but are not known."""
+    shape = shape_of(value)
+    if all(_is_constant(one) for one in (value, written)):
+        return Flow(shape)
+    return Flow(shape, unknown=f"{CHANGED_IN_PLACE} by {step.operation}")
+
+
+def _is_constant(value: Value) -> bool:
+    if isinstance(value, Flow):
+        return not value.layers and not value.unknown
+    return not parameters_of(value)

@@ -1,6 +1,6 @@
 """An exported model as a program: its graph of ATen operations, reduced to plain data."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -21,10 +21,14 @@ Inputs = tuple[tuple[object, ...], dict[str, object]]
 """Positional and keyword arguments of a forward pass."""
 
 
-def exported(model: nn.Module, inputs: Inputs, *, functional: bool) -> Program:
-    """The operations that `torch.export` finds; if `functional`, as if none of them wrote to memory in use."""
+Recording = Callable[..., Program]
+"""A forward pass: called with `functional`, its operations, if true as if none of them wrote to memory in use."""
+
+
+def exported(model: nn.Module, inputs: Inputs) -> Recording:
+    """The operations that `torch.export` finds."""
     found = torch.export.export(model, *inputs, strict=False)
-    return _program(found.run_decompositions({}) if functional else found)
+    return lambda *, functional: _program(found.run_decompositions({}) if functional else found)
 
 
 def _program(exported: ExportedProgram) -> Program:

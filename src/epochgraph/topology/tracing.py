@@ -96,14 +96,15 @@ def _climbed(model: nn.Module, inputs: Inputs, first_names: Mapping[str, str]) -
     found: list[str] = []
     for name, record in RUNGS:
         try:
-            recorded = renamed(record(model, inputs, functional=False), first_names)
+            recording = record(model, inputs)
+            recorded = renamed(recording(functional=False), first_names)
         except Exception as error:
             found.append(_told(error))
             continue
         wiring = _followed(recorded)
         if any(CHANGED_IN_PLACE in reason for reason in wiring.reasons.values()):
             with suppress(Exception):  # then what is known of it stays as it is
-                recorded = renamed(record(model, inputs, functional=True), first_names)  # as if memory were not reused
+                recorded = renamed(recording(functional=True), first_names)  # as if memory were not reused
                 wiring = _followed(recorded)
         return " for ".join([name, *(["; ".join(found)] if found else [])]), recorded, wiring
     raise TracingError(
