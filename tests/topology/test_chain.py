@@ -58,3 +58,19 @@ def test_without_a_weight_there_is_no_chain():
 def test_quantised_weights_are_refused():
     with pytest.raises(WeightDtypeError, match=r"'a.weight' holds torch.int8"):
         chain({"a.weight": torch.zeros(4, 3, dtype=torch.int8)})
+
+
+def test_names_in_alphabetical_order_are_wired_in_the_only_order_that_fits():
+    model = nn.Sequential()
+    model.add_module("features", nn.Sequential(nn.Conv2d(3, 6, 5), nn.Conv2d(6, 16, 5)))
+    model.add_module("classifier", nn.Sequential(nn.Linear(16 * 25, 120), nn.Linear(120, 10)))
+    tensors = dict(sorted(model.state_dict().items()))
+    assert next(iter(tensors)).startswith("classifier")
+    topology = chain(tensors)
+    assert topology.sizes == (3, 6, 16, 120, 10)
+    assert topology.coverage.share == 1.0
+
+
+def test_an_order_that_is_not_the_only_one_is_not_guessed():
+    tensors = {f"{name}.weight": torch.ones(4, 4) for name in "ab"} | {"c.weight": torch.ones(2, 3)}
+    assert [entry.name for entry in chain(tensors).coverage.left_out] == ["c.weight"]

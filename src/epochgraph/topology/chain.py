@@ -1,7 +1,9 @@
 """Layers one after another, from the parameters alone: the paper's wiring."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain as chained
+from itertools import permutations
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -13,6 +15,9 @@ from epochgraph.topology.structure import Coverage, Entry, Fold, Join, Part, Sta
 
 EPSILON = 1e-5
 """PyTorch's default for batch norm; parameters alone do not tell it."""
+
+MOST_BLOCKS = 5
+"""Blocks whose orders are tried, at most 120."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,9 @@ def chain(source: nn.Module | Mapping[str, Tensor]) -> Topology:
     residual connection, is left out and reported in `coverage`; skip connections carry no parameters and stay unseen.
     Where there is a model, prefer `trace`.
 
+    A safetensors file has its names in alphabetical order, `classifier` before `features`: where the layers do not
+    follow each other as they come, and there is just one other order of such blocks in which all do, it is that.
+
     Args:
         source: A model, or its parameters by name (a state dict or checkpoint).
 
@@ -52,14 +60,34 @@ def chain(source: nn.Module | Mapping[str, Tensor]) -> Topology:
     else:
         tensors = source
         candidates = list(_layers_of_names(source))
-    builder = _Chain(tensors)
-    for candidate in candidates:
-        builder.add(candidate)
+    builder = _chained(tensors, candidates)
+    if not isinstance(source, nn.Module) and not builder.complete:
+        others = [_chained(tensors, order) for order in _other_orders(candidates)]
+        complete = [other for other in others if other.complete]
+        builder = complete[0] if len(complete) == 1 else builder
     if not builder.joins:
         found = f"none of the {len(tensors)} tensors is the weight of a linear layer or convolution"
         raise TracingError(found, "Give a model's parameters, or trace the model.")
     trainable = {name for name, _ in source.named_parameters()} if isinstance(source, nn.Module) else None
     return Topology(tuple(builder.parts), tuple(builder.joins), tuple(builder.folds), builder.coverage(trainable))
+
+
+def _chained(tensors: Mapping[str, Tensor], candidates: Iterable[_Candidate]) -> "_Chain":
+    builder = _Chain(tensors)
+    for candidate in candidates:
+        builder.add(candidate)
+    return builder
+
+
+def _other_orders(candidates: list[_Candidate]) -> Iterator[list[_Candidate]]:
+    """The layers with their outermost blocks in every other order."""
+    blocks: dict[str, list[_Candidate]] = {}
+    for candidate in candidates:
+        blocks.setdefault(candidate.name.partition(".")[0], []).append(candidate)
+    if len(blocks) <= MOST_BLOCKS:
+        orders = permutations(blocks.values())
+        next(orders)
+        yield from (list(chained(*order)) for order in orders)
 
 
 class _Chain:
@@ -118,6 +146,11 @@ class _Chain:
         mean, variance = names["running_mean"], names["running_var"]
         self.folds.append(Fold(last, layer.weight, layer.bias, mean, variance, layer.epsilon))
         self.status |= {name: ("folded", "") for name in (layer.weight, layer.bias) if name}
+
+    @property
+    def complete(self) -> bool:
+        """Whether every layer follows the one before it."""
+        return all(status != "left out" for status, _ in self.status.values())
 
     def leave_out(self, names: tuple[str | None, ...], reason: str) -> None:
         self.status |= {name: ("left out", reason) for name in names if name}
