@@ -1,11 +1,15 @@
 """What `trace` makes of each kind of layer and connection, worked out by hand."""
 
+import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import distributed, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
 from torch.nn import functional
 
 from epochgraph.errors import TracingError
+from epochgraph.graph import rolled_graph
 from epochgraph.topology import Topology, trace
 from epochgraph.topology.spans import Span
 
@@ -237,6 +241,35 @@ def test_wrappers_of_training_are_looked_through():
     plain = trace(model, torch.zeros(1, 3))
     assert trace(nn.DataParallel(model), torch.zeros(1, 3)) == plain
     assert trace(torch.compile(model), torch.zeros(1, 3)) == plain
+
+
+@pytest.fixture
+def one_process(tmp_path):
+    """A process group of this process alone."""
+    store = distributed.FileStore(str(tmp_path / "store"), 1)
+    distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    yield
+    distributed.destroy_process_group()
+
+
+@pytest.mark.usefixtures("one_process")
+def test_models_spread_over_machines_are_read_without_gathering_them():
+    def built() -> nn.Module:
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+
+    plain = trace(built(), torch.zeros(1, 3))
+    assert trace(nn.parallel.DistributedDataParallel(built()), torch.zeros(1, 3)) == plain
+    sharded = built()
+    fully_shard(sharded, mesh=init_device_mesh("cpu", (1,)))
+    before = [(name, id(parameter)) for name, parameter in sharded.named_parameters()]
+    hooks = list(sharded._forward_pre_hooks.values())
+    topology = trace(sharded, torch.zeros(1, 3))
+    assert (topology.parts, topology.joins, topology.coverage) == (plain.parts, plain.joins, plain.coverage)
+    assert [(name, id(parameter)) for name, parameter in sharded.named_parameters()] == before
+    assert list(sharded._forward_pre_hooks.values()) == hooks
+    assert len(hooks) > 0
+    np.testing.assert_array_equal(rolled_graph(sharded, topology).row_sums, rolled_graph(built(), plain).row_sums)
 
 
 def test_the_model_and_the_random_state_are_left_as_they_were():

@@ -44,7 +44,9 @@ class Weights:
         """
         for candidate in (name, *self.topology.aliases.get(name, ())):
             if candidate in self.tensors:
-                return self.tensors[candidate].detach()
+                tensor = self.tensors[candidate].detach()
+                whole: Tensor = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor  # of a DTensor
+                return whole
         raise MissingParameterError(name, tuple(self.tensors))
 
     def numbers(self, name: str) -> Tensor:

@@ -17,6 +17,7 @@ from epochgraph.topology.input_axes import InputAxes
 from epochgraph.topology.program import Program, renamed
 from epochgraph.topology.recording import Inputs, exported
 from epochgraph.topology.rolled import RolledWiring
+from epochgraph.topology.sharding import unsharded
 from epochgraph.topology.structure import Coverage, Entry, Topology
 
 UNUSED = "the forward pass does not use it as the weight or bias of a joined layer"
@@ -76,7 +77,7 @@ def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -
         )
     tied = tied_names(inner)
     first_names = {name: names[0] for names in tied for name in names}
-    with _undisturbed(inner), _quiet():
+    with _undisturbed(inner), unsharded(inner), _quiet():
         options = _uncached(inner, example_kwargs)
         rung, recorded, wiring = _climbed(inner, _on_device(inner, (example_inputs, options)), first_names)
     return Topology(
