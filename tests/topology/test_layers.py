@@ -441,3 +441,14 @@ def test_what_a_rule_does_not_expect_is_a_reason(monkeypatch):
     (weight, bias) = trace(model, torch.zeros(1, 2)).coverage.left_out
     assert (weight.name, bias.name) == ("2.weight", "2.bias")
     assert "aten.relu.default in 1 is called in a way that is not understood (an odd shape)" in weight.reason
+
+
+def test_one_matrix_for_all_groups_is_each_group_s_own():
+    def forward(m, x):
+        return m.b((m.a(x).view(-1, 2, 1, 3) @ m.shared).flatten(1))
+
+    layers = {"a": nn.Linear(4, 6), "shared": nn.Parameter(torch.randn(1, 3, 5)), "b": nn.Linear(10, 1)}
+    model, topology = traced(forward, torch.zeros(2, 4), **layers)
+    found = edges(model, topology, "a", "shared")
+    weight = model.shared[0].detach().abs().numpy().T
+    np.testing.assert_allclose(found, np.block([[weight, np.zeros((5, 3))], [np.zeros((5, 3)), weight]]))

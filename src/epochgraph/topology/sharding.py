@@ -18,7 +18,7 @@ def unsharded(model: nn.Module) -> Iterator[None]:
         (module, name, parameter)
         for module in model.modules()
         for name, parameter in module._parameters.items()  # noqa: SLF001 - the only place where one can be exchanged
-        if parameter is not None and hasattr(parameter, "full_tensor")  # a DTensor, whose module takes a second to import
+        if parameter is not None and hasattr(parameter, "full_tensor")  # a DTensor; to import that takes a second
     ]
     hooks = [table for module in model.modules() if sharded for table in _hook_tables(module)]
     kept = [dict(table) for table in hooks]

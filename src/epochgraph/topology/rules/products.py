@@ -245,11 +245,13 @@ class _Contraction:
         grouped, outputs, summed = parts
         others = tuple(x for x in letters if x not in (*grouped, *outputs, *summed))
         wanted = (*grouped, *outputs, *summed, *others)
-        size = dict(zip(letters, weight.shape, strict=True))
+        size = dict(zip(letters, self.size(letters), strict=True))
         layout = []
+        if weight.shape != self.size(letters):  # one weight for all groups
+            layout.append(_layout("expand.default", (self.size(letters),), self.size(letters)))
         if wanted != letters:
             order = tuple(letters.index(letter) for letter in wanted)
-            layout.append(_layout("permute.default", (order,), tuple(weight.shape[d] for d in order)))
+            layout.append(_layout("permute.default", (order,), self.size(wanted)))
         shape: Shape = (
             prod(size[x] for x in (*grouped, *outputs)),
             prod(size[x] for x in summed),
