@@ -77,6 +77,17 @@ class Program:
     steps: tuple[Step, ...]
 
 
+def layout(name: str, arguments: tuple[Argument, ...], shape: Shape) -> Step:
+    """An operation that brings a weight into the form of a layer's; what it is done to comes with its place.
+
+    Args:
+        name: ATen name without namespace, such as "permute.default".
+        arguments: All arguments but the first.
+        shape: Shape of the result.
+    """
+    return Step("", f"aten.{name}", arguments, (), shape, "")
+
+
 def renamed(recorded: Program, names: Mapping[str, str]) -> Program:
     """Give parameters other names, of those that are in `names`."""
     sources = (replace(source, target=names.get(source.target, source.target)) for source in recorded.sources)

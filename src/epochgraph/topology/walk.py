@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
 import torch
@@ -63,7 +63,6 @@ class Walk:
         self.wiring = wiring
         self.resized = resized
         self.steps = {step.name: step for step in program.steps}
-        self.sources = {source.name: source for source in program.sources}
         self.readers = Counter(ref for step in program.steps for ref in set(step.refs))
         self.values: dict[str, Value] = {}
 
@@ -107,24 +106,23 @@ class Walk:
         """A value made of parameters, as the bias of a layer; None if it is no such value."""
         return self.weight(value) if is_weight(value) else None
 
-    def weight(self, value: Source | Computed, layout: tuple[Step, ...] = ()) -> Weight:
+    def weight(self, value: Source | Computed, steps: tuple[Step, ...] = ()) -> Weight:
         """A value made of parameters, as the weight of a layer.
 
         Args:
             value: It.
-            layout: Operations that bring it into the form of a layer's weight, each on the result of the one before.
+            steps: Operations that bring it into the form of a layer's weight, each on the result of the one before.
         """
         words = self.words(value)
-        if not layout and isinstance(value, Source):
+        if not steps and isinstance(value, Source):
             return Weight(words, value.shape, (value.target,))
         program = self.derivation(value.name)
-        steps, shape = list(program.steps), value.shape
-        last = value.name
-        for number, step in enumerate(layout):
-            steps.append(Step(f"layout{number}", step.operation, (Ref(last), *step.arguments), (), step.shape, ""))
+        made, shape, last = list(program.steps), value.shape, value.name
+        for number, step in enumerate(steps):
+            made.append(replace(step, name=f"layout{number}", arguments=(Ref(last), *step.arguments)))
             words = f"{ops.base(step.operation)}({', '.join([words, *map(str, step.arguments)])})"
             last, shape = f"layout{number}", plain(step.shape)
-        return Weight(words, shape, parameters_of(value), Program(program.sources, tuple(steps)))
+        return Weight(words, shape, parameters_of(value), Program(program.sources, tuple(made)))
 
     def words(self, value: Source | Computed) -> str:
         """How a value came about, in words."""

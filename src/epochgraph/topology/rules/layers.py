@@ -5,7 +5,7 @@ from typing import Any
 
 from epochgraph.topology import operations as ops
 from epochgraph.topology.flow import Flow, Geometry, Layer
-from epochgraph.topology.program import Shape, Source, Step
+from epochgraph.topology.program import Shape, Source, Step, layout
 from epochgraph.topology.rules.lookups import fed
 from epochgraph.topology.rules.products import product
 from epochgraph.topology.walk import Value, Walk, is_weight, parameters_of, plain
@@ -74,16 +74,12 @@ def _turned(shape: Shape, groups: int) -> tuple[Step, ...]:
     grouped = (groups, inputs // groups, outputs, *kernel)
     turned = (groups, outputs, inputs // groups, *kernel)
     if groups == 1:
-        return (_layout("transpose.int", (0, 1), (outputs, inputs, *kernel)),)
+        return (layout("transpose.int", (0, 1), (outputs, inputs, *kernel)),)
     return (
-        _layout("reshape.default", (grouped,), grouped),
-        _layout("transpose.int", (1, 2), turned),
-        _layout("reshape.default", ((groups * outputs, *turned[2:]),), (groups * outputs, *turned[2:])),
+        layout("reshape.default", (grouped,), grouped),
+        layout("transpose.int", (1, 2), turned),
+        layout("reshape.default", ((groups * outputs, *turned[2:]),), (groups * outputs, *turned[2:])),
     )
-
-
-def _layout(name: str, arguments: tuple[Any, ...], shape: Shape) -> Step:
-    return Step("", f"aten.{name}", arguments, (), shape, "")
 
 
 def batch_norm(walk: Walk, step: Step) -> Value:

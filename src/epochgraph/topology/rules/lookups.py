@@ -7,7 +7,7 @@ from torch import Tensor
 
 from epochgraph.topology import operations as ops
 from epochgraph.topology.flow import Flow, Geometry, Layer
-from epochgraph.topology.program import Shape, Source, Step
+from epochgraph.topology.program import Shape, Source, Step, layout
 from epochgraph.topology.rules.places import combined
 from epochgraph.topology.walk import Chosen, Computed, Value, Walk, is_weight, plain
 
@@ -25,8 +25,7 @@ def embedding(walk: Walk, step: Step) -> Value:
 
 def _rows(walk: Walk, step: Step, table: Source | Computed, indices: Value) -> Flow:
     count, width = table.shape[0], table.shape[-1]
-    layout = (Step("", "aten.t.default", (), (), (width, count), ""),)
-    weight = walk.weight(table, layout)
+    weight = walk.weight(table, (layout("t.default", (), (width, count)),))
     shapes = step.shape
     shape = plain(shapes[0] if shapes and isinstance(shapes[0], tuple) else shapes)
     return walk.wiring.embedding(Layer(step, weight, None, Geometry(), shape), walk.flow(indices))
@@ -42,12 +41,12 @@ def fed(walk: Walk, step: Step, value: Value, dimension: int = -1) -> Value:
         return Flow(value.shape) if zero else walk.wiring.constant(name, value.shape, dimension % len(value.shape))
     width, count = value.shape[dimension], _size(value.shape) // max(1, value.shape[dimension])
     moved = (*(n for d, n in enumerate(value.shape) if d != dimension % len(value.shape)), width)
-    layout = (
-        Step("", "aten.movedim.int", (dimension, -1), (), moved, ""),
-        Step("", "aten.reshape.default", ((count, width),), (), (count, width), ""),
-        Step("", "aten.t.default", (), (), (width, count), ""),
+    steps = (
+        layout("movedim.int", (dimension, -1), moved),
+        layout("reshape.default", ((count, width),), (count, width)),
+        layout("t.default", (), (width, count)),
     )
-    weight = walk.weight(value, layout)
+    weight = walk.weight(value, steps)
     flow = walk.wiring.embedding(Layer(step, weight, None, Geometry(), moved), Flow((count,)))
     return Flow(value.shape, tuple(nodes.movedim(-1, dimension) for nodes in flow.layers), unknown=flow.unknown)
 

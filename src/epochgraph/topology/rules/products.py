@@ -12,7 +12,7 @@ from torch import Tensor
 
 from epochgraph.topology import operations as ops
 from epochgraph.topology.flow import Flow, Geometry, Layer, Weight
-from epochgraph.topology.program import Argument, Shape, Source, Step
+from epochgraph.topology.program import Shape, Source, Step, layout
 from epochgraph.topology.rules.lookups import fed
 from epochgraph.topology.rules.places import combined
 from epochgraph.topology.walk import Chosen, Computed, Value, Walk, is_weight, parameters_of, plain, shape_of
@@ -246,30 +246,26 @@ class _Contraction:
         others = tuple(x for x in letters if x not in (*grouped, *outputs, *summed))
         wanted = (*grouped, *outputs, *summed, *others)
         size = dict(zip(letters, self.size(letters), strict=True))
-        layout = []
+        steps = []
         if weight.shape != self.size(letters):  # one weight for all groups
-            layout.append(_layout("expand.default", (self.size(letters),), self.size(letters)))
+            steps.append(layout("expand.default", (self.size(letters),), self.size(letters)))
         if wanted != letters:
             order = tuple(letters.index(letter) for letter in wanted)
-            layout.append(_layout("permute.default", (order,), self.size(wanted)))
+            steps.append(layout("permute.default", (order,), self.size(wanted)))
         shape: Shape = (
             prod(size[x] for x in (*grouped, *outputs)),
             prod(size[x] for x in summed),
             *(size[x] for x in others),
         )
         if shape != tuple(size[x] for x in wanted):
-            layout.append(_layout("reshape.default", (shape,), shape))
-        return self.walk.weight(weight, tuple(layout))
+            steps.append(layout("reshape.default", (shape,), shape))
+        return self.walk.weight(weight, tuple(steps))
 
 
 def _joined(flow: Flow, places: int, shape: Shape) -> Flow:
     """A flow whose dimensions after its places are laid out in another shape."""
     whole = (*flow.shape[:places], *shape)
     return Flow(whole, tuple(nodes.reshape(whole) for nodes in flow.layers), flow.part, flow.unknown)
-
-
-def _layout(name: str, arguments: tuple[Argument, ...], shape: Shape) -> Step:
-    return Step("", f"aten.{name}", arguments, (), shape, "")
 
 
 def attention(walk: Walk, step: Step) -> Value:

@@ -7,7 +7,7 @@ import torch
 
 from epochgraph.topology import operations as ops
 from epochgraph.topology.flow import Flow, Geometry, Layer
-from epochgraph.topology.program import Shape, Step
+from epochgraph.topology.program import Shape, Step, layout
 from epochgraph.topology.rules.places import combined
 from epochgraph.topology.walk import Value, Walk, is_weight, parameters_of
 
@@ -91,13 +91,13 @@ class _Units:
     def layer(self, value: Any, flow: Flow) -> Flow:
         """All gates of a unit together read one input: the gates are as the places of a kernel."""
         units, read = value.shape[0] // self.gates, value.shape[1]
-        layout = (
-            Step("", "aten.reshape.default", ((self.gates, units, read),), (), (self.gates, units, read), ""),
-            Step("", "aten.permute.default", ((1, 2, 0),), (), (units, read, self.gates), ""),
+        steps = (
+            layout("reshape.default", ((self.gates, units, read),), (self.gates, units, read)),
+            layout("permute.default", ((1, 2, 0),), (units, read, self.gates)),
         )
         if not is_weight(value):
             return Flow((*flow.shape[:-1], units), unknown=f"{self.step.operation} has weights computed from values")
-        weight = self.walk.weight(value, layout if self.gates > 1 else ())
+        weight = self.walk.weight(value, steps if self.gates > 1 else ())
         own = self.walk.words(self.inputs)
         layer = Layer(self.step, weight, None, Geometry(), (*flow.shape[:-1], units), nodes=own)
         return self.walk.wiring.layer(layer, flow)
