@@ -285,6 +285,26 @@ def test_the_model_and_the_random_state_are_left_as_they_were():
         assert torch.equal(tensor, before[name]), name
 
 
+def test_lazy_layers_get_no_shape_by_being_traced():
+    model = nn.Sequential(nn.LazyConv2d(4, 3), nn.Flatten(), nn.LazyLinear(2))
+    assert trace(model, torch.zeros(1, 3, 8, 8)).sizes == (3, 4, 2)
+    assert isinstance(model[2].weight, nn.UninitializedParameter)
+    with pytest.raises(TracingError, match="has lazy layers, and could not be run"):
+        trace(model, torch.zeros(8))
+
+
+def test_a_language_model_is_asked_to_keep_no_cache():
+    class Language(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = nn.Linear(3, 2)
+
+        def forward(self, x, use_cache=True):
+            return (self.a(x), object()) if use_cache else self.a(x)
+
+    assert trace(Language(), torch.zeros(1, 3)).rung == "torch.export"
+
+
 def test_a_forward_pass_that_fails_is_one_clear_line():
     with pytest.raises(TracingError, match="no example input"):
         trace(nn.Linear(3, 2))

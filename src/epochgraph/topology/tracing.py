@@ -1,5 +1,6 @@
 """Model -> Topology, by recording the operations of its forward pass."""
 
+import copy
 import inspect
 import logging
 import warnings
@@ -75,6 +76,7 @@ def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -
         raise TracingError(
             "no example input was given", "Pass what the model's forward pass takes: trace(model, images)."
         )
+    inner = _materialised(inner, example_inputs, example_kwargs)
     tied = tied_names(inner)
     first_names = {name: names[0] for names in tied for name in names}
     with _undisturbed(inner), unsharded(inner), _quiet():
@@ -143,6 +145,22 @@ def unwrapped(model: nn.Module) -> nn.Module:
         if not isinstance(inner, nn.Module):
             return model
         model = inner
+
+
+def _materialised(model: nn.Module, arguments: tuple[object, ...], options: dict[str, object]) -> nn.Module:
+    """The model, or of one whose lazy layers have no shapes yet, a copy that was run once."""
+    if not any(isinstance(parameter, nn.UninitializedParameter) for parameter in model.parameters()):
+        return model
+    copied = copy.deepcopy(model)
+    with _undisturbed(copied), _quiet(), torch.no_grad():
+        try:
+            copied(*arguments, **options)
+        except Exception as error:  # the model's own code runs here, and may raise anything
+            raise TracingError(
+                f"{type(model).__name__} has lazy layers, and could not be run ({_told(error)})",
+                "Check that it runs on the example input.",
+            ) from error
+    return copied
 
 
 def _uncached(model: nn.Module, options: dict[str, object]) -> dict[str, object]:
