@@ -7,12 +7,16 @@ that are nowhere in what it finds. WeightWatcher's analysis stands beside the fu
 
 import contextlib
 import io
-import sys
+import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
 
+import pandas as pd
 import torch
+import typer
 from torch import nn
 
 from benchmarks.coverage.examples import Example
@@ -20,6 +24,8 @@ from benchmarks.coverage.libraries import LIBRARIES, Name
 from benchmarks.coverage.operators import imported
 from benchmarks.timing import machine, report
 from epochgraph import rolled_graph, signature, trace
+from epochgraph.files import atomic_write
+from epochgraph.reproduction.results import markdown_table
 
 MODELS: tuple[tuple[Name, str], ...] = (
     ("torchvision", "alexnet"),
@@ -83,8 +89,9 @@ def _of_modules(model: nn.Module, seen: set[int | None]) -> set[str]:
 READERS: dict[str, Found] = {"epochgraph": epochgraph, "torch-pruning": torch_pruning, "torchview": torchview}
 
 
-def beside_readers() -> None:
-    """Each model by each library."""
+def beside_readers() -> list[dict[str, object]]:
+    """Each model by each library: seconds, share of missed weights, error."""
+    rows: list[dict[str, object]] = []
     for library, name in MODELS:
         with torch.device("cpu"):
             example = LIBRARIES[library].example(name)
@@ -95,8 +102,10 @@ def beside_readers() -> None:
             seen, error = _quietly(found, example)
             taken = time.perf_counter() - begin
             missed = sum(count for parameter, count in weights.items() if parameter not in seen)
-            share = missed / max(1, sum(weights.values()))
-            report(f"{reader} reads {name}", seconds=taken, missed_share=None if error else share, error=error)
+            row: dict[str, object] = {"model": name, "reader": reader, "seconds": taken, "error": error}
+            rows.append(row | {"missed": None if error else missed / sum(weights.values())})
+            report("readers", **rows[-1])
+    return rows
 
 
 def _quietly(found: Found, example: Example) -> tuple[set[str], str]:
@@ -108,7 +117,7 @@ def _quietly(found: Found, example: Example) -> tuple[set[str], str]:
             return set(), f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"[:120]
 
 
-def beside_weightwatcher() -> None:
+def beside_weightwatcher() -> dict[str, float]:
     """WeightWatcher's analysis of a ResNet-18, and its wiring, graph and full signature."""
     watcher = imported("weightwatcher")
     model = imported("torchvision").models.resnet18().eval()
@@ -120,17 +129,47 @@ def beside_weightwatcher() -> None:
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         watcher.WeightWatcher(model=model).analyze()
-    report(
-        "ResNet-18, beside WeightWatcher's analyze",
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
-        trace_seconds=traced - begin,
-        signature_seconds=measured - traced,
-        weightwatcher_seconds=time.perf_counter() - measured,
+    ended = time.perf_counter()
+    row = {"trace": traced - begin, "signature": measured - traced, "weightwatcher": ended - measured}
+    report("ResNet-18, beside WeightWatcher's analyze", **row)
+    return row
+
+
+def page(rows: Sequence[Mapping[str, object]], watched: Mapping[str, float]) -> str:
+    """Both comparisons in Markdown."""
+    table = pd.DataFrame(rows).pivot(index="model", columns="reader", values=["seconds", "missed"])
+    cells = {
+        f"{reader}, {kind}": [_cell(kind, table[kind, reader][name]) for _, name in MODELS]
+        for kind in ("seconds", "missed")
+        for reader in READERS
+    }
+    failed = [f"- {row['reader']}, {row['model']}: {row['error']}" for row in rows if row["error"]]
+    shown = pd.DataFrame(cells, index=pd.Index([name for _, name in MODELS], name="model"))
+    made = (
+        f"Made by `python -m benchmarks.coverage.peers`; nothing here is typed. {os.cpu_count()} cores, PyTorch "
+        f"{torch.__version__}. *Missed*: the share of the weights of matrices and kernels that are nowhere in what "
+        "the library finds; - where it fails."
     )
+    beside = (
+        f"ResNet-18: `trace` {watched['trace']:.1f} s, rolled graph and full signature "
+        f"{watched['signature']:.1f} s, WeightWatcher's `analyze` {watched['weightwatcher']:.1f} s."
+    )
+    return "\n".join(["# Beside other libraries", "", made, "", beside, "", markdown_table(shown), "", *failed, ""])
+
+
+def _cell(kind: str, value: float) -> str:
+    if value != value:  # noqa: PLR0124 - not a number: it failed
+        return "-"
+    return f"{value:.2f}" if kind == "seconds" else f"{value:.1%}"
+
+
+def main(out: Annotated[Path, typer.Option(help="The page.")] = Path("docs/peers.md")) -> None:
+    """Compare, print each figure as a JSON line, and write the page."""
+    report("machine", **machine())
+    watched, rows = beside_weightwatcher(), beside_readers()
+    with atomic_write(out) as temporary:
+        temporary.write_text(page(rows, watched), "utf-8")
 
 
 if __name__ == "__main__":
-    report("machine", **machine())
-    if "--readers" not in sys.argv:
-        beside_weightwatcher()
-    beside_readers()
+    typer.run(main)
