@@ -175,7 +175,7 @@ def test_batch_norm_is_folded_where_it_follows_one_layer():
 def test_what_is_not_understood_is_reported_and_the_rest_is_joined():
     topology = traced(
         lambda m, x: m.c(m.b(torch.linalg.matrix_exp(m.a(x)))),
-        torch.zeros(1, 3),
+        torch.zeros(3, 3),
         a=nn.Linear(3, 3),
         b=nn.Linear(3, 3),
         c=nn.Linear(3, 2),
@@ -255,7 +255,7 @@ def test_the_model_and_the_random_state_are_left_as_they_were():
 def test_a_forward_pass_that_fails_is_one_clear_line():
     with pytest.raises(TracingError, match="no example input"):
         trace(nn.Linear(3, 2))
-    with pytest.raises(TracingError, match="Linear could not be exported") as raised:
+    with pytest.raises(TracingError, match="Linear could not be run") as raised:
         trace(nn.Linear(3, 2), torch.zeros(1, 4))
     assert "\n" not in str(raised.value)
 
@@ -306,9 +306,10 @@ def test_a_norm_over_neighbouring_channels_is_no_edge():
 
 
 def test_a_weight_that_is_joined_only_in_part_does_not_count_as_joined():
-    topology = traced(
-        lambda m, x: m.b(torch.linalg.matrix_exp(m.a(x))) + m.b(x), torch.zeros(1, 3), a=nn.Linear(3, 3), b=nn.Linear(3, 3)
-    )
+    def forward(m, x):
+        return m.b(torch.linalg.matrix_exp(m.a(x))) + m.b(x)
+
+    topology = traced(forward, torch.zeros(3, 3), a=nn.Linear(3, 3), b=nn.Linear(3, 3))
     assert "joined only in part" in left_out(topology)["b.weight"]
     assert topology.coverage.share == 0.5
 
@@ -317,3 +318,74 @@ def test_torch_logs_nothing_of_a_wrong_input(capfd):
     with pytest.raises(TracingError):
         trace(nn.Linear(6, 2), torch.zeros(1, 5))
     assert capfd.readouterr().err == ""
+
+
+class Branching(nn.Module):
+    """Two ways through, of which the values of the input choose one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(3, 3), nn.Linear(3, 3), nn.Linear(3, 2)
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x):
+        self.calls += 1
+        x = self.a(x)
+        return self.c(self.b(x) if x.sum() > 1e9 else x.relu())
+
+
+def test_a_path_that_depends_on_values_is_that_of_the_example():
+    model = Branching()
+    topology = trace(model, torch.zeros(1, 3))
+    assert topology.rung.startswith("one run on the example's values for ")
+    assert "DataDependentOutputException" in topology.rung
+    assert joins(topology) == {("input", "a"), ("a", "c")}
+    assert left_out(topology) == dict.fromkeys(["b.weight", "b.bias"], "the example does not reach it")
+    assert model.calls == 0
+
+
+def test_what_torch_export_does_not_take_is_run_without_data():
+    class Result:
+        def __init__(self, value):
+            self.value = value
+
+    class Wrapping(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.norm, self.fc = nn.Conv2d(3, 4, 3, groups=1), nn.BatchNorm2d(4), nn.Linear(4 * 36, 2)
+
+        def forward(self, x):
+            return Result(self.fc(self.norm(self.conv(x)).relu().flatten(1)))
+
+    with torch.device("meta"):
+        model = Wrapping()
+    topology = trace(model, torch.zeros(1, 3, 8, 8))
+    assert topology.rung.startswith("one run without data for ")
+    assert topology.sizes == (3, 4, 2)
+    assert topology.joins[1].inputs == (Span(0, 4, 36),)
+    assert [fold.scale for fold in topology.folds] == ["norm.weight"]
+    assert topology.coverage.share == 1.0
+
+
+def test_memory_written_twice_is_followed_on_every_rung():
+    class Writing(Branching):
+        def forward(self, x):
+            x = self.a(x)
+            if x.sum() < 1e9:
+                x[:, :1].add_(self.b(x)[:, :1])
+            return self.c(x)
+
+    topology = trace(Writing(), torch.zeros(1, 3))
+    assert topology.rung.startswith("one run on")
+    from_b = next(join for join in topology.joins if topology.parts[join.source].name == "b")
+    assert from_b.inputs == (Span(0, 1, 1), Span(-1, 1, 2))
+
+
+def test_a_region_with_a_setting_of_its_own_is_followed():
+    def forward(m, x):
+        with torch.no_grad():
+            x = m.a(x)
+        return m.b(x)
+
+    topology = traced(forward, torch.zeros(1, 3), a=nn.Linear(3, 3), b=nn.Linear(3, 1))
+    assert joins(topology) == {("input", "a"), ("a", "b")}

@@ -4,7 +4,7 @@ The run is made on tensors without data where the model allows it. Where its pat
 example itself: then the path is the example's, and experts that it does not call are not seen.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,6 +19,9 @@ from typing_extensions import override
 
 from epochgraph.topology.program import Argument, Program, Ref, Shape, Source, Step
 from epochgraph.topology.recording import Inputs, small_integers
+
+ITEM = "<built-in function getitem>"
+
 
 def run_without_data(model: nn.Module, inputs: Inputs, *, functional: bool) -> Program:
     """The operations of one run on tensors that have no data; if `functional`, as if no memory were written twice."""
@@ -68,11 +71,14 @@ def _no_fast_path() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(value=fast)
 
 
-class _Recorder(TorchDispatchMode):
+Options = tuple[tuple[str, Argument], ...]
+
+
+class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes down each operation that is dispatched, and lets it run."""
 
     def __init__(self, held: Mapping[str, Tensor], parameters: set[str]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.sources: list[Source] = []
         self.steps: list[Step] = []
         self.names: dict[int, str] = {}
@@ -111,28 +117,31 @@ class _Recorder(TorchDispatchMode):
     @override
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         options = kwargs or {}
-        name = f"step_{len(self.steps)}"
         arguments = tuple(self.argument(value) for value in args)
         named = tuple((key, self.argument(value)) for key, value in options.items())
         result = func(*args, **options)
-        several = isinstance(result, list | tuple)
-        shape: Any = tuple(map(_shape, result)) if several else _shape(result)
-        module = max(self.tracker.parents, key=len, default="") if self.tracker else ""
-        self.steps.append(Step(name, str(func), arguments, named, shape, module.partition(".")[2]))
-        if several:
-            for position, value in enumerate(result):
-                if isinstance(value, Tensor):
-                    self.item(name, position, value)
-        elif isinstance(result, Tensor):
-            self.keep(result, name)
+        if any(isinstance(value, Tensor) for value in pytree.tree_leaves(result)):  # not one that asks for a device
+            self.write(str(func), arguments, named, result)
         return result
 
-    def item(self, name: str, position: int, value: Tensor) -> None:
-        """One of several results, as a step of its own."""
-        self.steps.append(
-            Step(f"{name}_{position}", ITEM, (Ref(name), position), (), _shape(value), self.steps[-1].module)
-        )
-        self.keep(value, f"{name}_{position}")
+    def write(self, name: str, arguments: tuple[Argument, ...], options: Options, result: Any) -> None:
+        """Write down an operation, and each of several results as a step of its own."""
+        own = f"step_{len(self.steps)}"
+        several = isinstance(result, list | tuple)
+        shape: Any = tuple(map(_shape, result)) if several else _shape(result)
+        self.steps.append(Step(own, name, arguments, options, shape, self.module()))
+        if not several:
+            self.keep(result, own)
+        for position, value in enumerate(result if several else ()):
+            if isinstance(value, Tensor):
+                one = f"{own}_{position}"
+                self.steps.append(Step(one, ITEM, (Ref(own), position), (), _shape(value), self.module()))
+                self.keep(value, one)
+
+    def module(self) -> str:
+        """Name of the module that runs now: the innermost one has the longest."""
+        running = (self.tracker.parents if self.tracker else set()) - {"Global"}
+        return max(running, key=len, default="").partition(".")[2]
 
     def argument(self, value: object) -> Argument:
         """An argument as plain data; tensors that come from elsewhere are constants."""
@@ -147,9 +156,6 @@ class _Recorder(TorchDispatchMode):
                 return tuple(self.argument(item) for item in value)
             case _:
                 return None
-
-
-ITEM = "<built-in function getitem>"
 
 
 def _shape(value: object) -> Shape:

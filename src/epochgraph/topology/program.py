@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+
 @dataclass(frozen=True, slots=True)
 class Ref:
     """The result of an earlier step, or a source."""

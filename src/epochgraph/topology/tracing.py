@@ -1,5 +1,6 @@
 """Model -> Topology, by recording the operations of its forward pass."""
 
+import inspect
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
@@ -10,10 +11,10 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from epochgraph.errors import TracingError
+from epochgraph.topology.eager import run_with_values, run_without_data
 from epochgraph.topology.following import CHANGED_IN_PLACE, follow
 from epochgraph.topology.input_axes import InputAxes
 from epochgraph.topology.program import Program, renamed
-from epochgraph.topology.eager import run_with_values, run_without_data
 from epochgraph.topology.recording import Inputs, exported
 from epochgraph.topology.rolled import RolledWiring
 from epochgraph.topology.structure import Coverage, Entry, Topology
@@ -37,12 +38,17 @@ def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -
 
     The pass runs once in `torch.export` on tensors without data: no weight is computed with or copied, so that a model
     on the "meta" device will do. Where that is not possible, the model is run as it is, without data if it can be, else
-    on the example; `rung` of the result tells which it was and why. The operations are then followed on node indices (see `flow.py`): the reader of a
-    residual sum is joined to every producer, and slices, concatenations or shuffled channels are exact. What is not
-    understood is never guessed: `coverage` of the result lists every parameter, and why it is left out if it is.
+    on the example; `rung` of the result tells which it was and why. The operations are then followed on node indices
+    (see `flow.py`): the reader of a residual sum is joined to every producer, and slices, concatenations, heads or
+    shuffled channels are exact. What is not understood is never guessed: `coverage` of the result lists every
+    parameter, and why it is left out if it is.
+
+    Where values meet without a weight, as in an attention score or a product, what reads them is joined to all of them:
+    so queries and keys are joined to what reads their head. Of recurrent layers the nodes are hidden units, joined by
+    the norm over their gates; of an embedding, tokens and the values of its rows; of experts, each expert's neurons.
 
     A norm, an activation or a gate passes nodes on: edges are weights, so that the statistics through which a layer
-    norm lets its channels see each other are no edges.
+    norm or a softmax lets its channels see each other are no edges.
 
     Args:
         model: Any module; its training mode and the state of the random generators are left as they are.
@@ -71,7 +77,8 @@ def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -
     tied = tied_names(inner)
     first_names = {name: names[0] for names in tied for name in names}
     with _undisturbed(inner), _quiet():
-        rung, recorded, wiring = _climbed(inner, _on_device(inner, (example_inputs, example_kwargs)), first_names)
+        options = _uncached(inner, example_kwargs)
+        rung, recorded, wiring = _climbed(inner, _on_device(inner, (example_inputs, options)), first_names)
     return Topology(
         parts=tuple(wiring.parts),
         joins=tuple(wiring.joins),
@@ -94,10 +101,10 @@ def _climbed(model: nn.Module, inputs: Inputs, first_names: Mapping[str, str]) -
             if any(CHANGED_IN_PLACE in reason for reason in wiring.reasons.values()):
                 recorded = renamed(record(model, inputs, functional=True), first_names)  # as if memory were not reused
                 wiring = _followed(recorded)
-        except Exception as error:  # noqa: BLE001 - the model's own code runs here, and may raise anything
+        except Exception as error:
             found.append(f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}")
         else:
-            return f"{name}{f', for {found[-1]}' if found else ''}", recorded, wiring
+            return " for ".join([name, *(["; ".join(found)] if found else [])]), recorded, wiring
     raise TracingError(
         f"the forward pass of {type(model).__name__} could not be run ({found[-1]})",
         "Check that it runs on the example input, or use chain(model).",
@@ -123,16 +130,23 @@ def tied_names(model: nn.Module) -> tuple[tuple[str, ...], ...]:
 def unwrapped(model: nn.Module) -> nn.Module:
     """The model inside the wrappers of data-parallel training and `torch.compile`."""
     while True:
-        inner = model.module if isinstance(model, WRAPPERS) else getattr(model, "_orig_mod", None)
+        held = (getattr(model, name, None) for name in ("_orig_mod", "_fsdp_wrapped_module"))
+        inner = model.module if isinstance(model, WRAPPERS) else next((m for m in held if m is not None), None)
         if not isinstance(inner, nn.Module):
             return model
         model = inner
 
 
+def _uncached(model: nn.Module, options: dict[str, object]) -> dict[str, object]:
+    """The options, and none to keep keys and values for further tokens, where a language model would."""
+    takes = "use_cache" in inspect.signature(model.forward).parameters
+    return {"use_cache": False, **options} if takes else options
+
+
 def _on_device(model: nn.Module, inputs: Inputs) -> Inputs:
     """The example where the model's parameters are."""
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    moved: Inputs = pytree.tree_map(lambda value: value.to(device) if isinstance(value, torch.Tensor) else value, inputs)
+    moved: Inputs = pytree.tree_map(lambda x: x.to(device) if isinstance(x, torch.Tensor) else x, inputs)
     return moved
 
 

@@ -79,8 +79,10 @@ def indexed(walk: Walk, step: Step) -> Value:
             return walk.unknown(step)
     if is_weight(value):
         return _picked_weights(walk, step, value, dimensions, indices)
-    if name == "index" and len(dimensions) == 1 and _is_mask(indices[dimensions[0]], len(value.shape), len(plain(step.shape))):
-        return _masked_places(walk, step, walk.flow(value), dimensions[0], len(indices[dimensions[0]].shape))
+    if name == "index" and len(dimensions) == 1:
+        index = indices[dimensions[0]]
+        if _is_mask(index, len(value.shape), len(plain(step.shape))):
+            return _masked_places(walk, step, walk.flow(value), dimensions[0], len(index.shape))
     return _chosen_places(walk, step, walk.flow(value), dimensions, indices)
 
 
