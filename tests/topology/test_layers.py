@@ -301,3 +301,14 @@ def test_channels_picked_by_values_may_be_any():
 
     _, topology = traced(forward, torch.zeros(1, 2), a=nn.Linear(2, 3), b=nn.Linear(2, 1))
     assert joined(topology)["a", "b"] == (Span(0, 1, 2, 3),)
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+def test_positions_that_are_resampled_with_antialiasing_pass_nodes_on(mode):
+    def forward(m, x):
+        places = functional.interpolate(m.places, (3, 3), mode=mode, antialias=True)
+        return m.b(functional.interpolate(m.a(x) + places, (2, 2), mode=mode, antialias=True))
+
+    layers = {"a": nn.Conv2d(2, 4, 1), "b": nn.Conv2d(4, 3, 1), "places": nn.Parameter(torch.randn(1, 4, 5, 5))}
+    _, topology = traced(forward, torch.zeros(1, 2, 3, 3), **layers)
+    assert joined(topology) == {("input", "a"): (Span(0, 2, 1),), ("a", "b"): (Span(0, 4, 1),)}
