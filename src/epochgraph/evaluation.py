@@ -79,7 +79,7 @@ def cross_validated(
     Folds by groups may leave less than two runs of a class to fit on; then every candidate predicts the other class.
 
     Args:
-        candidates: What to compare.
+        candidates: What to compare. Their estimators are given arrays; a label is the more probable one.
         runs: The population.
         protocol: How to compare.
         epochs: The last epoch to look at; each is an experiment of its own.
@@ -101,7 +101,7 @@ def cross_validated(
     splits = [_split(runs, truth, protocol, seed) for seed in seeds]
     rows = []
     for done, (epoch, candidate) in enumerate(product(epochs, candidates)):
-        inputs = candidate.inputs(runs, epoch)
+        inputs = candidate.inputs(runs, epoch).to_numpy()
         for repeat, (seed, split) in enumerate(zip(seeds, splits, strict=True), start=1):
             scores = _scores(candidate, seed, protocol.task, inputs, truth, split)
             rows += [(done, epoch, candidate.name, *score) for score in scores]
@@ -159,12 +159,12 @@ def held_out(candidate: Candidate, runs: Sequence[Run], protocol: Protocol, *, e
         FeatureMismatchError: As `cross_validated`.
     """
     truth = _truth(runs, protocol)
-    inputs = candidate.inputs(runs, epoch)
+    inputs = candidate.inputs(runs, epoch).to_numpy()
     told = np.empty((protocol.repeats, len(runs)))
     for row, seed in zip(told, _seeds(protocol), strict=True):
         split = _split(runs, truth, protocol, seed)
         for model, others in _fitted(candidate, seed, protocol.task, inputs, truth, split):
-            row[others] = model.predict(inputs.iloc[others])
+            row[others] = model.predict(inputs[others])
     return told
 
 
@@ -173,23 +173,23 @@ def _seeds(protocol: Protocol) -> list[int]:
 
 
 def _fitted(
-    candidate: Candidate, seed: int, task: Task, inputs: pd.DataFrame, truth: np.ndarray, split: Split
+    candidate: Candidate, seed: int, task: Task, inputs: np.ndarray, truth: np.ndarray, split: Split
 ) -> Iterator[tuple[Any, np.ndarray]]:
     """For each fold the estimator that was fitted on the others, and the places of its runs."""
     for fitted_on, others in split:
         enough = task == "regression" or np.bincount(truth[fitted_on], minlength=2).min() >= 2
         model = candidate.estimator(seed) if enough else DummyClassifier()
-        yield model.fit(inputs.iloc[fitted_on], truth[fitted_on]), others
+        yield model.fit(inputs[fitted_on], truth[fitted_on]), others
 
 
 def _scores(
-    candidate: Candidate, seed: int, task: Task, inputs: pd.DataFrame, truth: np.ndarray, split: Split
+    candidate: Candidate, seed: int, task: Task, inputs: np.ndarray, truth: np.ndarray, split: Split
 ) -> list[Score]:
     """Every measure of one candidate on one dealing of the folds."""
     told, rankings = np.empty_like(truth), []
     for model, held_out in _fitted(candidate, seed, task, inputs, truth, split):
-        told[held_out] = model.predict(inputs.iloc[held_out])
-        rankings.append(_ranking(task, model, inputs.iloc[held_out], truth[held_out]))
+        told[held_out], ranked_by = _told(task, model, inputs[held_out])
+        rankings.append(_ranking(task, ranked_by, truth[held_out]))
     seen = np.concatenate([held_out for _, held_out in split])
     scores = [(name, float(measure(truth[seen], told[seen])), 0.0) for name, measure in POOLED[task].items()]
     unscored = np.isnan(rankings).mean()
@@ -197,14 +197,22 @@ def _scores(
     return [*scores, ("roc_auc" if task == "classification" else "kendall_tau", float(ranking), float(unscored))]
 
 
-def _ranking(task: Task, model: Any, inputs: pd.DataFrame, truth: np.ndarray) -> float:
-    """How well the model ranks the held-out runs of one fold; NaN if they end alike or are told to."""
+def _told(task: Task, model: Any, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the model tells of each run, and what ranks them: the same accuracy, or the label and how probable 1 is."""
+    if task == "regression":
+        told = model.predict(inputs)
+        return told, told
+    p = model.predict_proba(inputs)  # once: to be asked twice costs a forest a fifth of its fit
+    return model.classes_[p.argmax(axis=1)], p[:, model.classes_ == 1].sum(axis=1)
+
+
+def _ranking(task: Task, ranked_by: np.ndarray, truth: np.ndarray) -> float:
+    """How well the held-out runs of one fold are ranked; NaN if they end alike or are told to."""
     if len(np.unique(truth)) < 2:
         return np.nan
     if task == "regression":
-        return float(kendalltau(truth, model.predict(inputs)).statistic)
-    p_good = model.predict_proba(inputs)[:, model.classes_ == 1].sum(axis=1)
-    return float(roc_auc_score(truth, p_good))
+        return float(kendalltau(truth, ranked_by).statistic)
+    return float(roc_auc_score(truth, ranked_by))
 
 
 def transferred(
@@ -237,7 +245,7 @@ def transferred(
     split = [(np.arange(len(known)), np.arange(len(known), len(ends)))]
     rows = []
     for epoch, candidate in product(epochs, candidates):
-        inputs = candidate.inputs([*known, *others], epoch)
+        inputs = candidate.inputs([*known, *others], epoch).to_numpy()
         for seed in range(repeats):
             scores = _scores(candidate, seed, "classification", inputs, ends, split)
             rows += [(epoch, candidate.name, *score) for score in scores]

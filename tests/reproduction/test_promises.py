@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from epochgraph.errors import SettingError
@@ -11,7 +12,7 @@ from epochgraph.predictors import read_predictor
 from epochgraph.predictors.shipped import EPOCHS, SITUATIONS
 from epochgraph.reproduction import added as added_module
 from epochgraph.reproduction import decisions as decisions_module
-from epochgraph.reproduction.added import added, candidates
+from epochgraph.reproduction.added import HYPER, added, candidates
 from epochgraph.reproduction.decisions import decidable, decisions, held_out_predictions
 from epochgraph.reproduction.populations import FAMILY, Population, read_populations, united
 from epochgraph.reproduction.rules import RULES
@@ -35,6 +36,12 @@ def three() -> list[Population]:
 def two_epochs(monkeypatch):
     for module in (added_module, decisions_module):
         monkeypatch.setattr(module, "EPOCHS", (0.5, 2.0))
+
+
+def test_what_is_told_once_for_all_epochs_looks_at_nothing_that_comes_with_them(three):
+    view = next(candidate.inputs for candidate in candidates() if candidate.name == HYPER)
+    runs = three[0].runs
+    pd.testing.assert_frame_equal(view(runs, 0.5), view(runs, 2.0))
 
 
 def test_what_signatures_add_is_a_paired_difference(three, two_epochs, monkeypatch):
@@ -90,7 +97,7 @@ def test_too_few_learning_rates_or_architectures_are_not_held_out(three):
 
 
 def test_sweeps_are_replayed_by_every_rule(three, monkeypatch):
-    monkeypatch.setattr("epochgraph.reproduction.sweeps.EPOCHS", (1.0,))
+    monkeypatch.setattr(decisions_module, "EPOCHS", (1.0,))
     monkeypatch.setattr("epochgraph.reproduction.sweeps.ORDERS", 3)
     result = sweeps(three, jobs=1)
     table = result.tables["Mean over the populations"]
@@ -102,6 +109,14 @@ def test_sweeps_are_replayed_by_every_rule(three, monkeypatch):
     assert (mean["regret"] >= 0).all()
     with pytest.raises(SettingError, match="27 or more on CIFAR-10"):
         sweeps([replace(three[0], runs=three[0].runs[:20])], jobs=1)
+
+
+def test_sweeps_are_the_same_with_what_the_decisions_found(three, monkeypatch):
+    monkeypatch.setattr(decisions_module, "EPOCHS", (1.0,))
+    monkeypatch.setattr("epochgraph.reproduction.sweeps.ORDERS", 3)
+    alone, after = sweeps(three, jobs=1), sweeps(three, jobs=1, told=decisions(three, jobs=1).scores)
+    assert after.markdown() == alone.markdown()
+    pd.testing.assert_frame_equal(after.scores, alone.scores)
 
 
 def test_shipped_predictors_are_written_with_a_card_of_their_own_figures(three, tmp_path):

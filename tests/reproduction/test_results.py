@@ -1,7 +1,7 @@
 """Tables and figures from published populations: the same whatever the number of processes, beside the paper's."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
+from threadpoolctl import threadpool_info
 
 from epochgraph.errors import UnreadableFileError
 from epochgraph.predictors import Candidate, learned
@@ -51,6 +52,18 @@ def test_a_folder_without_populations_is_an_error(tmp_path):
     write_runs(population(3), tmp_path / "mine.parquet")
     with pytest.raises(UnreadableFileError, match=r"mine.parquet: its runs do not tell their architecture, data"):
         read_populations(tmp_path)
+
+
+@dataclass(frozen=True)
+class Threads:
+    """An experiment that finds how many threads it may use."""
+
+    def scores(self):
+        return pd.DataFrame({"threads": [pool["num_threads"] for pool in threadpool_info()]})
+
+
+def test_an_experiment_has_one_core_however_many_there_are():
+    assert set(scored([Threads()], jobs=1)["threads"]) == {1}
 
 
 def test_table_1_tells_the_ranges_beside_the_papers(small):

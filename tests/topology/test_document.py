@@ -5,7 +5,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from torch import nn
 
-from epochgraph.errors import UnreadableFileError
+from epochgraph.errors import ShapeMismatchError, UnreadableFileError
 from epochgraph.graph import rolled_graph, unrolled_graph
 from epochgraph.topology import read_topology, trace, write_topology
 from strategies import networks
@@ -28,6 +28,50 @@ def test_a_topology_without_the_model_makes_both_graphs(tmp_path):
     assert (rolled_graph(weights, again).row_sums == rolled_graph(model, topology).row_sums).all()
     unrolled = unrolled_graph(weights, again, (1, 6, 6))
     assert (unrolled.row_sums == unrolled_graph(model, topology, (1, 6, 6)).row_sums).all()
+
+
+class Adapted(nn.Module):
+    """A tied embedding, a kernel that is normalised, gates, heads: weights that are computed, and wide spans."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(7, 4)
+        self.attention = nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)
+        self.recurrent = nn.GRU(4, 3, batch_first=True)
+        self.out = nn.utils.parametrizations.weight_norm(nn.Linear(3, 2))
+
+    def forward(self, tokens):
+        return self.out(self.recurrent(self.attention(self.table(tokens)))[0])
+
+
+def test_computed_weights_need_no_model_either(tmp_path):
+    torch.manual_seed(0)
+    model = Adapted()
+    topology = trace(model, torch.zeros(1, 5, dtype=torch.long))
+    write_topology(topology, tmp_path / "topology.json")
+    again = read_topology(tmp_path / "topology.json")
+    assert again == topology
+    graph = rolled_graph(dict(model.state_dict()), again)
+    assert (graph.row_sums == rolled_graph(model, topology).row_sums).all()
+
+
+def _other_computation(document: dict) -> None:
+    name = next(iter(document["computed"]))
+    document["computed"][name]["steps"][0][1] = "aten.from_file.default"
+
+
+def test_a_file_may_not_compute_with_whatever_it_likes(tmp_path):
+    path = tmp_path / "topology.json"
+    write_topology(trace(Adapted(), torch.zeros(1, 5, dtype=torch.long)), path)
+    path.write_text(damaged(json.loads(path.read_text()), _other_computation))
+    with pytest.raises(UnreadableFileError, match=r"a weight is not computed with aten\.from_file\.default"):
+        read_topology(path)
+
+
+def test_weights_of_another_shape_cannot_be_computed():
+    topology = trace(nn.GRU(4, 3), torch.zeros(2, 1, 4))
+    with pytest.raises(ShapeMismatchError, match="weight_ih_l0"):
+        rolled_graph(dict(nn.GRU(4, 5).state_dict()), topology)
 
 
 def damaged(document: dict, change) -> str:

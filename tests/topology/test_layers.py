@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from epochgraph.graph import rolled_graph
 from epochgraph.topology import Topology, trace
+from epochgraph.topology.rules import RULES
 from epochgraph.topology.spans import Span
 
 
@@ -335,3 +336,121 @@ def test_the_share_of_one_sum_in_two_of_the_same_values_is_read():
     layers = {"router": nn.Linear(4, 3), "a": nn.Linear(4, 5), "out": nn.Linear(5, 2)}
     _, topology = traced(forward, torch.zeros(1, 4), **layers)
     assert joined(topology)["router", "out"] == (Span(0, 1, 5, 3),)
+
+
+def test_values_put_to_places_may_be_at_any_of_them():
+    def forward(m, x, index):
+        base = m.a(x)
+        return m.c(base.scatter_add(1, index, m.b(x)))
+
+    layers = {"a": nn.Linear(2, 4), "b": nn.Linear(2, 3), "c": nn.Linear(4, 1)}
+    model = Called(forward, **layers)
+    topology = trace(model, torch.zeros(1, 2), torch.zeros(1, 3, dtype=torch.long))
+    found = joined(topology)
+    assert found["a", "c"] == (Span(0, 4, 1),)
+    assert found["b", "c"] == (Span(0, 1, 4, 3),)
+
+
+def test_tokens_replaced_where_a_mask_says_keep_their_channels():
+    def forward(m, tokens, image):
+        hidden = m.e(tokens)
+        mask = (tokens == 3).unsqueeze(-1).expand_as(hidden)
+        return m.o(hidden.masked_scatter(mask, m.a(image)))
+
+    layers = {"e": nn.Embedding(5, 4), "a": nn.Linear(6, 4), "o": nn.Linear(4, 2)}
+    model = Called(forward, **layers)
+    topology = trace(model, torch.zeros(1, 3, dtype=torch.long), torch.zeros(2, 6))
+    found = joined(topology)
+    assert found["e", "o"] == found["a", "o"] == (Span(0, 4, 1),)
+
+
+def test_rows_that_a_mask_picks_keep_their_channels():
+    def forward(m, x):
+        x = m.a(x)
+        return m.b(x[x.sum(-1) > -1e9])
+
+    _, topology = traced(forward, torch.ones(1, 3, 4), a=nn.Linear(4, 5), b=nn.Linear(5, 1))
+    assert joined(topology)["a", "b"] == (Span(0, 5, 1),)
+
+
+def test_rotated_pairs_meet_whether_written_as_complex_numbers_or_not():
+    def complex_pairs(m, x):
+        pairs = torch.view_as_complex(m.a(x).reshape(1, 3, 2, 2))
+        turned = torch.view_as_real(pairs * torch.polar(torch.ones(3, 2), torch.rand(3, 2)))
+        return m.b(turned.flatten(2))
+
+    _, topology = traced(complex_pairs, torch.zeros(1, 3, 4), a=nn.Linear(4, 4), b=nn.Linear(4, 1))
+    assert joined(topology)["a", "b"] == (Span(0, 2, 2, 2),)
+
+
+def test_frequencies_have_met_all_places_along_their_dimension():
+    layers = {"a": nn.Linear(4, 4), "b": nn.Linear(3, 1)}
+    _, topology = traced(lambda m, x: m.b(torch.fft.rfft(m.a(x)).abs()), torch.zeros(1, 4), **layers)
+    assert joined(topology)["a", "b"] == (Span(0, 1, 3, 4),)
+
+
+def test_frequencies_of_places_leave_channels_apart():
+    def forward(m, x):
+        return m.b(torch.fft.irfft2(torch.fft.rfft2(m.a(x)) * m.filter))
+
+    layers = {"a": nn.Conv2d(2, 3, 1), "b": nn.Conv2d(3, 1, 1), "filter": nn.Parameter(torch.ones(3, 4, 3))}
+    _, topology = traced(forward, torch.zeros(1, 2, 4, 4), **layers)
+    assert joined(topology)["a", "b"] == (Span(0, 3, 1),)
+
+
+def test_a_map_read_at_places_that_the_data_give_keeps_its_channels():
+    def forward(m, x):
+        where = m.where(x).permute(0, 2, 3, 1)
+        return m.b(functional.grid_sample(m.a(x), where, align_corners=False))
+
+    layers = {"a": nn.Conv2d(3, 4, 1), "where": nn.Conv2d(3, 2, 1), "b": nn.Conv2d(4, 1, 1)}
+    _, topology = traced(forward, torch.zeros(1, 3, 5, 5), **layers)
+    found = joined(topology)
+    assert found["a", "b"] == (Span(0, 4, 1),)
+    assert found["where", "b"] == (Span(0, 1, 4, 2),)
+
+
+def test_windows_taken_apart_and_added_up_keep_their_channels():
+    def forward(m, x):
+        windows = functional.unfold(m.a(x), 2, stride=2)
+        return m.b(functional.fold(windows, (4, 4), 2, stride=2))
+
+    _, topology = traced(forward, torch.zeros(1, 2, 4, 4), a=nn.Conv2d(2, 3, 1), b=nn.Conv2d(3, 1, 1))
+    assert joined(topology)["a", "b"] == (Span(0, 3, 1),)
+
+
+def test_a_kernel_standardised_in_the_forward_pass_is_the_one_that_is_joined():
+    def forward(m, x):
+        mean, deviation = m.kernel.mean((1, 2, 3), keepdim=True), m.kernel.std((1, 2, 3), keepdim=True)
+        return functional.conv2d(x, (m.kernel - mean) / deviation)
+
+    model, topology = traced(forward, torch.zeros(1, 3, 4, 4), kernel=nn.Parameter(torch.randn(5, 3, 2, 2)))
+    kernel = model.kernel.detach()
+    expected = (kernel - kernel.mean((1, 2, 3), keepdim=True)) / kernel.std((1, 2, 3), keepdim=True)
+    found = edges(model, topology, "input", "kernel")
+    np.testing.assert_allclose(found, expected.flatten(2).norm(dim=2).numpy(), rtol=1e-5)
+
+
+def test_many_places_with_nodes_of_their_own_are_bundled():
+    """Each turn of the loop writes one row from all before it; the layers of nodes must not double with each."""
+
+    def forward(m, x):
+        x = m.a(x)
+        rows = [x[:, 0]]
+        for number in range(1, 12):
+            rows.append(torch.stack(rows, 1).cumsum(2).roll(number, 2).sum(1) + x[:, number])
+        return m.b(torch.stack(rows, 1))
+
+    _, topology = traced(forward, torch.zeros(1, 12, 3), a=nn.Linear(3, 4), b=nn.Linear(4, 1))
+    assert len(topology.joins) < 20
+
+
+def test_what_a_rule_does_not_expect_is_a_reason(monkeypatch):
+    def failing(walk, step):
+        raise ValueError("an odd shape\nand more")
+
+    monkeypatch.setitem(RULES, "relu", failing)
+    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    (weight, bias) = trace(model, torch.zeros(1, 2)).coverage.left_out
+    assert (weight.name, bias.name) == ("2.weight", "2.bias")
+    assert "aten.relu.default in 1 is called in a way that is not understood (an odd shape)" in weight.reason

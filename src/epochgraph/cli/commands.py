@@ -37,7 +37,11 @@ Model = Annotated[
 ]
 Input = Annotated[
     str | None,
-    typer.Option("--input", metavar="SHAPE", help="Shape of an example input with the batch: `1,3,32,32`."),
+    typer.Option(
+        "--input",
+        metavar="SHAPE",
+        help="Shape of an example input with the batch: `1,3,32,32`; `1,16:int` for tokens; several joined by `+`.",
+    ),
 ]
 FoldBatchNorm = Annotated[
     bool, typer.Option("--fold-batch-norm", help="Multiply batch norms into the weights they follow.")

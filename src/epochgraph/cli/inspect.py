@@ -55,6 +55,7 @@ def _findings(checkpoint: Checkpoint, topology: Topology, graph: Graph, top: int
         ],
         "coverage": {
             "share": topology.coverage.share,
+            "rung": topology.rung,
             "left_out": [
                 {"parameter": e.name, "values": e.size, "reason": e.reason} for e in topology.coverage.left_out
             ],
@@ -84,6 +85,8 @@ def _print(findings: dict[str, Any]) -> None:
     console.print(table)
     coverage = findings["coverage"]
     console.print(f"\n[bold]coverage[/]: {coverage['share']:.1%} of all parameters are joined or folded")
+    if coverage["rung"] not in ("", "torch.export"):
+        console.print(f"  read from {coverage['rung']}", highlight=False)
     for entry in coverage["left_out"][:SHOWN_LEFT_OUT]:
         console.print(f"  left out: {entry['parameter']} ({entry['values']:,}): {entry['reason']}", highlight=False)
     if len(coverage["left_out"]) > SHOWN_LEFT_OUT:

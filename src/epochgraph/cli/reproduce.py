@@ -36,7 +36,6 @@ LONG = {
     "figure4": figure4,
     "added": added,
     "decisions": decisions,
-    "sweeps": sweeps,
 }
 RESULTS = ("table1", "table2", "regression", "figure3", "figure4", "figure5", "added", "decisions", "sweeps", "further")
 
@@ -45,13 +44,13 @@ def run(what: str, zoos: Path, out: Path, *, jobs: int | None) -> None:
     """Compute the results, print the first table of each, and write all."""
     populations = read_populations(zoos)
     chosen = RESULTS if what == ALL else (what,)
-    results = []
+    results: list[Result] = []
     with progress_bar() as progress:
         for name in chosen:
             task = progress.add_task(name, total=None)
             show = partial(_show, progress, task)
             try:
-                results.append(_computed(name, populations, jobs or usable_cores(), show))
+                results.append(_computed(name, populations, results, jobs or usable_cores(), show))
             except SettingError as error:
                 if what != ALL:
                     raise
@@ -64,9 +63,15 @@ def run(what: str, zoos: Path, out: Path, *, jobs: int | None) -> None:
     console.print("\n" + "\n".join(f"Written: {path}" for path in paths), highlight=False)
 
 
-def _computed(name: str, populations: Sequence[Population], jobs: int, progress: Progress) -> Result:
+def _computed(
+    name: str, populations: Sequence[Population], done: Sequence[Result], jobs: int, progress: Progress
+) -> Result:
+    """One result; sweeps are replayed with what was told for the decisions, where that is done."""
     if name in INSTANT:
         return INSTANT[name](populations)
+    if name == "sweeps":
+        told = next((result.scores for result in done if result.name == "decisions"), None)
+        return sweeps(populations, jobs=jobs, told=told, progress=progress)
     return LONG[name](populations, jobs=jobs, progress=progress)
 
 

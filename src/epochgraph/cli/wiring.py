@@ -20,7 +20,7 @@ class WiringOptions:
     Attributes:
         topology: A topology's file.
         model: MODULE:NAME of a function or class that makes the model.
-        input_shape: Shape of an example input, as text.
+        input_shape: Shapes of example inputs, as text.
     """
 
     topology: Path | None
@@ -42,8 +42,23 @@ class WiringOptions:
         if self.model is None:
             return chain(weights)
         if self.input_shape is None:
-            raise SettingError("--input", None, "given with --model, such as 1,3,32,32")
-        return trace(_model(self.model), torch.zeros(shape(self.input_shape)))
+            raise SettingError("--input", None, "given with --model, such as 1,3,32,32 or, for tokens, 1,16:int")
+        return trace(_model(self.model), *examples(self.input_shape))
+
+
+def examples(text: str) -> tuple[Tensor, ...]:
+    """Inputs of shapes such as "1,3,32,32", of integers if followed by ":int"; several are joined by "+".
+
+    Raises:
+        SettingError: There is no such shape.
+    """
+    found = []
+    for one in text.split("+"):
+        sizes, _, kind = one.partition(":")
+        if kind not in ("", "int"):
+            raise SettingError("the kind of an input", kind, "left out, or `int` for integers such as tokens")
+        found.append(torch.zeros(shape(sizes), dtype=torch.int64 if kind else None))
+    return tuple(found)
 
 
 def shape(text: str) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from epochgraph.errors import MissingParameterError, ShapeMismatchError, WeightDtypeError
+from epochgraph.errors import MissingParameterError, ShapeMismatchError, TracingError, WeightDtypeError
 from epochgraph.topology import Topology, unwrapped
 from epochgraph.topology.operations import computed
 from epochgraph.topology.program import Program
@@ -54,6 +54,7 @@ class Weights:
             MissingParameterError: There is none of this name.
             WeightDtypeError: It does not hold floating-point numbers.
             ShapeMismatchError: A weight cannot be computed of parameters that have other shapes.
+            TracingError: It cannot be computed as the topology says.
         """
         computed = self.topology.computed.get(name)
         if computed is not None:
@@ -73,11 +74,12 @@ class Weights:
         }
         try:
             return computed(program, sources)
-        except RuntimeError as error:
-            found = [tuple(value.shape) for value in sources.values()]
-            raise ShapeMismatchError(
-                f"what {name} is made of", tuple(s.shape for s in program.sources), found
-            ) from error
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            expected = tuple(source.shape for source in program.sources)
+            found = tuple(tuple(value.shape) for value in sources.values())
+            if found != expected:
+                raise ShapeMismatchError(f"what {name} is made of", expected, found) from error
+            raise TracingError(f"{name} cannot be computed ({error})", "Trace the model anew.") from error
 
     def nonfinite(self, names: set[str]) -> dict[str, int]:
         """How many values of each tensor are NaN or infinite, of those that have any."""

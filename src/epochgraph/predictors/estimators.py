@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
+from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from epochgraph.errors import SettingError
 from epochgraph.predictors.features import feature_table, selected_table
+from epochgraph.predictors.machines import tuned
 from epochgraph.signature import Signature
 
 Task = Literal["classification", "regression"]
@@ -28,11 +29,9 @@ Method = Literal["svm", "mlp", "trees"]
 # is not for populations of some dozens of runs, where the network then learns the noise (regression: R^2 below 0).
 # They are one batch, so ten times the usual step ends at the same accuracy, in a third of the time.
 NETWORK = {"hidden_layer_sizes": (100,), "alpha": 1.0, "learning_rate_init": 0.01, "max_iter": 2000}
+BATCH = 200  # scikit-learn's default
 
 TREES = {"n_estimators": 50, "min_samples_leaf": 2}  # twice as many tell no more, in twice the time and file
-
-PENALTIES = (1.0, 10.0, 100.0, 1000.0)
-"""Of the support vector machine: the default of 1 fits most populations of some dozens of runs too loosely."""
 
 UNCHECKED = {"dtype": np.float64, "ensure_all_finite": False}  # the pipeline treats what is not finite
 
@@ -99,9 +98,9 @@ class SignatureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         table = _finite(table)
         match self.method:
             case "svm":
-                final = CalibratedClassifierCV(_tuned(SVC(), table, y, cv), cv=cv, ensemble=False)
+                final = CalibratedClassifierCV(tuned(SVC, _scaled(table), y, cv), cv=cv, ensemble=False)
             case "mlp":
-                final = MLPClassifier(**NETWORK, random_state=self.random_state)
+                final = MLPClassifier(**NETWORK, shuffle=_several_batches(y), random_state=self.random_state)
             case _:
                 final = ExtraTreesClassifier(**TREES, random_state=self.random_state)
         self.pipeline_ = pipeline(final).fit(table, y)
@@ -165,9 +164,9 @@ class SignatureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  
         match self.method:
             case "svm":
                 cv = KFold(min(5, len(y)), shuffle=True, random_state=self.random_state)
-                final = _tuned(SVR(), table, (y - y.mean()) / (y.std() or 1.0), cv)
+                final = tuned(SVR, _scaled(table), (y - y.mean()) / (y.std() or 1.0), cv)
             case "mlp":
-                final = MLPRegressor(**NETWORK, random_state=self.random_state)
+                final = MLPRegressor(**NETWORK, shuffle=_several_batches(y), random_state=self.random_state)
             case _:
                 final = ExtraTreesRegressor(**TREES, random_state=self.random_state)
         standardised = TransformedTargetRegressor(final, transformer=StandardScaler())
@@ -197,11 +196,14 @@ def pipeline(final: Any) -> Pipeline:
     return make_pipeline(FunctionTransformer(np.arcsinh), imputer, StandardScaler(), final)
 
 
-def _tuned(machine: SVC | SVR, table: np.ndarray, y: np.ndarray, cv: StratifiedKFold | KFold) -> Any:
-    """The machine, not yet fitted, with the penalty that tells held-out runs best."""
-    scoring = "accuracy" if isinstance(machine, SVC) else "neg_mean_squared_error"
-    search = GridSearchCV(machine, {"C": PENALTIES}, cv=cv, scoring=scoring, refit=False)
-    return clone(machine).set_params(**search.fit(pipeline("passthrough").fit_transform(table), y).best_params_)
+def _scaled(table: np.ndarray) -> np.ndarray:
+    """A table as the last step of `pipeline` sees it."""
+    return np.asarray(pipeline("passthrough").fit_transform(table))
+
+
+def _several_batches(y: np.ndarray) -> bool:
+    """Whether the runs are more than one batch of a network: one is the same in any order, and shuffling takes time."""
+    return len(y) > BATCH
 
 
 def _check_method(method: str) -> None:

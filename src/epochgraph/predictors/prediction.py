@@ -60,13 +60,21 @@ def predict_runs(
     told_from = predictor.with_threshold(threshold)
     table = run_table(runs, told_from.columns)
     told = told_by(told_from.estimator, table).tolist()
+    limit = _limit(told_from, rate)
     return [
-        _prediction(told_from, run, features, score, rate)
+        _prediction(told_from, run, features, score, limit)
         for run, features, score in zip(runs, table.to_numpy(), told, strict=True)
     ]
 
 
-def _prediction(predictor: Predictor, run: Run, features: np.ndarray, told: float, rate: float) -> Prediction:
+def _limit(predictor: Predictor, rate: float) -> float | None:
+    """The one of `Calibration.limit`; None, too, where there is no calibration or threshold."""
+    if predictor.calibration is None or predictor.threshold is None:
+        return None
+    return predictor.calibration.limit(predictor.threshold, rate)
+
+
+def _prediction(predictor: Predictor, run: Run, features: np.ndarray, told: float, limit: float | None) -> Prediction:
     calibration, threshold = predictor.calibration, predictor.threshold
     interval, p_good, accuracy = None, None, None
     if predictor.task == "classification":
@@ -76,11 +84,13 @@ def _prediction(predictor: Predictor, run: Run, features: np.ndarray, told: floa
         if calibration is not None:
             interval = calibration.interval(told)
             p_good = None if threshold is None else calibration.p_good(told, threshold)
-    decision, reason = _decision(predictor, run, features, told, rate)
+    decision, reason = _decision(predictor, run, features, told, limit)
     return Prediction(run.name, accuracy, interval, p_good, decision, reason, threshold, predictor.times)
 
 
-def _decision(predictor: Predictor, run: Run, features: np.ndarray, told: float, rate: float) -> tuple[Decision, str]:
+def _decision(
+    predictor: Predictor, run: Run, features: np.ndarray, told: float, limit: float | None
+) -> tuple[Decision, str]:
     """What to do with a run, and why."""
     calibration, threshold = predictor.calibration, predictor.threshold
     seen = run.signature.times <= predictor.up_to * (1 + 1e-5)  # the names of columns have six digits of an epoch
@@ -88,7 +98,6 @@ def _decision(predictor: Predictor, run: Run, features: np.ndarray, told: float,
         return "stop", "its weights are NaN or infinite"
     if calibration is None or threshold is None:
         return "abstain", "no threshold says what a good end is" if calibration else "the predictor is not calibrated"
-    limit = calibration.limit(threshold, rate)
     if limit is None:
         good = int((calibration.truth >= threshold).sum())
         return "abstain", f"the {good} known runs with a good end are too few, or too different, for a promise"

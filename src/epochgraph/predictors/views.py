@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -72,7 +73,7 @@ class Selected:
         return table
 
     def _selected(self, signature: Signature) -> Signature:
-        columns = [column for column, name in enumerate(signature.names) if re.fullmatch(self.names, name)]
+        columns = _places(signature.names, self.names)
         rows = signature.times > 0
         if self.whole_epochs:
             rows &= signature.times % 1 == 0
@@ -170,6 +171,12 @@ def pooled_graph_features() -> View:
 def graph_features() -> View:
     """All that the zoo records of rolled graphs, changes included, at every snapshot but the initial one."""
     return Selected(f"(?!parameter:|{LAST_LAYER}/|unrolled_).*", whole_epochs=False)
+
+
+@lru_cache(maxsize=64)  # the runs of a population have thousands of names, and all the same
+def _places(names: tuple[str, ...], pattern: str) -> list[int]:
+    """Where the names that match as a whole stand."""
+    return [place for place, name in enumerate(names) if re.fullmatch(pattern, name)]
 
 
 def _one_of(names: Sequence[str]) -> str:

@@ -42,24 +42,31 @@ replacement; in bold, it excludes zero."""
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """One candidate at one epoch, on runs that are dealt in one way."""
+    """One candidate, on runs that are dealt in one way.
+
+    Attributes:
+        runs: All of them.
+        candidate: What tells.
+        epochs: Those at which it tells the same: one, unless it looks at nothing that comes with the epochs.
+        groups: The setting whose values are held out; None for random folds.
+    """
 
     runs: tuple[Run, ...]
     candidate: Candidate
-    epoch: float
+    epochs: tuple[float, ...]
     groups: str | None
 
     def scores(self) -> pd.DataFrame:
-        """A row a run."""
+        """A row a run and epoch."""
         folds = len({run.settings[FAMILY] for run in self.runs}) if self.groups == FAMILY else FOLDS
         repeats = 1 if self.groups == FAMILY else REPEATS
         protocol = Protocol(task="regression", folds=folds, repeats=repeats, groups=self.groups)
         truth = np.array([run.final_accuracy() for run in self.runs])
-        errors = np.abs(held_out(self.candidate, self.runs, protocol, epoch=self.epoch) - truth).mean(axis=0)
-        return pd.DataFrame(
+        errors = np.abs(held_out(self.candidate, self.runs, protocol, epoch=self.epochs[0]) - truth).mean(axis=0)
+        table = pd.DataFrame(
             {
                 "folds": self.groups or "random",
-                "epoch": self.epoch,
+                "epoch": self.epochs[0],
                 "candidate": self.candidate.name,
                 "population": [run.settings["recipe"] for run in self.runs],
                 "learning_rate": [run.settings["learning_rate"] for run in self.runs],
@@ -67,6 +74,7 @@ class _Told:
                 "error": 100 * errors,
             }
         )
+        return pd.concat([table.assign(epoch=epoch) for epoch in self.epochs], ignore_index=True)
 
 
 def added(populations: Sequence[Population], *, jobs: int, progress: Progress | None = None) -> Result:
@@ -87,10 +95,10 @@ def added(populations: Sequence[Population], *, jobs: int, progress: Progress | 
     if len({population.runs[0].settings[FAMILY] for population in on_cifar(populations)}) > 1:
         pools.append((united(populations), FAMILY))
     experiments = [
-        _Told(runs, candidate, epoch, groups)
+        _Told(runs, candidate, epochs, groups)
         for runs, groups in pools
         for candidate in candidates()
-        for epoch in EPOCHS
+        for epochs in ([EPOCHS] if candidate.name == HYPER else [(epoch,) for epoch in EPOCHS])
     ]
     rows = scored(experiments, jobs=jobs, progress=progress)
     shown = {folds: title for folds, title in PROTOCOLS.items() if (rows["folds"] == folds).any()}

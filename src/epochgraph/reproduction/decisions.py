@@ -1,7 +1,7 @@
 """What the calibrated predictors promise, and what they keep: on new learning rates, on new architectures."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -75,6 +75,7 @@ def held_out_predictions(
         epoch: The last epoch to look at.
         groups: The setting whose values are held out: at most `FOLDS` folds of learning rates, each family alone.
     """
+    runs = [replace(run, signature=run.signature.up_to(epoch)) for run in runs]  # what comes later only takes time
     numbers = pd.factorize(np.array(values_of(runs, groups)))[0]
     folds = len(set(numbers.tolist())) if groups == FAMILY else FOLDS
     for known, others in GroupKFold(folds).split(numbers, groups=numbers):
@@ -94,22 +95,49 @@ class _Promised:
 
     def scores(self) -> pd.DataFrame:
         """A row a run."""
-        rows = [
-            {
-                "folds": self.groups,
-                "situation": self.situation,
-                "epoch": self.epoch,
-                "family": run.settings[FAMILY],
-                "good": run.final_accuracy() >= THRESHOLD,
-                "error": abs(prediction.accuracy - run.final_accuracy()),
-                "inside": prediction.interval[0] <= run.final_accuracy() <= prediction.interval[1],
-                "width": prediction.interval[1] - prediction.interval[0],
-                "decision": prediction.decision,
-            }
-            for run, prediction in held_out_predictions(self.runs, self.situation, self.epoch, self.groups)
-            if prediction.accuracy is not None and prediction.interval is not None
-        ]
-        return pd.DataFrame(rows)
+        told = held_out_predictions(self.runs, self.situation, self.epoch, self.groups)
+        rows = pd.DataFrame([_compared(run, prediction) for run, prediction in told])
+        return rows.assign(folds=self.groups, situation=self.situation, epoch=self.epoch)
+
+
+def _compared(run: Run, prediction: Prediction) -> dict[str, object]:
+    """What is told of a run, beside its end."""
+    end = run.final_accuracy()
+    accuracy, (low, high) = prediction.accuracy, prediction.interval or (np.nan, np.nan)
+    return {
+        "population": run.settings["recipe"],
+        "run": run.name,
+        "family": run.settings[FAMILY],
+        "good": end >= THRESHOLD,
+        "error": np.nan if accuracy is None else abs(accuracy - end),
+        "inside": low <= end <= high,
+        "width": high - low,
+        "decision": prediction.decision,
+    }
+
+
+def decided(
+    populations: Sequence[Population], situations: Sequence[str], *, jobs: int, progress: Progress | None = None
+) -> pd.DataFrame:
+    """What is decided about each run on CIFAR-10 while it is held out, by each of what is `decidable`.
+
+    Args:
+        populations: Those on other data than CIFAR-10 are left out.
+        situations: Some of `SITUATIONS`.
+        jobs: Processes.
+        progress: Told after each situation, epoch and protocol.
+
+    Returns:
+        A row a run, situation, epoch and protocol.
+    """
+    runs = united(populations)
+    experiments = [
+        _Promised(runs, situation, epoch, groups)
+        for groups in decidable(runs)
+        for situation in situations
+        for epoch in EPOCHS
+    ]
+    return scored(experiments, jobs=jobs, progress=progress)
 
 
 def decisions(populations: Sequence[Population], *, jobs: int, progress: Progress | None = None) -> Result:
@@ -120,12 +148,8 @@ def decisions(populations: Sequence[Population], *, jobs: int, progress: Progres
         jobs: Processes.
         progress: Told after each situation, epoch and protocol.
     """
-    runs = united(populations)
-    shown = {groups: title for groups, title in PROTOCOLS.items() if groups in decidable(runs)}
-    experiments = [
-        _Promised(runs, situation, epoch, groups) for groups in shown for situation in SITUATIONS for epoch in EPOCHS
-    ]
-    rows = scored(experiments, jobs=jobs, progress=progress)
+    rows = decided(populations, [*SITUATIONS], jobs=jobs, progress=progress)
+    shown = {groups: title for groups, title in PROTOCOLS.items() if (rows["folds"] == groups).any()}
     tables = {}
     for groups, title in shown.items():
         for situation in SITUATIONS:

@@ -1,7 +1,6 @@
 """Sweeps replayed: what early stopping saves, and what it costs, by our decision and by the usual rules."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,13 +9,12 @@ from matplotlib.ticker import PercentFormatter
 
 from epochgraph.errors import SettingError
 from epochgraph.predictors.shipped import EPOCHS
-from epochgraph.reproduction.decisions import RATE, THRESHOLD, decidable, held_out_predictions
+from epochgraph.reproduction.decisions import RATE, THRESHOLD, decided
 from epochgraph.reproduction.panels import FAINT, GREEN, RED, legend_below, panels
-from epochgraph.reproduction.populations import FAMILY, Population, on_cifar, united
+from epochgraph.reproduction.populations import FAMILY, Population, on_cifar
 from epochgraph.reproduction.results import Result
 from epochgraph.reproduction.rules import ETA, KNOWN, NEW, RULES, STARTUP, Sweep
-from epochgraph.reproduction.scoring import Progress, scored
-from epochgraph.runs import Run
+from epochgraph.reproduction.scoring import Progress
 
 ORDERS = 500
 SWEEP = 27
@@ -43,43 +41,31 @@ left."""
 MARKS = (*zip([FAINT, *[GREEN] * 4, *[RED] * 4], "osD^vsD^v", strict=True),)
 
 
-@dataclass(frozen=True, slots=True)
-class _Stopped:
-    """Which runs one of our decisions stops at one of its epochs."""
-
-    runs: tuple[Run, ...]
-    rule: str
-    epoch: float
-
-    def scores(self) -> pd.DataFrame:
-        """A row a run that is stopped."""
-        rows = [
-            (self.rule, run.settings["recipe"], run.name, self.epoch)
-            for run, prediction in held_out_predictions(self.runs, SITUATION, self.epoch, PROTOCOLS[self.rule])
-            if prediction.decision == "stop"
-        ]
-        return pd.DataFrame(rows, columns=["rule", "population", "run", "epoch"])
-
-
-def sweeps(populations: Sequence[Population], *, jobs: int, progress: Progress | None = None) -> Result:
+def sweeps(
+    populations: Sequence[Population],
+    *,
+    jobs: int,
+    told: pd.DataFrame | None = None,
+    progress: Progress | None = None,
+) -> Result:
     """Epochs and regret of each rule, on the populations on CIFAR-10 that are large enough.
 
     Args:
         populations: Those on other data, or of fewer runs than a sweep has, are left out.
         jobs: Processes.
+        told: What is `decided` about these populations, the scores of `decisions`; None to find it.
         progress: Told after each epoch of our decisions.
     """
     large = [population for population in on_cifar(populations) if len(population.runs) >= SWEEP]
     if not large:
         sizes = [len(population.runs) for population in populations]
         raise SettingError("runs of the populations", sizes, f"{SWEEP} or more on CIFAR-10, for a sweep")
-    runs = united(populations)
-    known = decidable(runs)
-    asked = [_Stopped(runs, rule, epoch) for rule, groups in PROTOCOLS.items() if groups in known for epoch in EPOCHS]
-    decided = scored(asked, jobs=jobs, progress=progress)
+    if told is None:
+        told = decided(populations, [SITUATION], jobs=jobs, progress=progress)
+    stopped = told[(told["situation"] == SITUATION) & (told["decision"] == "stop")]
     rows, tables = [], {}
     for population in large:
-        found = _replayed(population, decided[decided["population"] == population.name])
+        found = _replayed(population, stopped[stopped["population"] == population.name])
         tables[population.title] = _table(found)
         rows.append(found.assign(population=population.name))
     every = pd.concat(rows, ignore_index=True)
@@ -88,18 +74,18 @@ def sweeps(populations: Sequence[Population], *, jobs: int, progress: Progress |
     return Result("sweeps", "Sweeps replayed", (NOTE,), tables, mean, _drawn(mean))
 
 
-def _replayed(population: Population, decided: pd.DataFrame) -> pd.DataFrame:
+def _replayed(population: Population, stopped: pd.DataFrame) -> pd.DataFrame:
     """A row a sweep and rule."""
     runs, whole = population.runs, np.arange(1, population.epochs + 1)
-    first = decided.groupby(["rule", "run"])["epoch"].min().to_dict()
-    stopped = {rule: np.array([first.get((rule, run.name), np.inf) for run in runs]) for rule in PROTOCOLS}
+    first = stopped.groupby(["folds", "run"])["epoch"].min().to_dict()
+    at = {rule: np.array([first.get((of, run.name), np.inf) for run in runs]) for rule, of in PROTOCOLS.items()}
     curves = np.stack([run.metrics["validation_accuracy"].reindex(whole).to_numpy() for run in runs])
     final = np.array([run.final_accuracy() for run in runs])
     generator = np.random.default_rng(0)
     rows = []
     for number in range(ORDERS):
         order = generator.permutation(len(runs))[:SWEEP]
-        ours = {rule: epochs[order] for rule, epochs in stopped.items()}
+        ours = {rule: epochs[order] for rule, epochs in at.items()}
         sweep = Sweep(np.nan_to_num(curves[order]), final[order], ours)
         rows += [{"sweep": number, "rule": name, **_outcome(sweep, rule(sweep))} for name, rule in RULES.items()]
     return pd.DataFrame(rows)

@@ -8,6 +8,7 @@ from typing import Any
 
 from epochgraph.errors import UnreadableFileError
 from epochgraph.files import atomic_write
+from epochgraph.topology.operations import is_computable
 from epochgraph.topology.program import Argument, Program, Ref, Source, Step
 from epochgraph.topology.spans import Span
 from epochgraph.topology.structure import Coverage, Entry, Fold, Join, Part, Topology
@@ -79,7 +80,7 @@ def _topology(document: Mapping[str, Any]) -> Topology:
         coverage=Coverage(entries),
         tied=tuple(tuple(map(str, names)) for names in document["tied"]),
         program=None if stored is None else _program(stored),
-        computed={str(name): _program(computed) for name, computed in document["computed"].items()},
+        computed={str(name): _computation(computed) for name, computed in document["computed"].items()},
         rung=str(document["rung"]),
     )
 
@@ -146,6 +147,15 @@ def _program(document: Mapping[str, Any]) -> Program:
         for name, operation, arguments, options, shape, module in document["steps"]
     )
     return Program(sources, steps)
+
+
+def _computation(document: Mapping[str, Any]) -> Program:
+    """Read how a weight is computed, and check that it takes nothing but what weights are computed with."""
+    found = _program(document)
+    for step in found.steps:
+        if not is_computable(step):
+            raise ValueError(f"a weight is not computed with {step.operation}")
+    return found
 
 
 def _options(document: Mapping[str, object]) -> tuple[tuple[str, Argument], ...]:

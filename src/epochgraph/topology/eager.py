@@ -17,10 +17,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.module_tracker import ModuleTracker
 from typing_extensions import override
 
+from epochgraph.topology.operations import ITEM
 from epochgraph.topology.program import Argument, Program, Ref, Shape, Source, Step
 from epochgraph.topology.recording import Inputs, small_integers
-
-ITEM = "<built-in function getitem>"
 
 
 def run_without_data(model: nn.Module, inputs: Inputs, *, functional: bool) -> Program:

@@ -540,10 +540,11 @@ COMPUTABLE = (
     | NORMS.keys()
     | FOURIER_1D
     | FOURIER
+    | {"view_as_complex", "view_as_real"}
     | WINDOWS.keys()
     | ADAPTIVE.keys()
     | INTERPOLATIONS.keys()
-    | {"_weight_norm", "batch_norm", "gather", "index", "index_select"}
+    | {"_weight_norm", "_weight_norm_interface", "batch_norm", "gather", "index", "index_select"}
 ) - {
     "bernoulli",
     "empty",
@@ -570,6 +571,10 @@ COMPUTABLE = (
     "nonzero",
 }
 """What a weight may be computed with: functions of their operands alone, with no effect but their result."""
+
+
+ITEM = "<built-in function getitem>"
+"""One of several results."""
 
 
 def base(operation: str) -> str:
@@ -631,18 +636,22 @@ def computed(program: Program, sources: Mapping[str, Tensor]) -> Tensor:
     return found
 
 
+def is_computable(step: Step) -> bool:
+    """Whether a weight may be computed with an operation."""
+    return step.operation == ITEM or base(step.operation) in COMPUTABLE
+
+
 def _computed(step: Step, values: Mapping[str, Any]) -> Any:
     def filled(argument: Argument) -> Any:
         if isinstance(argument, Ref):
             return values[argument.name]
         return [filled(item) for item in argument] if isinstance(argument, tuple) else argument
 
-    arguments = [filled(argument) for argument in step.arguments]
-    name = base(step.operation)
-    if step.operation == "<built-in function getitem>":
-        return arguments[0][arguments[1]]
-    if name not in COMPUTABLE:
+    if not is_computable(step):
         raise ValueError(f"a weight is not computed with {step.operation}")
-    if name in UNCHANGED:
+    arguments = [filled(argument) for argument in step.arguments]
+    if step.operation == ITEM:
+        return arguments[0][arguments[1]]
+    if base(step.operation) in UNCHANGED:
         return arguments[0]
     return call(step.operation, arguments, {k: filled(v) for k, v in step.options if v is not None})

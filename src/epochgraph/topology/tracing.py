@@ -4,7 +4,7 @@ import inspect
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 from torch import nn
@@ -97,18 +97,24 @@ def _climbed(model: nn.Module, inputs: Inputs, first_names: Mapping[str, str]) -
     for name, record in RUNGS:
         try:
             recorded = renamed(record(model, inputs, functional=False), first_names)
-            wiring = _followed(recorded)
-            if any(CHANGED_IN_PLACE in reason for reason in wiring.reasons.values()):
+        except Exception as error:
+            found.append(_told(error))
+            continue
+        wiring = _followed(recorded)
+        if any(CHANGED_IN_PLACE in reason for reason in wiring.reasons.values()):
+            with suppress(Exception):  # then what is known of it stays as it is
                 recorded = renamed(record(model, inputs, functional=True), first_names)  # as if memory were not reused
                 wiring = _followed(recorded)
-        except Exception as error:
-            found.append(f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}")
-        else:
-            return " for ".join([name, *(["; ".join(found)] if found else [])]), recorded, wiring
+        return " for ".join([name, *(["; ".join(found)] if found else [])]), recorded, wiring
     raise TracingError(
         f"the forward pass of {type(model).__name__} could not be run ({found[-1]})",
         "Check that it runs on the example input, or use chain(model).",
     )
+
+
+def _told(error: Exception) -> str:
+    """An error in one line."""
+    return f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}"
 
 
 def _followed(recorded: Program) -> RolledWiring:

@@ -10,12 +10,10 @@ from epochgraph.topology.rules.lookups import embedding, embedding_bag, folded_b
 from epochgraph.topology.rules.places import computed, constant, copied, item, moved, pointwise
 from epochgraph.topology.rules.products import attention, grouped_product, matrix_product
 from epochgraph.topology.rules.recurrent import cell, recurrent
-from epochgraph.topology.rules.reductions import ordered, pooled, relaid, scanned, transformed
+from epochgraph.topology.rules.reductions import complex_of, ordered, pooled, real_of, relaid, scanned, transformed
 from epochgraph.topology.walk import Computed, Value, Walk
 
 Rule = Callable[[Walk, Step], Value]
-
-ITEM = "<built-in function getitem>"
 
 KINDS: tuple[tuple[Iterable[str], Rule], ...] = (
     ({"linear"}, linear),
@@ -35,7 +33,9 @@ KINDS: tuple[tuple[Iterable[str], Rule], ...] = (
     (ops.FOURIER_1D | ops.FOURIER, transformed),
     (ops.ORDERS, ordered),
     (ops.RELAID, relaid),
-    ({ITEM}, item),
+    ({"view_as_complex"}, complex_of),
+    ({"view_as_real"}, real_of),
+    ({ops.ITEM}, item),
     ({"embedding"}, embedding),
     ({"embedding_bag", "_embedding_bag"}, embedding_bag),
     ({"index", "index_select", "gather", "take_along_dim"}, indexed),

@@ -188,7 +188,7 @@ def scattered(walk: Walk, step: Step) -> Value:
     if spread.unknown:
         return spread
     both = Flow(target.shape, target.layers), spread
-    return Flow(target.shape, combined(walk, [*both], target.shape).layers)
+    return Flow(target.shape, combined(walk, step, [*both], target.shape).layers)
 
 
 def _spread(walk: Walk, step: Step, placed: Flow, shape: Shape, dimensions: Shape) -> Flow:

@@ -9,12 +9,15 @@ from torch import Tensor
 
 from epochgraph.topology import operations as ops
 from epochgraph.topology.flow import Flow
-from epochgraph.topology.program import Source, Step
+from epochgraph.topology.program import Shape, Source, Step
 from epochgraph.topology.spans import NO_NODE
 from epochgraph.topology.walk import Computed, Value, Walk, parameters_of, plain, shaped
 
 CONDITIONED = {"where": 0, "masked_fill": 1, "type_as": 1}
 """Operations whose operand at this position is a condition, or an example: it gives no node to the result."""
+
+MOST_IRREGULAR = 8
+"""Layers that change along more than one dimension and are kept apart; more of them are bundled place by place."""
 
 SMALL = 1 << 16
 """Indices that are cheaper to keep than to look at."""
@@ -51,15 +54,22 @@ def pointwise(walk: Walk, step: Step) -> Value:
     shape = plain(step.shape)
     if walk.resized:  # parameters carry no node, and need not broadcast: PReLU's run along the channels
         shape = tuple(np.broadcast_shapes(*(value.shape for value in walk.tensors(step) if isinstance(value, Flow))))
-    return Flow(shape, unknown=unknown) if unknown else combined(walk, flows, shape)
+    return Flow(shape, unknown=unknown) if unknown else combined(walk, step, flows, shape)
 
 
-def combined(walk: Walk, flows: list[Flow], shape: tuple[int, ...]) -> Flow:
+def combined(walk: Walk, step: Step, flows: list[Flow], shape: Shape) -> Flow:
     """Flows that meet place by place; what one of them is normalised by is no edge."""
     if len(flows) == 2:
         first, second = flows
         flows = [walk.wiring.passed(second, first), walk.wiring.passed(first, second)]
-    return Flow(shape, distinct([[layer.expand(shape) for layer in flow.layers] for flow in flows]))
+    layers = distinct([[layer.expand(shape) for layer in flow.layers] for flow in flows])
+    irregular = [layer for layer in layers if _extent(layer) > 1]
+    if len(irregular) <= MOST_IRREGULAR:
+        return Flow(shape, layers)
+    stacked = Flow((len(irregular), *shape), (torch.stack(irregular),))
+    met = walk.wiring.met(step, stacked, (0,))
+    regular = tuple(layer for layer in layers if _extent(layer) <= 1)
+    return Flow(shape, (*regular, *(layer.squeeze(0) for layer in met.layers)), unknown=met.unknown)
 
 
 def moved(walk: Walk, step: Step) -> Value:
@@ -107,26 +117,30 @@ def _layer(value: object, number: int) -> Tensor:
 
 def _light(nodes: Tensor) -> Tensor:
     """The same indices as a view, along dimensions where they do not change: a roll or copy has written them out."""
-    if nodes.numel() <= SMALL:
-        return nodes
-    for dimension in range(nodes.dim()):
-        if nodes.stride(dimension) and nodes.shape[dimension] > 1:
-            first = nodes.narrow(dimension, 0, 1)
-            if bool((nodes.narrow(dimension, 1, 1) == first).all()) and bool((nodes == first).all()):
-                nodes = first.expand(nodes.shape)
-    return nodes
+    return nodes if nodes.numel() <= SMALL else compact(nodes).expand(nodes.shape)
 
 
 def distinct(operands: Iterable[Iterable[Tensor]]) -> tuple[Tensor, ...]:
     """The layers of several operands without repetitions: x + x reads x's nodes once."""
-    found: list[Tensor] = []
+    found: dict[tuple[Shape, bytes], Tensor] = {}
     for layers in operands:
-        found += [layer for layer in layers if not any(_same(layer, other) for other in found)]
-    return tuple(found)
+        for layer in layers:
+            rest = compact(layer)
+            found.setdefault((tuple(rest.shape), rest.numpy().tobytes()), layer)
+    return tuple(found.values())
 
 
-def _same(a: Tensor, b: Tensor) -> bool:
-    if a.data_ptr() == b.data_ptr() and a.stride() == b.stride():
-        return True
-    keep = tuple(slice(None) if s or t else slice(1) for s, t in zip(a.stride(), b.stride(), strict=True))
-    return torch.equal(a[keep], b[keep])  # dimensions along which neither changes are compared once
+def compact(nodes: Tensor) -> Tensor:
+    """Indices with one place along each dimension in which they do not change."""
+    rest = nodes[tuple(slice(None) if stride else slice(1) for stride in nodes.stride())]
+    for dimension in range(rest.dim()):
+        if rest.shape[dimension] > 1:
+            first = rest.narrow(dimension, 0, 1)
+            if bool((rest.narrow(dimension, 1, 1) == first).all()) and bool((rest == first).all()):
+                rest = first
+    return rest
+
+
+def _extent(nodes: Tensor) -> int:
+    """Along how many dimensions the nodes change, as far as their layout tells."""
+    return sum(stride != 0 and size > 1 for stride, size in zip(nodes.stride(), nodes.shape, strict=True))

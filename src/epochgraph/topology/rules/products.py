@@ -116,17 +116,17 @@ def product(
     contraction = _Contraction(walk, step, sizes, out)
     if not weights:
         result = Flow(contraction.shape, unknown=unknown) if unknown else contraction.of_values(flows)
-        return result if added is None else _sum(walk, result, added)
+        return result if added is None else _sum(walk, step, result, added)
     return contraction.of_layer(*weights[0], flows, added)
 
 
-def _sum(walk: Walk, flow: Flow, added: Value) -> Flow:
+def _sum(walk: Walk, step: Step, flow: Flow, added: Value) -> Flow:
     walk.wiring.fold(parameters_of(added))
     other = walk.flow(added)
     return (
         Flow(flow.shape, unknown=flow.unknown or other.unknown)
         if flow.unknown or other.unknown
-        else combined(walk, [flow, other], flow.shape)
+        else combined(walk, step, [flow, other], flow.shape)
     )
 
 
@@ -178,7 +178,7 @@ class _Contraction:
         """Values multiply each other: each place has met all that went into it."""
         brought = [self.brought(flow, letters, self.out) for flow, letters in flows]
         unknown = next((flow.unknown for flow in brought if flow.unknown), "")
-        return Flow(self.shape, unknown=unknown) if unknown else combined(self.walk, brought, self.shape)
+        return Flow(self.shape, unknown=unknown) if unknown else combined(self.walk, self.step, brought, self.shape)
 
     def of_layer(
         self,
@@ -295,7 +295,7 @@ def _heads(walk: Walk, step: Step, triple: tuple[Flow, Flow, Flow], masks: list[
     scores = _Contraction(walk, step, sizes, (*batch, "l", "s"))
     weighed = scores.of_values([(query, (*batch, "l", "e")), (key, (*batch, "s", "e"))])
     for mask in masks:
-        weighed = _sum(walk, weighed, mask)
+        weighed = _sum(walk, step, weighed, mask)
     result = _Contraction(walk, step, sizes, (*batch, "l", "f"))
     return result.of_values([(weighed, (*batch, "l", "s")), (value, (*batch, "s", "f"))])
 

@@ -86,7 +86,7 @@ class _Units:
             if state.layers:
                 self.layer(self.recurrent, state)
         passing = [_last(state, hidden) for state in carried if state.layers and state.shape[-1] == hidden.shape[-1]]
-        return combined(self.walk, [hidden, *passing], hidden.shape) if not hidden.unknown else hidden
+        return combined(self.walk, self.step, [hidden, *passing], hidden.shape) if not hidden.unknown else hidden
 
     def layer(self, value: Any, flow: Flow) -> Flow:
         """All gates of a unit together read one input: the gates are as the places of a kernel."""

@@ -52,6 +52,21 @@ def relaid(walk: Walk, step: Step) -> Value:
     return Flow(shape, tuple(node.expand(shape) for node in first), unknown=met.unknown)
 
 
+def complex_of(walk: Walk, step: Step) -> Value:
+    """Pairs of numbers become complex ones: what multiplies them lets both parts meet."""
+    flow = walk.flow(walk.operands(step)[0])
+    last = len(flow.shape) - 1
+    met = walk.wiring.met(step, flow, (last,))
+    return Flow(flow.shape[:-1], tuple(nodes.squeeze(last) for nodes in met.layers), unknown=met.unknown)
+
+
+def real_of(walk: Walk, step: Step) -> Value:
+    """Complex numbers become pairs."""
+    flow = walk.flow(walk.operands(step)[0])
+    shape = (*flow.shape, 2)
+    return Flow(shape, tuple(nodes.unsqueeze(-1).expand(shape) for nodes in flow.layers), unknown=flow.unknown)
+
+
 def ordered(walk: Walk, step: Step) -> Value:
     """Values in an order of their own: each may come from any place along the dimension."""
     name = ops.base(step.operation)
