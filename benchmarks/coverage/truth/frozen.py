@@ -15,9 +15,7 @@ SOFTMAX, RMS_NORM = getattr(aten, "_softmax"), getattr(aten, "_fused_rms_norm") 
 NORM = re.compile("Norm|GRN|GlobalResponse")
 """What a class is called whose reductions are statistics."""
 
-REDUCTIONS = frozenset(
-    [aten.mean, aten.sum, aten.var, aten.var_mean, aten.std, aten.std_mean, aten.amax, aten.norm, aten.max]
-)
+REDUCTIONS = frozenset([aten.mean, aten.sum, aten.var, aten.var_mean, aten.std, aten.std_mean, aten.amax, aten.norm])
 """Statistics, where a norm computes them."""
 
 PRODUCTS = frozenset([aten.mm, aten.bmm, aten.addmm, aten.baddbmm, aten.convolution, SOFTMAX])
@@ -145,6 +143,13 @@ def _order(run: Frozen, func: Any, args: Arguments, kwargs: Mapping[str, Any]) -
     return args[0].gather(dimension, chosen), chosen.clone()
 
 
+def _largest(run: Frozen, func: Any, args: Arguments, kwargs: Mapping[str, Any]) -> Any:
+    result = func(*args, **kwargs)
+    if not isinstance(result, tuple):
+        return result
+    return result[0], run.kept(lambda: result[1]).clone()
+
+
 def _place(run: Frozen, func: Any, args: Arguments, kwargs: Mapping[str, Any]) -> Any:
     return run.kept(lambda: func(*args, **kwargs)).clone()
 
@@ -158,6 +163,7 @@ RULES: dict[Any, Callable[[Frozen, Any, Arguments, Mapping[str, Any]], Any]] = {
     aten.topk: _order,
     aten.sort: _order,
     aten.argmax: _place,
+    aten.max: _largest,
 }
 
 KINDS = {
@@ -169,5 +175,6 @@ KINDS = {
     aten.topk: "choice",
     aten.sort: "order",
     aten.argmax: "choice",
+    aten.max: "choice",
 }
 """What they are called in a row."""

@@ -23,7 +23,7 @@ NUDGES = (
     "that neither are joined nor change."
 )
 WAYS = (
-    "*Next*: units of every layer are nudged (of 60, where there are more), while all other layers go on giving what "
+    "*Next*: units of every layer are nudged (of 30, where there are more), while all other layers go on giving what "
     "they gave, so that only what reads the unit through one weight can change: each join is seen by itself. "
     "*Downstream*: nothing is held, and whatever comes after may change; units of twelve layers are nudged."
 )

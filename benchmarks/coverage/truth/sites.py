@@ -229,6 +229,8 @@ def _weights(module: nn.Module) -> list[str]:
 
 
 def _axis(module: nn.Module) -> int | None:
+    if isinstance(module, nn.Linear) and type(module).forward is not nn.Linear.forward:
+        return None  # it may give more than its output: the function that it calls is watched
     if isinstance(module, LAST) or type(module).__name__ == "Conv1D" or isinstance(module, RECURRENT):
         return -1
     return next((-1 - n for kind, n in CONVOLUTIONS.items() if isinstance(module, kind)), None)
