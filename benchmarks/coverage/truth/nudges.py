@@ -2,6 +2,7 @@
 
 import random
 import warnings
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -94,7 +95,20 @@ def verdict(example: Example, *, layers: int = 12, units: int = 3, seed: int = 0
         calibrate(model, examples)
         topology = trace(model, *examples[0].inputs, **examples[0].options)
         one_by_one(model)
-        return _Trial(model, examples, topology, seed).verdict(layers, units)
+        return held_against(topology, examples, layers=layers, units=units, seed=seed)
+
+
+def held_against(topology: Topology, examples: Sequence[Example], *, layers: int, units: int, seed: int = 0) -> Verdict:
+    """Nudge units of a prepared model, and compare what changes with a topology.
+
+    Args:
+        topology: Said to be the model's.
+        examples: The model with one input after the other.
+        layers: See `verdict`.
+        units: See `verdict`.
+        seed: Of the choice of units.
+    """
+    return _Trial(examples[0].model, examples, topology, seed).verdict(layers, units)
 
 
 class _Trial:
@@ -109,13 +123,18 @@ class _Trial:
         self.choice = random.Random(seed)  # noqa: S311
         self.clean: dict[int, Recording] = {}
         self.mapped: dict[str, list[tuple[int, int]]] = {}
+        self.same: defaultdict[str, list[str]] = defaultdict(list)  # layers of one weight have the same nodes
         self.violations: list[Violation] = []
 
     def verdict(self, layers: int, units: int) -> Verdict:
         """Nudge, and count."""
         seen = self.recorded(0).calls
         mapped = {name: places(self.topology, self.sites.known[name]) for name in seen}
-        self.mapped = {name: found for name, found in mapped.items() if found is not None}
+        for name, found in mapped.items():
+            if found is not None:
+                first = next((other for other, units_of_it in self.mapped.items() if units_of_it == found), name)
+                self.mapped[first] = found
+                self.same[first].append(name)
         held = {part for name in self.mapped if not self.sites.known[name].open for part, _ in self.mapped[name]}
         following = sum((self.compared(source, "next", held) for source in self.sources(MOST, units)), Count())
         downstream = sum((self.compared(source, "all", set()) for source in self.sources(layers, units)), Count())
@@ -158,9 +177,7 @@ class _Trial:
         for name in dict.fromkeys(closed[i] for i in spread):
             for unit in self.some(len(self.mapped[name]), units):
                 part, own = self.mapped[name][unit]
-                same = tuple(
-                    (other, units.index((part, own))) for other, units in self.mapped.items() if (part, own) in units
-                )
+                same = tuple((other, unit) for other in self.same[name])
                 found.append(Source(name, part, own, Nudge(same, 1.0, 1000 * unit)))
         found += self.some_of(self.entries(), units)
         for name, module in self.model.named_modules():
@@ -252,7 +269,11 @@ class _Trial:
         example = _entered(self.examples[number], source, STRENGTHS[number])
         with _shifted(self.model, source, STRENGTHS[number]):
             after = self.sites.run(example, nudge, clean, hold=mode == "next")
-        return {name: differing(self.sites.known[name], clean.calls[name], after.calls[name]) for name in self.mapped}
+        found: dict[str, tuple[Units, Units]] = {}
+        for first, names in self.same.items():
+            pairs = [differing(self.sites.known[name], clean.calls[name], after.calls[name]) for name in names]
+            found[first] = (np.any([pair[0] for pair in pairs], axis=0), np.any([pair[1] for pair in pairs], axis=0))
+        return found
 
 
 def differing(site: Site, before: list[tuple[int, Tensor]], after: list[tuple[int, Tensor]]) -> tuple[Units, Units]:
