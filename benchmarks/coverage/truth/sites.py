@@ -210,7 +210,9 @@ class _Run:
 def places(topology: Topology, site: Site) -> list[tuple[int, int]] | None:
     """Part and number of each unit of a site; None if the topology has no such part, or several."""
     made = {name: {s.target for s in program.sources} for name, program in topology.computed.items()}
-    owners = sorted({j.target for j in topology.joins if made.get(j.parameter, {j.parameter}) & site.weights})
+    named = {weight.removesuffix(".weight") for weight in site.weights}  # so is a part that no join leads to
+    found = {j.target for j in topology.joins if made.get(j.parameter, {j.parameter}) & site.weights}
+    owners = sorted(found | {n for n, part in enumerate(topology.parts) if part.name.partition("#")[0] in named})
     exact = [part for part in owners if topology.sizes[part] == site.units]
     if len(exact) == 1:
         owners = exact
