@@ -28,7 +28,8 @@ class Frozen(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     - Layer, group and RMS norms, vector norms (`normalize`), and every reduction inside a module that is a norm take
       the statistics of the run that was recorded.
-    - So does a softmax, save over attention scores: those are of the data, and queries reach what reads the head.
+    - A softmax takes the sum of the other channels from there, save over attention scores: those are of the data, and
+      queries reach what reads the head.
     - The order of a sort and the choice of the largest few or one (which experts a word asks) stay as they were; the
       values that are chosen are those of this run.
 
@@ -127,9 +128,14 @@ def _affine(values: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tenso
 
 
 def _softmax(run: Frozen, _: Any, args: Arguments, __: Mapping[str, Any]) -> Any:
-    values, dimension = args[:2]
-    total = run.kept(lambda: values.double().logsumexp(dimension, keepdim=True))
-    return (values.double() - total).exp().to(torch.float32 if args[2] else values.dtype)
+    """As if the other channels were what they were: their sum is held, so that the result stays between 0 and 1."""
+    values, dimension = args[0].double(), args[1]
+
+    def others() -> Tensor:
+        total: Tensor = values.logsumexp(dimension, keepdim=True)
+        return total + (-torch.expm1(values - total)).log()
+
+    return (values - run.kept(others)).sigmoid().to(torch.float32 if args[2] else args[0].dtype)
 
 
 def _vector_norm(run: Frozen, func: Any, args: Arguments, kwargs: Mapping[str, Any]) -> Any:

@@ -143,8 +143,8 @@ SUBJECTS: tuple[Subject, ...] = (
     _timm("mixer_s32_224", "layers over tokens", img_size=64),
     _timm("resmlp_12_224", "layers over tokens, affine", img_size=64),
     _timm("gmlp_s16_224", "spatial gate", img_size=64),
-    _timm("mobilevit_xxs", "convolution and attention over unfolded patches"),
-    _timm("mobilevitv2_050", "separable attention"),
+    _timm("mobilevit_xxs", "convolution and attention over unfolded patches", 128),
+    _timm("mobilevitv2_050", "separable attention", 128),
     _timm(
         "swinv2_tiny_window8_256",
         "cosine attention",

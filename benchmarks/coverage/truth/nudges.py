@@ -21,14 +21,14 @@ from epochgraph.topology import Topology, trace
 
 Mode = Literal["next", "all"]
 
-STRENGTHS = (1.0, 5.0, 0.3, 25.0, 2.0, 100.0, 10.0, 50.0)
-"""Of the nudges, one after the other until all that can change has; each on inputs of its own."""
+STRENGTHS = ((1.0, 0), (0.01, 0), (10.0, 1), (10.0, -1), (100.0, 1), (100.0, -1), (0.1, 1), (0.1, -1))
+"""Of the nudges, and their signs, one after the other until all that can change has; each on inputs of its own."""
 
 GATES = {"LSTM": 4, "LSTMCell": 4, "GRU": 3, "GRUCell": 3}
 """Of a recurrent layer: so many rows of its weight belong to each unit."""
 
-ROUNDING = 1e-11
-"""Of the largest value: what changes by less need not have changed because of the nudge."""
+ROUNDING = 1e-12
+"""Of a unit's largest value: what changes by less need not have changed because of the nudge."""
 
 MOST = 30
 """Layers whose units are nudged, if a model has more."""
@@ -178,7 +178,7 @@ class _Trial:
             for unit in self.some(len(self.mapped[name]), units):
                 part, own = self.mapped[name][unit]
                 same = tuple((other, unit) for other in self.same[name])
-                found.append(Source(name, part, own, Nudge(same, 1.0, 1000 * unit)))
+                found.append(Source(name, part, own, Nudge(same, 1.0, 0, 1000 * unit)))
         found += self.some_of(self.entries(), units)
         for name, module in self.model.named_modules():
             if isinstance(module, RECURRENT):
@@ -233,7 +233,7 @@ class _Trial:
                 changed[name] |= units
                 clearly[name] |= clear
             missing.append(sum(int((expected[name] & ~clearly[name]).sum()) for name in clearly))
-            if missing[-1] == 0 or missing[-4:] == [missing[-1]] * 4:  # the rest is dead
+            if missing[-1] == 0 or (number >= 4 and missing[-1] == missing[-3]):  # the rest is dead
                 break
         if source.rows:  # its own output shows the nudge itself
             for name, units_of_site in self.mapped.items():
@@ -265,9 +265,10 @@ class _Trial:
     def changes(self, source: Source, number: int, mode: Mode) -> Mapping[str, tuple[Units, Units]]:
         """Which units change at all, and which clearly."""
         clean = self.recorded(number)
-        nudge = source.nudge and replace(source.nudge, strength=STRENGTHS[number], seed=source.nudge.seed + number)
-        example = _entered(self.examples[number], source, STRENGTHS[number])
-        with _shifted(self.model, source, STRENGTHS[number]):
+        strength, sign = STRENGTHS[number]
+        nudge = source.nudge and replace(source.nudge, strength=strength, sign=sign, seed=source.nudge.seed + number)
+        example = _entered(self.examples[number], source, strength)
+        with _shifted(self.model, source, strength):
             after = self.sites.run(example, nudge, clean, hold=mode == "next")
         found: dict[str, tuple[Units, Units]] = {}
         for first, names in self.same.items():
@@ -287,7 +288,7 @@ def differing(site: Site, before: list[tuple[int, Tensor]], after: list[tuple[in
         places = slice(begin, begin + old.shape[site.axis])
         old_rows, new_rows = (values.movedim(site.axis, 0).flatten(1) for values in (old, new))
         changed[places] |= (old_rows != new_rows).any(1).numpy()
-        clearly[places] |= ((old_rows - new_rows).abs().amax(1) > ROUNDING * old.abs().max()).numpy()
+        clearly[places] |= ((old_rows - new_rows).abs().amax(1) > ROUNDING * old_rows.abs().amax(1)).numpy()
     return changed, clearly
 
 

@@ -83,6 +83,8 @@ def calibrate(model: nn.Module, examples: Sequence[Example]) -> None:
     with torch.no_grad():
         model(*(torch.cat(images) for _ in examples[0].inputs), **{name: torch.cat(images) for name in names})
     for norm in norms:
+        if norm.running_var is not None:  # a channel that hardly varied is not to be blown up
+            norm.running_var.clamp_(min=float(norm.running_var.mean()) / 100)
         norm.eval()
 
 

@@ -55,11 +55,13 @@ class Nudge:
     Attributes:
         units: The site, and the unit there; several where several layers share one weight, as their nodes are the same.
         strength: Standard deviation of the change, in that of the layer's output.
+        sign: 1 for a change upwards at all places, -1 downwards, 0 for either.
         seed: Of the random numbers.
     """
 
     units: tuple[tuple[str, int], ...]
     strength: float
+    sign: int
     seed: int
 
 
@@ -202,6 +204,7 @@ class _Run:
             places = output.select(site.axis, unit)
             generator = torch.Generator().manual_seed(self.nudge.seed + number)
             noise = torch.randn(places.shape, generator=generator, dtype=torch.float64)
+            noise = noise.abs() * self.nudge.sign if self.nudge.sign else noise
             spread = float(output.double().std()) if output.numel() > 1 else 0.0
             places.add_((noise * self.nudge.strength * (spread or 1.0)).to(output.dtype))
         return output
