@@ -30,10 +30,10 @@ WAYS = (
 HELD = (
     "Held as they were in the run without the nudge, for they are no edges by definition (an edge is a weight): the "
     "statistics of layer, group, RMS and response norms and of `normalize`; the sum of the others in a softmax over "
-    "channels, as of a router, but not of attention scores: queries and keys do change what reads the head; and choices that the "
-    "data make (the largest few, an order), as which experts a word asks. Weights are drawn at random, biases and "
-    "scales too, and batch norms know the statistics of eight inputs, so that few units are dead. Units of a "
-    "recurrent layer are nudged through their weights, at every moment."
+    "channels, as of a router, but not of attention scores: queries and keys do change what reads the head; and "
+    "choices that the data make (the largest few, an order), as which experts a word asks. Weights are drawn at "
+    "random, biases and scales too, and batch norms know the statistics of eight inputs, so that few units are dead. "
+    "Units of a recurrent layer are nudged through their weights, at every moment."
 )
 WATCHED = (
     "Layers watched *n of m*: the others are weights that no layer of a known kind is called with; what passes "
