@@ -40,6 +40,15 @@ WATCHED = (
     "through them is seen at the next layer."
 )
 
+KNOWN = {
+    "detr": "the first self-attention of its decoder weighs values that are the same at all places, as its target is "
+    "zeros: how they are weighed cannot show, so its queries and keys change nothing",
+    "wav2vec2": "its input is a wave without a dimension of channels, whose moments are taken for nodes: the last one "
+    "is beyond the windows of the second convolution",
+    "mobilenet_v2": "the rest is dead: a ReLU6 before it gives 0 at all places, on all inputs",
+}
+"""What was found out about a model whose joined units do not all change."""
+
 TITLES = (
     "model",
     "wiring",
@@ -132,6 +141,8 @@ def differing(rows: Sequence[Row]) -> list[str]:
         return [*lines, "What changed and what is joined are the same everywhere.", ""]
     lines += [
         "## Where they differ",
+        "",
+        *(f"- {row.name}: {KNOWN[row.name]}." for row in rows if row.violations and row.name in KNOWN),
         "",
         "| model | nudged | unit | changed | units | what |",
         "|---|---|---|---|---|---|",
