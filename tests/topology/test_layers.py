@@ -325,6 +325,40 @@ def test_channels_picked_by_values_may_be_any():
     assert joined(topology)["a", "b"] == (Span(0, 1, 2, 3),)
 
 
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+def test_positions_that_are_resampled_with_antialiasing_pass_nodes_on(mode):
+    def forward(m, x):
+        places = functional.interpolate(m.places, (3, 3), mode=mode, antialias=True)
+        return m.b(functional.interpolate(m.a(x) + places, (2, 2), mode=mode, antialias=True))
+
+    layers = {"a": nn.Conv2d(2, 4, 1), "b": nn.Conv2d(4, 3, 1), "places": nn.Parameter(torch.randn(1, 4, 5, 5))}
+    _, topology = traced(forward, torch.zeros(1, 2, 3, 3), **layers)
+    assert joined(topology) == {("input", "a"): (Span(0, 2, 1),), ("a", "b"): (Span(0, 4, 1),)}
+
+
+def test_a_mean_of_several_values_that_is_then_normalised_is_still_read():
+    def forward(m, x):
+        mean = torch.stack([m.a(x), m.b(x)]).mean(0)
+        return m.out(mean * torch.rsqrt(mean.pow(2).mean(-1, keepdim=True)))
+
+    layers = {"a": nn.Linear(3, 4), "b": nn.Linear(3, 4), "out": nn.Linear(4, 2)}
+    model, topology = traced(forward, torch.zeros(1, 3), **layers)
+    for name in "ab":
+        expected = model.out.weight.detach().abs().numpy()
+        np.testing.assert_allclose(edges(model, topology, name, "out"), expected, rtol=1e-6)
+
+
+def test_the_share_of_one_sum_in_two_of_the_same_values_is_read():
+    def forward(m, x):
+        chance, index = m.router(x).softmax(-1), torch.arange(3)
+        first, second = ((chance * (index == n)).sum(-1, keepdim=True) for n in range(2))
+        return m.out(first / (first + second) * m.a(x))
+
+    layers = {"router": nn.Linear(4, 3), "a": nn.Linear(4, 5), "out": nn.Linear(5, 2)}
+    _, topology = traced(forward, torch.zeros(1, 4), **layers)
+    assert joined(topology)["router", "out"] == (Span(0, 1, 5, 3),)
+
+
 def test_values_put_to_places_may_be_at_any_of_them():
     def forward(m, x, index):
         base = m.a(x)

@@ -325,6 +325,8 @@ INTERPOLATIONS = {
     "upsample_bilinear2d": 2,
     "upsample_bicubic2d": 2,
     "upsample_trilinear3d": 3,
+    "_upsample_bilinear2d_aa": 2,
+    "_upsample_bicubic2d_aa": 2,
 }
 """Resizing that mixes neighbouring places -> number of spatial dimensions."""
 

@@ -219,9 +219,11 @@ class RolledWiring(Wiring):
         marks = [
             mark for nodes, is_one in zip(other.layers, statistics, strict=True) if is_one for mark in _distinct(nodes)
         ]
-        inside = {node for mark in marks for node in self.bundles.members(mark)}
-        own = {node for nodes in flow.layers for mark in _distinct(nodes) for node in self.bundles.members(mark)}
-        if not own <= inside:
+        statistic = [self.bundles.members(mark) for mark in marks]
+        own = [self.bundles.members(mark) for nodes in flow.layers for mark in _distinct(nodes)]
+        if not set().union(*own) <= set().union(*statistic):
+            return other
+        if max(map(len, own), default=0) >= max(map(len, statistic)):  # then `flow` is no less a statistic than `other`
             return other
         kept = tuple(nodes for nodes, is_one in zip(other.layers, statistics, strict=True) if not is_one)
         return Flow(other.shape, kept, unknown=other.unknown)
