@@ -10,6 +10,7 @@ from math import prod
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -101,8 +102,9 @@ class Bundles:
         several = torch.nonzero((low != high) & (torch.where(lines == NO_NODE, high[:, None], lines).amin(1) != high))
         if len(several) == 0:
             return found
-        rows, inverse = np.unique(np.sort(lines[several.flatten()].numpy(), axis=1), axis=0, return_inverse=True)
-        numbers = [self.number(Bundle(kind, self._union(np.unique(row)))) for row in rows]
+        rows = lines[several.flatten()].numpy()
+        _, first, inverse = np.unique(_marks(rows), axis=0, return_index=True, return_inverse=True)
+        numbers = [self.number(Bundle(kind, self._union(np.unique(row)))) for row in rows[first]]
         found[several.flatten()] = torch.tensor(numbers)[torch.from_numpy(inverse.reshape(-1))]
         return found
 
@@ -115,3 +117,19 @@ class Bundles:
 def all_of(nodes: Tensor) -> range:
     """All dimensions."""
     return range(nodes.dim())
+
+
+def _marks(rows: np.ndarray) -> np.ndarray:
+    """Two numbers for each row that are the same for rows of the same nodes in whatever order, and differ for others.
+
+    They are sums of well mixed 64-bit numbers (splitmix64), one of each node: that two rows of different nodes agree in
+    both by chance is out of the question, and it takes no sorting.
+    """
+    return np.stack([_mixed(rows.astype(np.uint64) + np.uint64(start)).sum(1) for start in (0, 1 << 60)], axis=1)
+
+
+def _mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        numbers = (numbers ^ (numbers >> np.uint64(shift))) * np.uint64(factor)
+    mixed: npt.NDArray[np.uint64] = numbers ^ (numbers >> np.uint64(31))
+    return mixed
