@@ -110,7 +110,7 @@ def summary(libraries: Mapping[Name, list[Row]], totals: Mapping[str, int]) -> l
 def summed(library: str, rows: Sequence[Row], total: int) -> list[str]:
     """The cells of a library's line; `total` is how many models it has."""
     traced = [row for row in rows if row.status == "traced"]
-    rungs = Counter(row.rung for row in traced if row.rung)
+    rungs = Counter(row.rung.partition(" for ")[0] for row in traced if row.rung)  # without the reason
     weights = sum(row.weights for row in traced)
     begun = [row for row in rows if row.seconds]
     return [

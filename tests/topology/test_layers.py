@@ -163,6 +163,21 @@ def test_a_gated_mlp_reads_both_of_its_branches():
     assert {("gate", "down"), ("up", "down")} < joined(topology).keys()
 
 
+def test_a_gated_linear_unit_reads_both_halves():
+    layers = {"a": nn.Linear(4, 6), "b": nn.Linear(3, 1)}
+    model, topology = traced(lambda m, x: m.b(functional.glu(m.a(x))), torch.zeros(1, 4), **layers)
+    assert [join.inputs for join in topology.joins[1:]] == [(Span(0, 3, 1),), (Span(3, 3, 1),)]
+    weight = model.b.weight.detach().abs().numpy()
+    np.testing.assert_allclose(edges(model, topology, "a", "b"), np.concatenate([weight, weight], 1))
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+def test_borders_filled_from_within_keep_their_channels(mode):
+    layers = {"a": nn.Conv1d(2, 3, 1), "b": nn.Conv1d(3, 1, 3)}
+    _, topology = traced(lambda m, x: m.b(functional.pad(m.a(x), (2, 2), mode)), torch.zeros(1, 2, 6), **layers)
+    assert joined(topology)["a", "b"] == (Span(0, 3, 1),)
+
+
 def test_a_hand_written_root_mean_square_norm_is_no_edge():
     def forward(m, x):
         x = m.a(x)

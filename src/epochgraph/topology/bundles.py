@@ -87,6 +87,8 @@ class Bundles:
             return rest.expand(shape)
         if rest.numel() > LARGEST:
             return None
+        if rest.numel() == 0:
+            return torch.full((), NO_NODE).expand(shape)
         staying = [d for d in all_of(nodes) if d not in dimensions]
         size = [rest.shape[d] for d in staying]
         lines = rest.permute(*staying, *dimensions).reshape(prod(size), -1)

@@ -229,6 +229,7 @@ MOVES = frozenset(
         "pixel_shuffle",
         "pixel_unshuffle",
         "ravel",
+        "broadcast_tensors",
         "repeat",
         "repeat_interleave",
         "reshape",

@@ -237,7 +237,7 @@ def _on_indices(operation: str, arguments: list[Any], options: dict[str, Any]) -
             return arguments[0].reshape(arguments[1])
         case "im2col":  # its padding is zero, which is a node: count from one
             return ops.call(operation, [(arguments[0] + 1).double(), *arguments[1:]], options).long() - 1
-        case "pad" | "upsample_nearest1d" | "upsample_nearest2d" | "upsample_nearest3d":
+        case name if name.startswith(("pad", "reflection_pad", "replication_pad", "upsample")):
             result = ops.call(operation, [arguments[0].double(), *arguments[1:]], options)  # exact up to 2 ** 53 nodes
             return result.long()
         case _:

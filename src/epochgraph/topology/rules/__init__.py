@@ -7,7 +7,7 @@ from epochgraph.topology import operations as ops
 from epochgraph.topology.program import Source, Step
 from epochgraph.topology.rules.layers import any_convolution, batch_norm, convolution, linear, norm
 from epochgraph.topology.rules.lookups import embedding, embedding_bag, folded_back, indexed, masked, sampled, scattered
-from epochgraph.topology.rules.places import computed, constant, copied, item, moved, pointwise
+from epochgraph.topology.rules.places import computed, constant, copied, gated, item, moved, pointwise
 from epochgraph.topology.rules.products import attention, grouped_product, matrix_product
 from epochgraph.topology.rules.recurrent import cell, recurrent
 from epochgraph.topology.rules.reductions import complex_of, ordered, pooled, real_of, relaid, scanned, transformed
@@ -28,6 +28,7 @@ KINDS: tuple[tuple[Iterable[str], Rule], ...] = (
     (ops.COMPARISONS | ops.CONSTANTS, constant),
     (ops.MOVES, moved),
     ({"copy"}, copied),
+    ({"glu"}, gated),
     ({*ops.WINDOWS, *ops.ADAPTIVE, *ops.INTERPOLATIONS, *ops.REDUCTIONS}, pooled),
     (ops.SCANS, scanned),
     (ops.FOURIER_1D | ops.FOURIER, transformed),

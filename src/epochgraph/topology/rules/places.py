@@ -90,6 +90,17 @@ def moved(walk: Walk, step: Step) -> Value:
     return Flow(shapes, tuple(map(_light, results)), unknown=unknown)
 
 
+def gated(walk: Walk, step: Step) -> Value:
+    """One half of a value, scaled by the other (glu)."""
+    flow = walk.flow(walk.operands(step)[0])
+    shape = plain(walk.shape(step))
+    dimension = int(walk.option(step, 1, "dim", -1))
+    if flow.unknown:
+        return Flow(shape, unknown=flow.unknown)
+    halves = zip(*(nodes.chunk(2, dimension) for nodes in flow.layers), strict=True)
+    return combined(walk, step, [Flow(shape, half) for half in halves], shape)
+
+
 def copied(walk: Walk, step: Step) -> Value:
     """A value takes the place of another."""
     walk.fold(step)
