@@ -23,7 +23,7 @@ from epochgraph.topology.spans import Span
 SAMPLE = (
     ("torch", "LSTM, both directions"),
     ("torch", "MultiheadAttention, other keys"),
-    ("torchvision", "shufflenet_v2_x0_5"),
+    ("torchvision", "squeezenet1_1"),
     ("timm", "test_efficientnet"),
     ("transformers", "llama"),
     ("transformers", "mixtral"),
