@@ -23,14 +23,10 @@ from epochgraph.topology.spans import Span
 SAMPLE = (
     ("torch", "LSTM, both directions"),
     ("torch", "MultiheadAttention, other keys"),
-    ("torch", "Transformer"),
-    ("torchvision", "shufflenet_v2_x0_5"),
+    ("torchvision", "squeezenet1_1"),
     ("timm", "test_efficientnet"),
-    ("timm", "swin_tiny_patch4_window7_224"),
     ("transformers", "llama"),
     ("transformers", "mixtral"),
-    ("transformers", "t5"),
-    ("transformers", "mamba"),
 )
 
 
