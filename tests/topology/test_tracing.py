@@ -144,8 +144,9 @@ def test_several_inputs_have_their_own_parts():
         ((2, 5, 7), lambda m, x: m.a(x), nn.Linear(7, 4), 7),
         ((2, 5, 7), lambda m, x: m.a(x), nn.Conv1d(5, 4, 3), 5),
         ((2, 1, 8, 8), lambda m, x: m.a(x), nn.Conv2d(1, 4, 3), 1),
+        ((2, 50), lambda m, x: m.a(x[:, None]), nn.Conv1d(1, 4, 3), 1),
     ],
-    ids=["channels first", "channels last", "flattened image", "tokens", "signal", "greyscale"],
+    ids=["channels first", "channels last", "flattened image", "tokens", "signal", "greyscale", "wave"],
 )
 def test_the_nodes_of_the_input_are_what_the_first_layer_reads(shape, forward, layer, size):
     assert traced(forward, torch.zeros(shape), a=layer).sizes[0] == size

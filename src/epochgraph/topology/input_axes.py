@@ -14,7 +14,8 @@ class InputAxes(Wiring):
 
     Every place of the input enters as a node of its own. The first layer that reads it shows which dimensions run along
     that layer's input axis: the channels of a convolution, whatever the layout; the last dimension of a linear layer;
-    all dimensions if they are flattened before it. Where no layer tells, it is dimension 1, PyTorch's channels.
+    all dimensions if they are flattened before it; none of a wave, whose moments are places of one channel. Where no
+    layer tells, it is dimension 1, PyTorch's channels.
     Integers that choose the rows of a table are counted by these.
     """
 
@@ -23,6 +24,7 @@ class InputAxes(Wiring):
         self.rows: dict[str, int] = {}
         self.ranges: dict[str, tuple[int, int, Shape]] = {}
         self.integers: set[str] = set()
+        self.signals: set[str] = set()
         self.size = 0
 
     @override
@@ -43,6 +45,10 @@ class InputAxes(Wiring):
         for nodes in flow.layers:
             if nodes.numel():
                 self.read(nodes.movedim(-1 - layer.geometry.dimensions, 0).flatten(1)[:, 0])
+                if layer.geometry.dimensions and nodes.shape[-1 - layer.geometry.dimensions] == 1:
+                    self.signals |= {
+                        name for name, (begin, _, _) in self.ranges.items() if bool((nodes == begin).any())
+                    }
         return Flow(layer.shape)
 
     def read(self, line: Tensor) -> None:
@@ -64,6 +70,8 @@ class InputAxes(Wiring):
     def found(self, name: str) -> Shape:
         """The dimensions of one input along which its nodes are counted."""
         rank = len(self.ranges[name][2])
+        if name not in self.axes and name in self.signals:  # a convolution of one channel: all places are its moments
+            return ()
         return self.axes.get(name) or ((1,) if rank > 1 else (0,) if rank else ())
 
     @override
