@@ -21,17 +21,20 @@ COLUMNS = 4096
 
 _DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 
-LARGE = 1 << 18
-"""Weights from which on a layer is multiplied in one compiled pass."""
+LARGE = 1 << 16
+"""Weights beyond which a layer is multiplied in one compiled pass; those of the published populations have fewer."""
 
 
 def norms(weights: Float[Tensor, "pairs weights"]) -> Float[Tensor, "pairs"]:
-    """The L2 norm of each row."""
-    found = torch.empty(len(weights), dtype=weights.dtype, device=weights.device)
-    if _plain(weights) and weights.dtype != torch.bfloat16:
-        _norms(weights.numpy(), found.numpy())
+    """The L2 norm of each row; of bfloat16 in float32."""
+    if not _plain(weights):
+        return torch.linalg.vector_norm(weights, dim=1)
+    narrow = weights.dtype == torch.bfloat16
+    found = torch.empty(len(weights), dtype=torch.float32 if narrow else weights.dtype)
+    if narrow:
+        _norms_of_bits(_bits(weights), found.numpy())
     else:
-        torch.linalg.vector_norm(weights, dim=1, out=found)
+        _norms(weights.numpy(), found.numpy())
     return found
 
 
@@ -57,24 +60,23 @@ def absolute_products(
     target: Float64[Tensor, "targets"],
 ) -> tuple[Float64[Tensor, "targets"], Float64[Tensor, "sources"]]:
     """|W| times a vector, and its transpose times another: both in one pass over W, for weights of `one_pass`."""
-    forward = torch.zeros(weights.shape[0], dtype=torch.float64)
-    backward = torch.zeros(weights.shape[1], dtype=torch.float64)
-    dtype = torch.float64 if weights.dtype == torch.float64 else torch.float32
-    x, y = source.to(dtype).numpy(), target.to(dtype).numpy()
+    forward, backward = np.zeros(weights.shape[0]), np.zeros(weights.shape[1])
+    dtype = np.float64 if weights.dtype == torch.float64 else np.float32
+    x, y = source.numpy().astype(dtype), target.numpy().astype(dtype)
     if weights.dtype == torch.bfloat16:
-        _products_of_bits(_bits(weights), x, y, forward.numpy(), backward.numpy(), ROWS, COLUMNS)
+        _products_of_bits(_bits(weights), x, y, forward, backward, ROWS, COLUMNS)
     else:
-        _products(weights.numpy(), x, y, forward.numpy(), backward.numpy(), ROWS, COLUMNS)
-    return forward, backward
+        _products(weights.numpy(), x, y, forward, backward, ROWS, COLUMNS)
+    return torch.from_numpy(forward), torch.from_numpy(backward)
 
 
-def one_pass(weights: Tensor) -> bool:
+def one_pass(weights: Tensor, *, signed: bool) -> bool:
     """Whether both products are better had in one compiled pass: of a small layer, two torch calls are as fast.
 
-    Those have always multiplied the small layers, whose numbers are published to the last bit. Of bfloat16 they would
-    also calculate in bfloat16.
+    Those have always multiplied the small layers, whose numbers are published to the last bit. Of signed weights they
+    would need a copy, and of bfloat16 they would calculate in bfloat16.
     """
-    return _plain(weights) and (weights.numel() >= LARGE or weights.dtype == torch.bfloat16)
+    return _plain(weights) and (signed or weights.numel() > LARGE or weights.dtype == torch.bfloat16)
 
 
 def _plain(weights: Tensor) -> bool:
@@ -88,11 +90,30 @@ def _bits(weights: Tensor) -> np.ndarray:
 
 
 @compiled
+def _widened(bits: np.ndarray, wide: np.ndarray) -> None:
+    """The bits of |w| as float32, of those of w as bfloat16."""
+    for place in range(bits.size):
+        wide[place] = np.uint32(bits[place] & np.uint16(0x7FFF)) << np.uint32(16)
+
+
+@compiled
 def _norms(weights: np.ndarray, found: np.ndarray) -> None:
     for row in range(weights.shape[0]):
         total = weights.dtype.type(0)
         for place in range(weights.shape[1]):
             total += weights[row, place] * weights[row, place]
+        found[row] = np.sqrt(total)
+
+
+@compiled
+def _norms_of_bits(bits: np.ndarray, found: np.ndarray) -> None:
+    wide = np.empty(bits.shape[1], np.uint32)
+    values = wide.view(np.float32)
+    for row in range(bits.shape[0]):
+        _widened(bits[row], wide)
+        total = np.float32(0)
+        for place in range(values.size):
+            total += values[place] * values[place]
         found[row] = np.sqrt(total)
 
 
@@ -117,13 +138,6 @@ def _absolute_sums(weights: np.ndarray, of_rows: np.ndarray, of_columns: np.ndar
             of_columns += few
             few[:] = 0
     of_columns += few
-
-
-@compiled
-def _widened(bits: np.ndarray, wide: np.ndarray) -> None:
-    """The bits of |w| as float32, of those of w as bfloat16."""
-    for place in range(bits.size):
-        wide[place] = np.uint32(bits[place] & np.uint16(0x7FFF)) << np.uint32(16)
 
 
 @compiled

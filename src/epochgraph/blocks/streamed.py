@@ -19,13 +19,14 @@ class Way:
     """One way to take a weight as a block; a weight may be read in several, as by the heads of an attention.
 
     Attributes:
-        block: Makes the block into some target nodes of their rows of the weight, as they are stored.
+        block: Makes the block into some target nodes of their rows of the weight, as they are stored, and of whether
+            the block lasts longer than they do.
         sources: Number of source nodes of the block.
         kept: Whether the block stays in memory once it was made.
         light: Whether it is much smaller than what is read for it: such a block is made whenever the weight is read.
     """
 
-    block: Callable[[Tensor], Block]
+    block: Callable[[Tensor, bool], Block]
     sources: int
     kept: bool = False
     light: bool = False
@@ -35,7 +36,7 @@ class Scan:
     """One weight that is read for every product, some rows at a time, each of them gone with the next.
 
     Args:
-        rows: Reads the rows from one to before another, in memory of their own.
+        rows: Reads the rows from one to before another, which last until it is asked again by the same thread.
         count: Number of rows, which are the target nodes.
         step: Rows to read at a time.
         ways: The ways to take them.
@@ -84,7 +85,7 @@ class Scan:
         found: dict[int, list[Block]] = {way: [] for way in keep}
         for nodes in self._slices():
             rows = self.rows(nodes.start, nodes.stop)
-            made = {way: self.ways[way].block(rows) for way in sorted(wanted.union(keep))}
+            made = {way: self.ways[way].block(rows, way in found) for way in sorted(wanted.union(keep))}
             for way in keep:
                 found[way].append(made[way])
             yield nodes, made

@@ -2,6 +2,7 @@
 
 import math
 import os
+import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,6 +60,11 @@ class Place:
         return self.stride[0] * self.dtype.itemsize
 
     @property
+    def dense(self) -> bool:
+        """Whether the values lie one behind another."""
+        return self.stride == contiguous(self.shape)
+
+    @property
     def turned(self) -> "Place":
         """The matrix the other way round."""
         return replace(self, shape=self.shape[::-1], stride=self.stride[::-1])
@@ -67,30 +73,50 @@ class Place:
         """A tensor of some of the values: `offset` behind the first one, with a shape and strides of its own."""
         return replace(self, position=self.position + offset * self.dtype.itemsize, shape=shape, stride=stride)
 
-    def rows(self, begin: int, end: int) -> Tensor:
-        """Read some rows, in their own dtype and in memory of their own.
+    def rows(self, begin: int, end: int, buffer: "Buffer | None" = None) -> Tensor:
+        """Read some rows, in their own dtype.
+
+        Args:
+            begin: The first row.
+            end: The row behind the last one.
+            buffer: What to read them into: they last until it is used again by the same thread. None for memory of
+                their own.
 
         Raises:
             UnreadableFileError: The file is not as it was, or cannot be read.
         """
         shape = (end - begin, *self.shape[1:])
-        values = torch.empty(_span(shape, self.stride), dtype=self.dtype)
-        self._fill(values, self.position + begin * self.row_bytes)
-        return values.as_strided(shape, self.stride)
+        size = _span(shape, self.stride) * self.dtype.itemsize
+        memory = (Buffer() if buffer is None else buffer).bytes(size)
+        self._fill(memory, self.position + begin * self.row_bytes)
+        return memory.view(self.dtype).as_strided(shape, self.stride)
 
-    def _fill(self, values: Tensor, position: int) -> None:
-        buffer = values.view(torch.uint8).numpy().data
+    def _fill(self, memory: Tensor, position: int) -> None:
+        content = memory.numpy().data
         with readable(self.path), self.path.open("rb", buffering=0) as file:
             if stamp(file.fileno()) != self.stamp:
                 found = "it has changed since it was opened"
                 raise UnreadableFileError(self.path, found, "Let nothing write to it meanwhile, and start again.")
             file.seek(position)
             filled = 0
-            while filled < len(buffer):  # one call reads no more than two gigabytes
-                count = file.readinto(buffer[filled:])
+            while filled < len(content):  # one call reads no more than two gigabytes
+                count = file.readinto(content[filled:])
                 if not count:
                     raise damaged(self.path, "it has become shorter since it was opened")
                 filled += count
+
+
+class Buffer(threading.local):
+    """Memory to read into, of each thread. New memory for each reading would end in pieces, between what is kept."""
+
+    def __init__(self) -> None:
+        self.memory = torch.empty(0, dtype=torch.uint8)
+
+    def bytes(self, size: int) -> Tensor:
+        """So many bytes, of arbitrary values."""
+        if len(self.memory) < size:
+            self.memory = torch.empty(size, dtype=torch.uint8)
+        return self.memory[:size]
 
 
 def stamp(descriptor: int) -> Stamp:

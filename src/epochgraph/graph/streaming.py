@@ -3,13 +3,13 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from epochgraph.blocks import Block, Scan, Streamed, Transposed, Way
-from epochgraph.checkpoints import Place
+from epochgraph.checkpoints import Buffer, Place
 from epochgraph.errors import WeightDtypeError
 from epochgraph.graph.reading import Reading, Readings
 from epochgraph.graph.weights import Weights
@@ -35,10 +35,12 @@ class Storage:
     Attributes:
         memory: Bytes that the graph and the iteration of a measure may take.
         watch: Told the number of bytes whenever some have been read.
+        buffer: What they are read into.
     """
 
     memory: int
     watch: Callable[[int], object] | None = None
+    buffer: Buffer = field(default_factory=Buffer)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,11 +88,6 @@ class _Use:
     def key(self) -> tuple[object, ...]:
         """Equal for uses of one weight in one way."""
         return self.weight.key, self.taken.way
-
-    @property
-    def direct(self) -> bool:
-        """Whether the weight itself is the block, and no norms of it."""
-        return self.taken.plain and len(self.weight.shape) == 2
 
     @property
     def size(self) -> int:
@@ -154,15 +151,19 @@ def _kept(uses: Sequence[_Use], room: int, *, wide: bool) -> set[tuple[object, .
 
 
 def _bytes(use: _Use, *, wide: bool) -> int:
-    """Bytes of a block in memory."""
+    """Bytes of a block in memory: its weights are as they are stored, or in a dtype to calculate with."""
     stored = use.weight.itemsize
-    return use.size * (8 if wide else stored if stored == 8 or _narrow(use) else 4)
+    if wide or stored == 8:
+        return 8 * use.size
+    return (2 if _narrow(use) and use.size == math.prod(use.weight.shape) else 4) * use.size
 
 
 def _narrow(use: _Use) -> bool:
-    """Whether the block multiplies by bfloat16 as it is stored, and not by a float32 of it."""
-    place = use.weight.place
-    return use.direct and place is not None and place.dtype == torch.bfloat16 and place.stride[1] == 1
+    """Whether the block is made of bfloat16, for which there are kernels, and not of a copy in float32."""
+    weight, taken = use.weight, use.taken
+    if weight.place is None or weight.place.dtype != torch.bfloat16:
+        return False
+    return taken.columns is None and taken.groups == 1 and weight.place.dense
 
 
 def _scan(several: Sequence[_Use], kept: Collection[tuple[object, ...]], weights: Weights, storage: Storage) -> Scan:
@@ -176,9 +177,8 @@ def _scan(several: Sequence[_Use], kept: Collection[tuple[object, ...]], weights
 def _way(use: _Use, weights: Weights, *, kept: bool) -> Way:
     as_stored = _narrow(use) and not weights.wide
 
-    def block(rows: Tensor) -> Block:
-        contiguous = as_stored and rows.is_contiguous()
-        return use.taken.block(rows if contiguous else weights.calculable(rows), copy=False)
+    def block(rows: Tensor, lasting: bool) -> Block:  # noqa: FBT001 - as `Way` has it
+        return use.taken.block(rows if as_stored else weights.calculable(rows), copy=lasting)
 
     return Way(block, use.taken.sources, kept, light=2 * use.size <= math.prod(use.weight.shape))
 
@@ -188,7 +188,7 @@ def _rows(weight: _Weight, weights: Weights, storage: Storage) -> Callable[[int,
     place, key = weight.place, weight.key
 
     def rows(begin: int, end: int) -> Tensor:
-        found = weights.numbers(str(key))[begin:end] if place is None else place.rows(begin, end)
+        found = weights.numbers(str(key))[begin:end] if place is None else place.rows(begin, end, storage.buffer)
         if storage.watch is not None:
             storage.watch(found.numel() * weight.itemsize)
         return found
