@@ -4,7 +4,7 @@ import numpy as np
 
 from epochgraph.errors import EmptyGraphError
 from epochgraph.graph import Graph, NodeValues
-from epochgraph.measures.lanczos import EXACT, leading
+from epochgraph.measures.lanczos import EXACT, leading, norm
 
 POLISH = 2
 """Power steps at the end. They shrink what the rounding of float32 products has left of all other eigenvectors but that
@@ -22,9 +22,10 @@ def eigenvector_centrality(graph: Graph) -> NodeValues:
 
     A chain of layers is bipartite, so its adjacency has eigenvalues +lambda and -lambda of equal size and power
     iteration may oscillate for ever. Lanczos asks for +lambda directly, and starts from a vector of ones, so that the
-    same graph gives the same scores; in a large graph from the degree, which is the product with ones, known already. They are unique if one component has the largest eigenvalue (Perron-Frobenius);
-    the nodes of every other component, isolated nodes among them, then score 0. If several components share it exactly,
-    the scores are the part of the vector of ones that lies in the space of their eigenvectors, which favours none.
+    same graph gives the same scores; of a large graph from the degree, the product with ones that is known already.
+    They are unique if one component has the largest eigenvalue (Perron-Frobenius); the nodes of every other component,
+    isolated nodes among them, then score 0. If several components share it exactly, the scores are the part of the
+    vector of ones that lies in the space of their eigenvectors, which favours none.
 
     Returns:
         Non-negative scores of unit Euclidean length; rescaling all weights does not change them.
@@ -41,13 +42,13 @@ def eigenvector_centrality(graph: Graph) -> NodeValues:
     if largest == 0:
         raise EmptyGraphError
     large = graph.work > LARGE
-    start = graph.row_sums / np.linalg.norm(graph.row_sums) if large else np.full(graph.size, graph.size**-0.5)
+    start = graph.row_sums / norm(graph.row_sums) if large else np.full(graph.size, graph.size**-0.5)
     exact = EXACT_IF_LARGE if large else EXACT
     _, vector = leading(lambda x: np.asarray(graph.matvec(x) / largest), start, exact=exact)  # of the order of one
     scores: NodeValues = np.abs(vector)
     for _ in range(POLISH):
         scores = graph.matvec(scores / largest)
-        scores /= np.float64(np.linalg.norm(scores))
+        scores /= norm(scores)
     return scores
 
 
