@@ -28,7 +28,9 @@ LARGE = 1 << 16
 def norms(weights: Float[Tensor, "pairs weights"]) -> Float[Tensor, "pairs"]:
     """The L2 norm of each row; of bfloat16 in float32."""
     if not _plain(weights):
-        return torch.linalg.vector_norm(weights, dim=1)
+        found = torch.empty(len(weights), dtype=weights.dtype, device=weights.device)
+        torch.linalg.vector_norm(weights, dim=1, out=found)
+        return found
     narrow = weights.dtype == torch.bfloat16
     found = torch.empty(len(weights), dtype=torch.float32 if narrow else weights.dtype)
     if narrow:
