@@ -173,6 +173,11 @@ class Sum(Block):
         return torch.stack([pair[0] for pair in pairs]).sum(0), torch.stack([pair[1] for pair in pairs]).sum(0)
 
     @override
+    def sums(self) -> tuple[Tensor, Tensor]:
+        pairs = [block.sums() for block in self.blocks]
+        return torch.stack([pair[0] for pair in pairs]).sum(0), torch.stack([pair[1] for pair in pairs]).sum(0)
+
+    @override
     def entries(self) -> Entries:
         rows, columns, values = zip(*(block.entries() for block in self.blocks), strict=True)
         return np.concatenate(rows), np.concatenate(columns), np.concatenate(values)

@@ -16,7 +16,7 @@ from epochgraph.checkpoints.place import Place, contiguous, stamp
 from epochgraph.checkpoints.structure import Stored
 from epochgraph.errors import UnreadableFileError, WeightDtypeError
 
-_PACKED = ("F4", "F6")  # values smaller than a byte: the tensor that torch makes of them has another shape
+_PACKED = ("F4", "F6_")  # values smaller than a byte: the tensor that torch makes of them has another shape
 _DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32, "F64": torch.float64}
 
 
