@@ -24,8 +24,8 @@ ROWS = 256
 VECTORS = 24
 """Values a node that an iteration holds."""
 
-WORKING = 64 << 20
-"""Bytes for the rows in work, of all threads."""
+WORKING = 96 << 20
+"""Bytes for the rows in work, of all threads, and for what it takes beside to know how to read them."""
 
 
 @dataclass(frozen=True, slots=True)
