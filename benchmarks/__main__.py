@@ -1,10 +1,11 @@
 """`python -m benchmarks`: all of them."""
 
-from benchmarks import ensemble, measures, training, unrolled
+from benchmarks import ensemble, larger, measures, training, unrolled
 from benchmarks.timing import machine, report
 
 report("machine", **machine())
 measures.main()
 unrolled.main()
+larger.main()
 training.main()
 ensemble.main()

@@ -31,7 +31,7 @@ def beside_one_sum() -> None:
         return signature([rolled_graph(state, topology, copy=False)], measures=[degree])
 
     def both() -> object:
-        return signature([rolled_graph(state, topology)])
+        return signature([rolled_graph(state, topology, copy=False)])
 
     taken = seconds({"sum": total, "degree": degrees, "both": both}, rounds=15)
     report(

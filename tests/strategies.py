@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import Tensor, nn
 
-from epochgraph.blocks import Block, Dense, Functional, Gathered, Grouped, Scaled, Sum, Transposed
+from epochgraph.blocks import Block, Dense, Functional, Gathered, Grouped, Scaled, Scan, Streamed, Sum, Transposed, Way
 from epochgraph.graph import Graph
 from epochgraph.topology import Part
 
@@ -26,9 +26,8 @@ def blocks(draw: st.DrawFn, targets: int | None = None, sources: int | None = No
     """A block of any kind, of the given shape."""
     targets = targets or draw(st.integers(1, 6))
     sources = sources or draw(st.integers(1, 6))
-    kind = draw(
-        st.sampled_from(["dense", "signed", "grouped", "gathered", "scaled", "sum", "functional", "transposed"])
-    )
+    kinds = ["dense", "signed", "grouped", "gathered", "scaled", "sum", "functional", "transposed", "streamed"]
+    kind = draw(st.sampled_from(kinds))
     dense = st.builds(Dense, matrices(targets, sources))
     match kind:
         case "signed":
@@ -42,6 +41,10 @@ def blocks(draw: st.DrawFn, targets: int | None = None, sources: int | None = No
             # Every node is read once at least, so that only groups can disconnect a graph.
             pairs = torch.tensor([*readings, *((width + node, node) for node in range(sources))])
             return Gathered(Dense(draw(matrices(targets, width + sources))), pairs[:, 0], pairs[:, 1], sources)
+        case "streamed":
+            return streamed(
+                draw(matrices(targets, sources, signed=True)), draw(st.integers(1, 7)), kept=draw(st.booleans())
+            )
         case "transposed":
             return Transposed(draw(st.builds(Dense, matrices(sources, targets))))
         case "scaled":
@@ -54,6 +57,19 @@ def blocks(draw: st.DrawFn, targets: int | None = None, sources: int | None = No
             return Functional(lambda x: weights @ x, (targets, sources), weights)
         case _:
             return draw(dense)
+
+
+def streamed(weights: Tensor, step: int, *, kept: bool) -> Streamed:
+    """A block whose weights are read a few rows at a time, always into the same memory, as they are from a file."""
+    buffer = torch.empty_like(weights[:step])
+
+    def rows(begin: int, end: int) -> Tensor:
+        return torch.add(weights[begin:end], 0, out=buffer[: end - begin])
+
+    def block(read: Tensor, lasting: bool) -> Block:
+        return Dense(read.abs() if lasting else read, signed=not lasting)
+
+    return Streamed(Scan(rows, len(weights), step, [Way(block, weights.shape[1], kept=kept)]), 0)
 
 
 @st.composite

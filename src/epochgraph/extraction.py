@@ -1,6 +1,6 @@
 """Snapshots -> Signature in one stated way, which is stored beside the signature so that it can be repeated."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from epochgraph.errors import SettingError
@@ -40,7 +40,13 @@ class Extraction:
     fold_batch_norm: bool = False
 
     def signature(
-        self, snapshots: Iterable[Source], topology: Topology, *, times: Sequence[float] | None = None
+        self,
+        snapshots: Iterable[Source],
+        topology: Topology,
+        *,
+        times: Sequence[float] | None = None,
+        memory: int | None = None,
+        watch: Callable[[int], object] | None = None,
     ) -> Signature:
         """Take the signature of a run; a snapshot with NaN or infinite weights is recorded as diverged.
 
@@ -48,13 +54,24 @@ class Extraction:
             snapshots: Modules, parameters by name, or checkpoints, in time order; read one at a time.
             topology: The wiring of the network.
             times: Epoch of each snapshot; None for what the checkpoints know.
+            memory: Bytes that the graphs may take, those that later ones are compared with among them; None for all
+                weights in memory (see `rolled_graph`).
+            watch: As in `rolled_graph`.
 
         Raises:
             SettingError: As `signature`.
             MissingParameterError, ShapeMismatchError, WeightDtypeError: As `rolled_graph`.
         """
+        each = None if memory is None else memory // self.graphs
         graphs = (
-            rolled_graph(snapshot, topology, fold_batch_norm=self.fold_batch_norm, nonfinite="record")
+            rolled_graph(
+                snapshot,
+                topology,
+                fold_batch_norm=self.fold_batch_norm,
+                nonfinite="record",
+                memory=each,
+                watch=watch,
+            )
             for snapshot in snapshots
         )
         return signature(
@@ -66,6 +83,11 @@ class Extraction:
             alpha=self.alpha,
             times=times,
         )
+
+    @property
+    def graphs(self) -> int:
+        """How many graphs are held at once: one, and those that it is compared with."""
+        return 1 + len(self.change)
 
     def selected(self, whole: Signature) -> Signature:
         """The features that this extraction takes, of a signature that may have more of them, such as a zoo's."""

@@ -23,10 +23,30 @@ def test_norms_are_those_of_the_rows(shape, dtype):
     torch.testing.assert_close(kernels.norms(weights), torch.linalg.vector_norm(weights, dim=1))
 
 
-@pytest.mark.parametrize("other", ["transposed", "bfloat16"])
+@pytest.mark.parametrize("shape", [(1, 1), (257, 3), (3, 4097), (600, 900), (0, 4), (4, 0)])
+def test_bfloat16_gives_the_bits_of_its_float32(shape):
+    narrow = torch.randn(shape, generator=torch.Generator().manual_seed(0)).bfloat16()
+    for found, expected in zip(kernels.absolute_sums(narrow), kernels.absolute_sums(narrow.float()), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    np.testing.assert_allclose(kernels.norms(narrow), kernels.norms(narrow.float()), rtol=1e-6)
+    assert kernels.norms(narrow).dtype == torch.float32
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("shape", [(1, 1), (257, 3), (3, 4097), (600, 900), (0, 4), (4, 0)])
+def test_products_are_those_with_the_magnitudes(shape, dtype):
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.randn(shape, dtype=torch.float64, generator=generator).to(dtype)
+    x, y = (torch.rand(n, dtype=torch.float64, generator=generator) for n in reversed(shape))
+    forward, backward = kernels.absolute_products(weights, x, y)
+    torch.testing.assert_close(forward, weights.double().abs() @ x, rtol=1e-5, atol=0)
+    torch.testing.assert_close(backward, weights.double().abs().T @ y, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("other", ["transposed", "float16"])
 def test_weights_that_the_kernels_do_not_read_go_the_way_of_torch(other):
     weights = torch.randn(20, 30, generator=torch.Generator().manual_seed(0))
-    odd = weights.T if other == "transposed" else weights.bfloat16()
+    odd = weights.T if other == "transposed" else weights.half()
     plain = odd.double().contiguous()
     for found, expected in zip(kernels.absolute_sums(odd), kernels.absolute_sums(plain), strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=0)

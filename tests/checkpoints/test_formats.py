@@ -267,3 +267,21 @@ def test_a_folder_of_hugging_face_is_one_checkpoint(tmp_path, state, kind, shard
     assert {name: tuple(t.shape) for name, t in state.items()} == checkpoint.shapes
     assert same(checkpoint["3.weight"], state["3.weight"])
     assert (checkpoint.path, checkpoint.epoch) == (folder, 500.0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+def test_some_rows_are_read_without_the_others(tmp_path, suffix, dtype):
+    weights = {"a": torch.arange(60.0).reshape(10, 2, 3).to(dtype), "b": torch.arange(8.0).reshape(2, 4).to(dtype)}
+    path = tmp_path / f"model{suffix}"
+    if suffix == ".pt":
+        weights["b"] = weights["b"].T  # columns that lie in the file as rows do
+        torch.save(weights, path)
+    else:
+        save_file(weights, path)
+    checkpoint = load_checkpoint(path)
+    for name, begin, end in (("a", 3, 7), ("a", 0, 10), ("b", 1, 2)):
+        place = checkpoint.stored[name].place
+        lying = place if place.splits else place.turned
+        expected = weights[name] if place.splits else weights[name].T
+        torch.testing.assert_close(lying.rows(begin, end), expected[begin:end], rtol=0, atol=0)

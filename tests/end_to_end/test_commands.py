@@ -133,6 +133,21 @@ def test_inspect_needs_no_model_for_a_chain(sweep):
     assert document["path"].endswith("epoch_3.pt")
 
 
+def test_little_memory_gives_the_same_graph_and_signature(sweep, topology, store, tmp_path):
+    checkpoint = sweep / "runs" / "run1" / "epoch_3.pt"
+    pages = [
+        json.loads(succeeded("inspect", checkpoint, "--topology", topology, "--json", *options))
+        for options in ((), ("--memory", "0 B"))
+    ]
+    assert pages[0]["most_central"][0]["index"] == pages[1]["most_central"][0]["index"]
+    run = sweep / "runs" / "run1"
+    options = ("--topology", topology, "--change", "initial", "--memory", "1.5kB")
+    succeeded("extract", run, "-o", tmp_path / "s", *options)
+    expected, found = (read_stored_run(folder / "run1.parquet").signature for folder in (store, tmp_path / "s"))
+    np.testing.assert_allclose(found.values, expected.values, rtol=1e-5, atol=1e-6)
+    assert "--memory is '2 apples'" in refused("inspect", checkpoint, "--memory", "2 apples")
+
+
 def test_extracting_again_leaves_what_is_there(sweep, topology, store):
     before = {file: file.stat().st_mtime_ns for file in store.iterdir()}
     assert len(before) == 12

@@ -8,6 +8,21 @@ from epochgraph.blocks.composite import Gathered, Scaled, Sum, Transposed
 from epochgraph.blocks.dense import Dense, Grouped
 from epochgraph.blocks.functional import Functional
 from epochgraph.blocks.kernels import norms
+from epochgraph.blocks.streamed import Scan, Streamed, Way
 from epochgraph.blocks.structure import Block, Entries
 
-__all__ = ["Block", "Dense", "Entries", "Functional", "Gathered", "Grouped", "Scaled", "Sum", "Transposed", "norms"]
+__all__ = [
+    "Block",
+    "Dense",
+    "Entries",
+    "Functional",
+    "Gathered",
+    "Grouped",
+    "Scaled",
+    "Scan",
+    "Streamed",
+    "Sum",
+    "Transposed",
+    "Way",
+    "norms",
+]

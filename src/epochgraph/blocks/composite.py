@@ -1,5 +1,6 @@
 """Blocks made of blocks."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,8 +37,19 @@ class Gathered(Block):
     def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         read = source.new_zeros(self.block.shape[1]).index_add_(0, self.positions, source[self.nodes])
         forward, at_positions = self.block.products(read, target)
-        backward = source.new_zeros(self.size).index_add_(0, self.nodes, at_positions[self.positions])
-        return forward, backward
+        return forward, self._at_nodes(at_positions)
+
+    @override
+    def sums(self) -> tuple[Tensor, Tensor]:
+        """Where each position is read by equally many nodes, those of the block do: it need not be multiplied."""
+        readers = torch.bincount(self.positions, minlength=self.block.shape[1])
+        if len(readers) == 0 or readers.min() != readers.max():
+            return super(Gathered, self).sums()
+        of_targets, of_positions = self.block.sums()
+        return of_targets * readers[0], self._at_nodes(of_positions)
+
+    def _at_nodes(self, at_positions: Tensor) -> Tensor:
+        return at_positions.new_zeros(self.size).index_add_(0, self.nodes, at_positions[self.positions])
 
     @override
     def entries(self) -> Entries:
@@ -49,8 +61,13 @@ class Gathered(Block):
         return found.row.astype(np.int64), found.col.astype(np.int64), found.data
 
     @override
-    def magnitudes(self) -> tuple[Tensor, ...]:
+    def magnitudes(self) -> Iterator[Tensor]:
         return self.block.magnitudes()
+
+    @property
+    @override
+    def work(self) -> int:
+        return self.block.work
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,8 +102,13 @@ class Transposed(Block):
         return columns, rows, values
 
     @override
-    def magnitudes(self) -> tuple[Tensor, ...]:
-        return tuple(weights.mT for weights in self.block.magnitudes())
+    def magnitudes(self) -> Iterator[Tensor]:
+        return (weights.mT for weights in self.block.magnitudes())
+
+    @property
+    @override
+    def work(self) -> int:
+        return self.block.work
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,8 +139,17 @@ class Scaled(Block):
         return rows, columns, values * self.factors.numpy()[rows]
 
     @override
-    def magnitudes(self) -> tuple[Tensor, ...]:
-        return tuple(self.factors[:, None].to(weights.device) * weights for weights in self.block.magnitudes())
+    def magnitudes(self) -> Iterator[Tensor]:
+        begin = 0
+        for weights in self.block.magnitudes():  # those of some target nodes after those of others, or of all
+            factors = self.factors[begin % len(self.factors) :][: len(weights)]
+            begin += len(weights)
+            yield factors.reshape(-1, *[1] * (weights.dim() - 1)).to(weights.device) * weights
+
+    @property
+    @override
+    def work(self) -> int:
+        return self.block.work
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,10 +173,20 @@ class Sum(Block):
         return torch.stack([pair[0] for pair in pairs]).sum(0), torch.stack([pair[1] for pair in pairs]).sum(0)
 
     @override
+    def sums(self) -> tuple[Tensor, Tensor]:
+        pairs = [block.sums() for block in self.blocks]
+        return torch.stack([pair[0] for pair in pairs]).sum(0), torch.stack([pair[1] for pair in pairs]).sum(0)
+
+    @override
     def entries(self) -> Entries:
         rows, columns, values = zip(*(block.entries() for block in self.blocks), strict=True)
         return np.concatenate(rows), np.concatenate(columns), np.concatenate(values)
 
     @override
-    def magnitudes(self) -> tuple[Tensor, ...]:
-        return tuple(weights for block in self.blocks for weights in block.magnitudes())
+    def magnitudes(self) -> Iterator[Tensor]:
+        return (weights for block in self.blocks for weights in block.magnitudes())
+
+    @property
+    @override
+    def work(self) -> int:
+        return sum(block.work for block in self.blocks)

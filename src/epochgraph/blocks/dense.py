@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from epochgraph.blocks.kernels import ROWS, absolute_sums
+from epochgraph.blocks.kernels import ROWS, absolute_products, absolute_sums, one_pass
 from epochgraph.blocks.structure import Block, Entries, home, matrix_entries
 
 CHUNK = 1024 * 1024
@@ -35,6 +35,8 @@ class Dense(Block):
 
     @override
     def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        if one_pass(self.weights, signed=self.signed):
+            return absolute_products(self.weights, source, target)
         x, y = source.to(self.weights), target.to(self.weights)
         forward = torch.empty_like(y)
         backward = torch.zeros(self.shape[1], dtype=torch.float64, device=x.device)
@@ -49,6 +51,11 @@ class Dense(Block):
     def sums(self) -> tuple[Tensor, Tensor]:
         return absolute_sums(self.weights)
 
+    @property
+    @override
+    def work(self) -> int:
+        return self.weights.numel() if one_pass(self.weights, signed=self.signed) else 0
+
     def chunks(self) -> Iterator[tuple[int, Tensor]]:
         """The first target node and the non-negative weights of some rows at a time; each is gone with the next."""
         rows = max(1, CHUNK // max(1, self.shape[1])) if self.signed else max(1, self.shape[0])
@@ -61,8 +68,8 @@ class Dense(Block):
         return matrix_entries(self.weights.abs())
 
     @override
-    def magnitudes(self) -> tuple[Tensor, ...]:
-        return (self.weights.abs(),)
+    def magnitudes(self) -> Iterator[Tensor]:
+        yield self.weights.abs()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,8 +107,8 @@ class Grouped(Block):
         return rows, columns + group * self.weights.shape[1], values
 
     @override
-    def magnitudes(self) -> tuple[Tensor, ...]:
-        return (self.weights,)
+    def magnitudes(self) -> Iterator[Tensor]:
+        yield self.weights
 
 
 class _Scratch(threading.local):

@@ -1,6 +1,6 @@
 """Blocks of a function that is never written out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -58,5 +58,5 @@ class Functional(Block):
         return matrix_entries(self.matrix)
 
     @override
-    def magnitudes(self) -> tuple[Tensor, ...]:
-        return (self.weights,)
+    def magnitudes(self) -> Iterator[Tensor]:
+        yield self.weights

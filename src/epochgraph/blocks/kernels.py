@@ -1,7 +1,8 @@
 """Passes over weights in memory that read each of them once; compiled, since several torch calls would each read all.
 
 The kernels run on one core, which the memory keeps waiting already, and let other Python threads run meanwhile. What
-lies elsewhere or in another dtype goes the way of torch.
+lies elsewhere or in another dtype goes the way of torch. Of bfloat16 no copy is made either: its bits are the upper
+half of a float32, and become one in the cache, a few of a row at a time.
 """
 
 import numpy as np
@@ -18,14 +19,24 @@ not grow with the size of a layer."""
 COLUMNS = 4096
 """Likewise, weights of a row."""
 
+_DTYPES = (torch.float32, torch.float64, torch.bfloat16)
+
+LARGE = 1 << 16
+"""Weights beyond which a layer is multiplied in one compiled pass; those of the published populations have fewer."""
+
 
 def norms(weights: Float[Tensor, "pairs weights"]) -> Float[Tensor, "pairs"]:
-    """The L2 norm of each row."""
-    found = torch.empty(len(weights), dtype=weights.dtype, device=weights.device)
-    if _plain(weights):
-        _norms(weights.numpy(), found.numpy())
-    else:
+    """The L2 norm of each row; of bfloat16 in float32."""
+    if not _plain(weights):
+        found = torch.empty(len(weights), dtype=weights.dtype, device=weights.device)
         torch.linalg.vector_norm(weights, dim=1, out=found)
+        return found
+    narrow = weights.dtype == torch.bfloat16
+    found = torch.empty(len(weights), dtype=torch.float32 if narrow else weights.dtype)
+    if narrow:
+        _norms_of_bits(_bits(weights), found.numpy())
+    else:
+        _norms(weights.numpy(), found.numpy())
     return found
 
 
@@ -38,13 +49,53 @@ def absolute_sums(
         return magnitudes.sum(1, dtype=torch.float64).cpu(), magnitudes.sum(0, dtype=torch.float64).cpu()
     of_rows = torch.zeros(weights.shape[0], dtype=torch.float64)
     of_columns = torch.zeros(weights.shape[1], dtype=torch.float64)
-    _absolute_sums(weights.numpy(), of_rows.numpy(), of_columns.numpy(), ROWS, COLUMNS)
+    if weights.dtype == torch.bfloat16:
+        _absolute_sums_of_bits(_bits(weights), of_rows.numpy(), of_columns.numpy(), ROWS, COLUMNS)
+    else:
+        _absolute_sums(weights.numpy(), of_rows.numpy(), of_columns.numpy(), ROWS, COLUMNS)
     return of_rows, of_columns
+
+
+def absolute_products(
+    weights: Float[Tensor, "targets sources"],
+    source: Float64[Tensor, "sources"],
+    target: Float64[Tensor, "targets"],
+) -> tuple[Float64[Tensor, "targets"], Float64[Tensor, "sources"]]:
+    """|W| times a vector, and its transpose times another: both in one pass over W, for weights of `one_pass`."""
+    forward, backward = np.zeros(weights.shape[0]), np.zeros(weights.shape[1])
+    dtype = np.float64 if weights.dtype == torch.float64 else np.float32
+    x, y = source.numpy().astype(dtype), target.numpy().astype(dtype)
+    if weights.dtype == torch.bfloat16:
+        _products_of_bits(_bits(weights), x, y, forward, backward, ROWS, COLUMNS)
+    else:
+        _products(weights.numpy(), x, y, forward, backward, ROWS, COLUMNS)
+    return torch.from_numpy(forward), torch.from_numpy(backward)
+
+
+def one_pass(weights: Tensor, *, signed: bool) -> bool:
+    """Whether both products are better had in one compiled pass: of a small layer, two torch calls are as fast.
+
+    Those have always multiplied the small layers, whose numbers are published to the last bit. Of signed weights they
+    would need a copy, and of bfloat16 they would calculate in bfloat16.
+    """
+    return _plain(weights) and (signed or weights.numel() > LARGE or weights.dtype == torch.bfloat16)
 
 
 def _plain(weights: Tensor) -> bool:
     """Whether they lie in memory as the kernels read them."""
-    return weights.device.type == "cpu" and weights.is_contiguous() and weights.dtype in (torch.float32, torch.float64)
+    return weights.device.type == "cpu" and weights.is_contiguous() and weights.dtype in _DTYPES
+
+
+def _bits(weights: Tensor) -> np.ndarray:
+    """The bits of bfloat16, which NumPy does not know."""
+    return weights.view(torch.uint16).numpy()
+
+
+@compiled
+def _widened(bits: np.ndarray, wide: np.ndarray) -> None:
+    """The bits of |w| as float32, of those of w as bfloat16."""
+    for place in range(bits.size):
+        wide[place] = np.uint32(bits[place] & np.uint16(0x7FFF)) << np.uint32(16)
 
 
 @compiled
@@ -53,6 +104,18 @@ def _norms(weights: np.ndarray, found: np.ndarray) -> None:
         total = weights.dtype.type(0)
         for place in range(weights.shape[1]):
             total += weights[row, place] * weights[row, place]
+        found[row] = np.sqrt(total)
+
+
+@compiled
+def _norms_of_bits(bits: np.ndarray, found: np.ndarray) -> None:
+    wide = np.empty(bits.shape[1], np.uint32)
+    values = wide.view(np.float32)
+    for row in range(bits.shape[0]):
+        _widened(bits[row], wide)
+        total = np.float32(0)
+        for place in range(values.size):
+            total += values[place] * values[place]
         found[row] = np.sqrt(total)
 
 
@@ -77,3 +140,78 @@ def _absolute_sums(weights: np.ndarray, of_rows: np.ndarray, of_columns: np.ndar
             of_columns += few
             few[:] = 0
     of_columns += few
+
+
+@compiled
+def _absolute_sums_of_bits(
+    bits: np.ndarray, of_rows: np.ndarray, of_columns: np.ndarray, rows: int, columns: int
+) -> None:
+    few = np.zeros(bits.shape[1], np.float32)
+    wide = np.empty(min(columns, bits.shape[1]), np.uint32)
+    values = wide.view(np.float32)
+    for row in range(bits.shape[0]):
+        for begin in range(0, bits.shape[1], columns):
+            some = bits[row, begin : begin + columns]
+            _widened(some, wide)
+            of_rows[row] += _row(values[: some.size], few[begin : begin + columns])
+        if row % rows == rows - 1:
+            of_columns += few
+            few[:] = 0
+    of_columns += few
+
+
+@compiled
+def _row_products(weights: np.ndarray, x: np.ndarray, y: float, columns: np.ndarray) -> float:
+    """|w| times x over one row, whose products with y are added to the columns on the way."""
+    total = weights.dtype.type(0)
+    for place in range(weights.size):
+        magnitude = abs(weights[place])
+        total += magnitude * x[place]
+        columns[place] += magnitude * y
+    return float(total)
+
+
+@compiled
+def _products(
+    weights: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    forward: np.ndarray,
+    backward: np.ndarray,
+    rows: int,
+    columns: int,
+) -> None:
+    few = np.zeros(weights.shape[1], weights.dtype)
+    for row in range(weights.shape[0]):
+        for begin in range(0, weights.shape[1], columns):
+            end = begin + columns
+            forward[row] += _row_products(weights[row, begin:end], x[begin:end], y[row], few[begin:end])
+        if row % rows == rows - 1:
+            backward += few
+            few[:] = 0
+    backward += few
+
+
+@compiled
+def _products_of_bits(
+    bits: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    forward: np.ndarray,
+    backward: np.ndarray,
+    rows: int,
+    columns: int,
+) -> None:
+    few = np.zeros(bits.shape[1], np.float32)
+    wide = np.empty(min(columns, bits.shape[1]), np.uint32)
+    values = wide.view(np.float32)
+    for row in range(bits.shape[0]):
+        for begin in range(0, bits.shape[1], columns):
+            end = begin + columns
+            some = bits[row, begin:end]
+            _widened(some, wide)
+            forward[row] += _row_products(values[: some.size], x[begin:end], y[row], few[begin:end])
+        if row % rows == rows - 1:
+            backward += few
+            few[:] = 0
+    backward += few

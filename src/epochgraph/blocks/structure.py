@@ -1,6 +1,7 @@
 """What every Block is."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -39,12 +40,17 @@ class Block(ABC):
         targets, sources = self.shape
         return self.products(torch.ones(sources, dtype=torch.float64), torch.ones(targets, dtype=torch.float64))
 
+    @property
+    def work(self) -> int:
+        """Weights that a product passes over on one core; 0 where it is small, or uses all cores by itself."""
+        return 0
+
     @abstractmethod
     def entries(self) -> Entries:
         """All edges one by one, zeros left out; for small graphs and for other libraries."""
 
     @abstractmethod
-    def magnitudes(self) -> tuple[Tensor, ...]:
+    def magnitudes(self) -> Iterator[Tensor]:
         """The weights as non-negative tensors, each distinct one once, in an order that stays the same over a run."""
 
 

@@ -1,6 +1,9 @@
 """A .safetensors file -> its tensors."""
 
+import json
 import re
+import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -9,10 +12,12 @@ from safetensors import SafetensorError, safe_open
 
 from epochgraph.checkpoints.archive import COPY_AGAIN, damaged
 from epochgraph.checkpoints.content import described
+from epochgraph.checkpoints.place import Place, contiguous, stamp
 from epochgraph.checkpoints.structure import Stored
 from epochgraph.errors import UnreadableFileError, WeightDtypeError
 
-_PACKED = ("F4", "F6")  # values smaller than a byte: the tensor that torch makes of them has another shape
+_PACKED = ("F4", "F6_")  # values smaller than a byte: the tensor that torch makes of them has another shape
+_DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32, "F64": torch.float64}
 
 
 def safetensors_weights(path: Path) -> dict[str, Stored]:
@@ -28,13 +33,33 @@ def safetensors_weights(path: Path) -> dict[str, Stored]:
     try:
         with safe_open(path, framework="pt") as file:
             headers = {name: file.get_slice(name) for name in sorted(file.keys(), key=_natural)}
-            return {name: _stored(path, name, tuple(h.get_shape()), h.get_dtype()) for name, h in headers.items()}
+            found = {name: (tuple(header.get_shape()), header.get_dtype()) for name, header in headers.items()}
     except SafetensorError as error:
         with path.open("rb") as content:
             head = content.read(512)
         reason = str(error).removeprefix("Error while deserializing header: ")
-        found = described(head) if head else "it is empty"
-        raise UnreadableFileError(path, found or f"it is damaged ({ascii(reason)[1:-1][:120]})", COPY_AGAIN) from error
+        kind = described(head) if head else "it is empty"
+        raise UnreadableFileError(path, kind or f"it is damaged ({ascii(reason)[1:-1][:120]})", COPY_AGAIN) from error
+    places = _places(path, found)
+    return {name: _stored(path, name, shape, dtype, places.get(name)) for name, (shape, dtype) in found.items()}
+
+
+def _places(path: Path, found: Mapping[str, tuple[tuple[int, ...], str]]) -> dict[str, Place]:
+    """Where the tensors of floating-point numbers lie; the library has checked the header, but does not tell.
+
+    The file begins with the length of the header (8 bytes, the least first) and the header, a JSON object.
+    """
+    if sys.byteorder != "little":
+        return {}
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        state = stamp(file.fileno())
+    return {
+        name: Place(path, state, 8 + length + header[name]["data_offsets"][0], _DTYPES[dtype], shape, contiguous(shape))
+        for name, (shape, dtype) in found.items()
+        if dtype in _DTYPES
+    }
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
@@ -43,11 +68,11 @@ def _natural(name: str) -> list[tuple[int, str]]:
     return [(len(p) if n % 2 else 0, p) for n, p in enumerate(pieces)]
 
 
-def _stored(path: Path, name: str, shape: tuple[int, ...], dtype: str) -> Stored:
+def _stored(path: Path, name: str, shape: tuple[int, ...], dtype: str, place: Place | None) -> Stored:
     if dtype.startswith(_PACKED):
         raise WeightDtypeError(name, dtype)
     try:
-        return Stored(shape, partial(_read, path, name))
+        return Stored(shape, partial(_read, path, name), place)
     except ValueError as error:
         raise damaged(path, f"the tensor {name!r} {error}") from error
 

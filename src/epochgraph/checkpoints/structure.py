@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from epochgraph.checkpoints.place import Place
+
 if TYPE_CHECKING:
     _Tensors = Mapping[str, torch.Tensor]
 else:  # with its types, a checker at run time (beartype) would read a tensor to look at it
@@ -24,6 +26,7 @@ class Stored:
     Attributes:
         shape: The tensor's shape.
         read: Returns the values, in memory of their own.
+        place: Where they lie in a file, if some of them can be read without the others.
 
     Raises:
         ValueError: No tensor can have this shape.
@@ -31,6 +34,7 @@ class Stored:
 
     shape: tuple[int, ...]
     read: Callable[[], torch.Tensor] = field(repr=False)
+    place: Place | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.shape) > _AXES or math.prod(n for n in self.shape if n) >= _VALUES:

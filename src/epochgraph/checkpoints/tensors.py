@@ -10,6 +10,7 @@ import torch
 
 from epochgraph.checkpoints.archive import Archive, Region, damaged, readable
 from epochgraph.checkpoints.pickles import Made, Named, Outside
+from epochgraph.checkpoints.place import Place, Stamp
 from epochgraph.checkpoints.storages import Storage, storage
 from epochgraph.checkpoints.structure import Stored
 from epochgraph.errors import UnreadableFileError, WeightDtypeError
@@ -42,7 +43,7 @@ def is_tensor(node: object) -> bool:
     return isinstance(node, Made) and isinstance(node.callee, Named) and node.callee.name.startswith(_REBUILDERS)
 
 
-def stored_tensor(node: object, name: str, archive: Archive, path: Path) -> Stored:
+def stored_tensor(node: object, name: str, archive: Archive, path: Path, state: Stamp) -> Stored:
     """Find a tensor's values in the file, and check that they can be there.
 
     Args:
@@ -50,6 +51,7 @@ def stored_tensor(node: object, name: str, archive: Archive, path: Path) -> Stor
         name: Its name, for messages.
         archive: Where the storages are.
         path: The file.
+        state: The file as it is now.
 
     Raises:
         WeightDtypeError: The tensor is quantised.
@@ -59,7 +61,7 @@ def stored_tensor(node: object, name: str, archive: Archive, path: Path) -> Stor
         view = _view(_unwrapped(node))
         dtype = vars(torch).get(view.dtype) if _PLAIN_DTYPE.fullmatch(view.dtype) else None
         if isinstance(dtype, torch.dtype):
-            return _stored(view, dtype, archive, path)
+            return _stored(view, dtype, archive, path, state)
     except ValueError as error:
         raise UnreadableFileError(path, f"the tensor {name!r} {error}", _ADVICE) from error
     raise WeightDtypeError(name, ascii(view.dtype)[1:-1][:40])
@@ -113,7 +115,7 @@ def _is_count(number: object) -> bool:
     return type(number) is int and 0 <= number < 2**63
 
 
-def _stored(view: _View, dtype: torch.dtype, archive: Archive, path: Path) -> Stored:
+def _stored(view: _View, dtype: torch.dtype, archive: Archive, path: Path, state: Stamp) -> Stored:
     """Check a view against its storage.
 
     Raises:
@@ -131,7 +133,8 @@ def _stored(view: _View, dtype: torch.dtype, archive: Archive, path: Path) -> St
     if needed > capacity:
         raise ValueError(f"needs {needed} values, but its storage has {capacity}")
     place = Region(region.position + view.offset * dtype.itemsize, view.span * dtype.itemsize)
-    return Stored(view.shape, partial(_read, path, place, dtype, view.shape, view.stride))
+    rows = Place(path, state, place.position, dtype, view.shape, view.stride)
+    return Stored(view.shape, partial(_read, path, place, dtype, view.shape, view.stride), rows)
 
 
 def _read(

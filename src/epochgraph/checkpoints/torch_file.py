@@ -1,11 +1,11 @@
 """A file of torch.save -> its weights."""
 
-import os
 from pathlib import Path
 
 from epochgraph.checkpoints.archive import COPY_AGAIN
 from epochgraph.checkpoints.legacy import legacy_archive
 from epochgraph.checkpoints.nesting import weights
+from epochgraph.checkpoints.place import stamp
 from epochgraph.checkpoints.structure import Stored
 from epochgraph.checkpoints.tensors import stored_tensor
 from epochgraph.checkpoints.zipped import zip_archive
@@ -22,11 +22,11 @@ def torch_weights(path: Path) -> dict[str, Stored]:
         OSError: The file cannot be read.
     """
     with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if not size:
+        state = stamp(file.fileno())
+        if not state.size:
             raise UnreadableFileError(path, "it is empty", COPY_AGAIN)
         is_zip = file.read(2) == b"PK"
         file.seek(0)
-        archive = zip_archive(file, path, size) if is_zip else legacy_archive(file, path, size)
+        archive = zip_archive(file, path, state.size) if is_zip else legacy_archive(file, path, state.size)
         found = weights(archive.root, path)
-        return {name: stored_tensor(node, name, archive, path) for name, node in found.items()}
+        return {name: stored_tensor(node, name, archive, path, state) for name, node in found.items()}

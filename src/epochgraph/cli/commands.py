@@ -47,6 +47,16 @@ FoldBatchNorm = Annotated[
     bool, typer.Option("--fold-batch-norm", help="Multiply batch norms into the weights they follow.")
 ]
 
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        help="What the graph may take of the memory, such as 2GiB; weights beyond that are read from disk again and "
+        "again. If not given, half of what is free.",
+    ),
+]
+
 
 def demo(
     data: Annotated[
@@ -76,6 +86,7 @@ def inspect(
     input_shape: Input = None,
     top: Annotated[int, typer.Option(min=0, help="How many of the most central nodes to show.")] = 10,
     fold_batch_norm: FoldBatchNorm = False,
+    memory: Memory = None,
     save: Annotated[Path | None, typer.Option(help="Write the topology to this JSON file, for later commands.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -90,7 +101,7 @@ def inspect(
     from epochgraph.cli.wiring import WiringOptions
 
     wiring = WiringOptions(topology, model, input_shape)
-    command.run(path, wiring, top=top, fold_batch_norm=fold_batch_norm, save=save, as_json=as_json)
+    command.run(path, wiring, memory=memory, top=top, fold_batch_norm=fold_batch_norm, save=save, as_json=as_json)
 
 
 def extract(
@@ -115,6 +126,7 @@ def extract(
     smoothing: Annotated[str, typer.Option(help="Average over time: none, linear or exponential.")] = "none",
     alpha: Annotated[float, typer.Option(help="Weight of the present in exponential smoothing.")] = 0.5,
     fold_batch_norm: FoldBatchNorm = False,
+    memory: Memory = None,
     allow_gaps: Annotated[
         bool, typer.Option("--allow-gaps", help="Accept runs whose epochs are not evenly spaced.")
     ] = False,
@@ -143,7 +155,7 @@ def extract(
     }
     how = extraction({PREFIX + name: value for name, value in options.items()})
     wiring = WiringOptions(topology, model, input_shape)
-    command.run(runs, out, how, wiring, allow_gaps=allow_gaps, force=force)
+    command.run(runs, out, how, wiring, memory=memory, allow_gaps=allow_gaps, force=force)
 
 
 def pack(

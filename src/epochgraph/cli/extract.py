@@ -8,6 +8,7 @@ import pandas as pd
 from rich.progress import Progress
 
 from epochgraph.checkpoints import Checkpoint, CheckpointRun, read_run
+from epochgraph.cli.memory import shown_reading, usable_memory
 from epochgraph.cli.output import notes, progress_bar
 from epochgraph.cli.wiring import WiringOptions
 from epochgraph.errors import SettingError, UnreadableFileError
@@ -19,7 +20,16 @@ METRICS_FILE = "metrics.csv"
 SETTINGS_FILE = "settings.json"
 
 
-def run(runs: list[Path], out: Path, how: Extraction, options: WiringOptions, *, allow_gaps: bool, force: bool) -> None:
+def run(
+    runs: list[Path],
+    out: Path,
+    how: Extraction,
+    options: WiringOptions,
+    *,
+    memory: str | None,
+    allow_gaps: bool,
+    force: bool,
+) -> None:
     """Extract the runs that are not stored yet."""
     targets = _targets(runs, out)
     missing = {path: target for path, target in targets.items() if force or not target.exists()}
@@ -28,17 +38,27 @@ def run(runs: list[Path], out: Path, how: Extraction, options: WiringOptions, *,
         for path, target in missing.items():
             checkpoints = read_run(path, allow_gaps=allow_gaps)
             wiring = options.topology_of(checkpoints[0])
-            write_run(extracted(checkpoints, wiring, how, progress), target)
+            write_run(extracted(checkpoints, wiring, how, progress, memory=memory), target)
             _note_left_out(checkpoints, wiring)
             progress.advance(task)
     already = len(targets) - len(missing)
     notes.print(f"{len(missing)} runs extracted to {out}" + (f", {already} were there already" if already else ""))
 
 
-def extracted(checkpoints: CheckpointRun, topology: Topology, how: Extraction, progress: Progress) -> Run:
+def extracted(
+    checkpoints: CheckpointRun, topology: Topology, how: Extraction, progress: Progress, *, memory: str | None = None
+) -> Run:
     """The run in a folder of checkpoints, with the metrics and settings beside them.
 
+    Args:
+        checkpoints: The checkpoints.
+        topology: Their wiring.
+        how: How the signature is taken.
+        progress: Shows how far it is.
+        memory: The size that graphs may take, as the user says it (see `usable_memory`).
+
     Raises:
+        SettingError: The memory is no size.
         UnreadableFileError: The metrics or settings cannot be read.
         EpochgraphError: As for the checkpoints and the signature.
     """
@@ -49,7 +69,9 @@ def extracted(checkpoints: CheckpointRun, topology: Topology, how: Extraction, p
             yield checkpoint
             progress.advance(task)
 
-    taken = how.signature(snapshots(), topology)
+    usable = usable_memory(memory, checkpoints.shapes, graphs=how.graphs)
+    with shown_reading(progress, checkpoints[0]) as watch:
+        taken = how.signature(snapshots(), topology, memory=usable, watch=watch)
     progress.remove_task(task)
     folder = checkpoints.path if checkpoints.path.is_dir() else checkpoints.path.parent
     settings = _settings(folder / SETTINGS_FILE) | how.settings()

@@ -1,5 +1,6 @@
 """`epochgraph inspect`."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,8 @@ import numpy as np
 from rich.table import Table
 
 from epochgraph.checkpoints import Checkpoint, read_run
-from epochgraph.cli.output import console, print_json
+from epochgraph.cli.memory import shown_reading, usable_memory
+from epochgraph.cli.output import console, print_json, progress_bar
 from epochgraph.cli.wiring import WiringOptions
 from epochgraph.graph import Graph, rolled_graph
 from epochgraph.measures import degree, eigenvector_centrality
@@ -15,17 +17,29 @@ from epochgraph.topology import Topology, write_topology
 
 SHOWN_LEFT_OUT = 8
 
+MOST_PAIRS = 50_000_000
+"""Pairs of nodes that are looked at one by one, to count the edges among them."""
+
 
 def run(
-    path: Path, options: WiringOptions, *, top: int, fold_batch_norm: bool, save: Path | None, as_json: bool
+    path: Path,
+    options: WiringOptions,
+    *,
+    memory: str | None,
+    top: int,
+    fold_batch_norm: bool,
+    save: Path | None,
+    as_json: bool,
 ) -> None:
     """Show the graph of a checkpoint."""
     checkpoint = read_run(path, allow_gaps=True)[-1]
     wiring = options.topology_of(checkpoint)
-    graph = rolled_graph(checkpoint, wiring, fold_batch_norm=fold_batch_norm)
-    if save is not None:
-        write_topology(wiring, save)
-    findings = _findings(checkpoint, wiring, graph, top)
+    usable = usable_memory(memory, checkpoint.shapes)
+    with progress_bar() as progress, shown_reading(progress, checkpoint) as watch:
+        graph = rolled_graph(checkpoint, wiring, fold_batch_norm=fold_batch_norm, memory=usable, watch=watch)
+        if save is not None:
+            write_topology(wiring, save)
+        findings = _findings(checkpoint, wiring, graph, top)
     if as_json:
         print_json(findings)
     else:
@@ -42,7 +56,7 @@ def _findings(checkpoint: Checkpoint, topology: Topology, graph: Graph, top: int
         "path": str(checkpoint.path),
         "epoch": checkpoint.epoch,
         "nodes": graph.size,
-        "edges": graph.to_scipy().nnz // 2,
+        "edges": _edges(graph),
         "parts": [
             {
                 "name": part.name,
@@ -72,8 +86,15 @@ def _findings(checkpoint: Checkpoint, topology: Topology, graph: Graph, top: int
     }
 
 
+def _edges(graph: Graph) -> int | None:
+    """The number of edges; None where there are too many to look at each."""
+    pairs = sum(math.prod(block.shape) for block in graph.blocks.values())
+    return graph.to_scipy().nnz // 2 if pairs <= MOST_PAIRS else None
+
+
 def _print(findings: dict[str, Any]) -> None:
-    console.print(f"[bold]{findings['path']}[/]: {findings['nodes']:,} nodes, {findings['edges']:,} edges")
+    edges = "" if findings["edges"] is None else f", {findings['edges']:,} edges"
+    console.print(f"[bold]{findings['path']}[/]: {findings['nodes']:,} nodes{edges}")
     table = Table("part", "nodes", "mean degree", "share of centrality", "reads", box=None, header_style="bold")
     for part in findings["parts"]:
         reads = part["reads"]

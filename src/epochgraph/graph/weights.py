@@ -1,10 +1,11 @@
 """The weights of a module, a mapping or a checkpoint, under the names that a topology uses."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 
+from epochgraph.checkpoints import Checkpoint, Place, Stored
 from epochgraph.errors import MissingParameterError, ShapeMismatchError, TracingError, WeightDtypeError
 from epochgraph.topology import Topology, unwrapped
 from epochgraph.topology.operations import computed
@@ -13,6 +14,9 @@ from epochgraph.topology.program import Program
 Source = nn.Module | Mapping[str, Tensor]
 """Where weights come from: a module, tensors by name, or a checkpoint (which is such a mapping)."""
 
+
+COUNTED = 1 << 22
+"""Values that are looked at together when those are counted that are not finite."""
 
 LARGEST = 1e150
 """Weights beyond this have squares that not even float64 can add up: they count as infinite."""
@@ -49,6 +53,37 @@ class Weights:
                 return whole
         raise MissingParameterError(name, tuple(self.tensors))
 
+    def place(self, name: str) -> Place | None:
+        """Where the values of a weight lie in a file; None if they do not, or are computed of others.
+
+        A weight that is only a view of a parameter (a slice, its transposition) lies there, too. Which values it is of
+        is found by taking the view of a tensor that has no values.
+
+        Raises:
+            MissingParameterError: There is none of this name.
+        """
+        program = self.topology.computed.get(name)
+        if program is None:
+            return self._stored(name).place
+        bases = [self._stored(source.target).place for source in program.sources if source.values is None]
+        base = bases[0] if len(bases) == len(program.sources) == 1 else None
+        if base is None or base.shape != program.sources[0].shape:
+            return None
+        model = torch.empty_strided(base.shape, base.stride, dtype=base.dtype, device="meta")
+        view = computed(program, {program.sources[0].name: model})
+        if view.untyped_storage()._cdata != model.untyped_storage()._cdata:  # noqa: SLF001 - torch has no other word
+            return None
+        return base.viewed(int(view.storage_offset()), tuple(view.shape), view.stride())
+
+    def _stored(self, name: str) -> Stored:
+        """The tensor on disk, of a checkpoint."""
+        if not isinstance(self.tensors, Checkpoint):
+            raise TypeError("only the tensors of a checkpoint are on disk")
+        for candidate in (name, *self.topology.aliases.get(name, ())):
+            if candidate in self.tensors:
+                return self.tensors.stored[candidate]
+        raise MissingParameterError(name, tuple(self.tensors))
+
     def numbers(self, name: str) -> Tensor:
         """The tensor in a dtype to calculate with: float64 if it is stored so, else float32.
 
@@ -64,7 +99,19 @@ class Weights:
         tensor = self[name]
         if tensor.is_quantized or not tensor.is_floating_point():
             raise WeightDtypeError(name, str(tensor.dtype))
+        return self.calculable(tensor)
+
+    def calculable(self, tensor: Tensor) -> Tensor:
+        """A tensor in a dtype to calculate with, as `numbers` has it."""
         return tensor.to(torch.float64 if self.wide or tensor.dtype == torch.float64 else torch.float32)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a weight of a checkpoint; one that is computed is computed for that.
+
+        Raises:
+            MissingParameterError: There is none of this name.
+        """
+        return tuple(self.numbers(name).shape) if name in self.topology.computed else self._stored(name).shape
 
     def _computed(self, name: str, program: Program) -> Tensor:
         """A weight that is no parameter, computed of those that are."""
@@ -85,5 +132,20 @@ class Weights:
 
     def nonfinite(self, names: set[str]) -> dict[str, int]:
         """How many values of each tensor are NaN or infinite, of those that have any."""
-        counts = {name: int((~(self.numbers(name).double().abs() < LARGEST)).sum()) for name in sorted(names)}
+        counts = {name: sum(map(_nonfinite, self._pieces(name))) for name in sorted(names)}
         return {name: count for name, count in counts.items() if count}
+
+    def _pieces(self, name: str) -> Iterator[Tensor]:
+        """The values of a weight, of one on disk no more than some rows at a time."""
+        place = self.place(name) if isinstance(self.tensors, Checkpoint) else None
+        turned = place and (place if place.splits else place.turned)
+        if turned is None or not turned.splits:
+            yield self.numbers(name)
+            return
+        step = max(1, COUNTED * turned.dtype.itemsize // turned.row_bytes)
+        for begin in range(0, turned.shape[0], step):
+            yield turned.rows(begin, min(begin + step, turned.shape[0]))
+
+
+def _nonfinite(values: Tensor) -> int:
+    return int((~(values.double().abs() < LARGEST)).sum())

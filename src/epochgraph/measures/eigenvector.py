@@ -4,11 +4,17 @@ import numpy as np
 
 from epochgraph.errors import EmptyGraphError
 from epochgraph.graph import Graph, NodeValues
-from epochgraph.measures.lanczos import leading
+from epochgraph.measures.lanczos import EXACT, leading, norm
 
 POLISH = 2
 """Power steps at the end. They shrink what the rounding of float32 products has left of all other eigenvectors but that
 of -lambda, which has the same absolute values."""
+
+LARGE = 1 << 20
+"""Weights in large layers beyond which each product counts."""
+
+EXACT_IF_LARGE = 1e-8
+"""The residual at which to end then: what products in float32 tell is known by now, and a third of them is saved."""
 
 
 def eigenvector_centrality(graph: Graph) -> NodeValues:
@@ -16,9 +22,10 @@ def eigenvector_centrality(graph: Graph) -> NodeValues:
 
     A chain of layers is bipartite, so its adjacency has eigenvalues +lambda and -lambda of equal size and power
     iteration may oscillate for ever. Lanczos asks for +lambda directly, and starts from a vector of ones, so that the
-    same graph gives the same scores. They are unique if one component has the largest eigenvalue (Perron-Frobenius);
-    the nodes of every other component, isolated nodes among them, then score 0. If several components share it exactly,
-    the scores are the part of the vector of ones that lies in the space of their eigenvectors, which favours none.
+    same graph gives the same scores; of a large graph from the degree, the product with ones that is known already.
+    They are unique if one component has the largest eigenvalue (Perron-Frobenius); the nodes of every other component,
+    isolated nodes among them, then score 0. If several components share it exactly, the scores are the part of the
+    vector of ones that lies in the space of their eigenvectors, which favours none.
 
     Returns:
         Non-negative scores of unit Euclidean length; rescaling all weights does not change them.
@@ -34,12 +41,14 @@ def eigenvector_centrality(graph: Graph) -> NodeValues:
     largest = graph.row_sums.max()
     if largest == 0:
         raise EmptyGraphError
-    start = np.full(graph.size, graph.size**-0.5)
-    _, vector = leading(lambda x: np.asarray(graph.matvec(x) / largest), start)  # near one, as the tolerance is
+    large = graph.work > LARGE
+    start = graph.row_sums / norm(graph.row_sums) if large else np.full(graph.size, graph.size**-0.5)
+    exact = EXACT_IF_LARGE if large else EXACT
+    _, vector = leading(lambda x: np.asarray(graph.matvec(x) / largest), start, exact=exact)  # of the order of one
     scores: NodeValues = np.abs(vector)
     for _ in range(POLISH):
         scores = graph.matvec(scores / largest)
-        scores /= np.float64(np.linalg.norm(scores))
+        scores /= norm(scores)
     return scores
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from epochgraph.compilation import compiled
 from epochgraph.errors import ConvergenceError
 from epochgraph.graph import NodeValues
 
@@ -18,6 +19,9 @@ EXACT = 1e-12
 
 PRODUCTS = 10_000
 """Products before the iteration is given up; the leading vector of ordinary networks needs twenty to thirty."""
+
+LONG = 1 << 14
+"""Nodes beyond which vectors are not handed to BLAS, whose threads wait for each other longer than one alone needs."""
 
 
 def leading(
@@ -43,19 +47,56 @@ def leading(
     basis = start[None, :]
     projected, coupling = np.zeros((0, 0)), np.zeros(0)
     for _ in range(PRODUCTS):
-        image = product(basis[-1])
-        shares = basis @ image
-        rest = image - shares @ basis
-        rest -= (basis @ rest) @ basis  # once is not enough where most of the image cancels
-        length = np.linalg.norm(rest)
-        projected = np.block([[projected, coupling[:, None]], [coupling, shares[-1]]])
+        rest, share = _orthogonal(basis, product(basis[-1]))
+        length = norm(rest)
+        projected = np.block([[projected, coupling[:, None]], [coupling, share]])
         values, mixtures = np.linalg.eigh(projected)
         if length * abs(mixtures[-1, -1]) <= exact:
-            return float(values[-1]), mixtures[:, -1] @ basis
+            return float(values[-1]), _mixed(mixtures[:, -1:].T, basis)[0]
         # from the recurrence: as products with the image they would bring the rounding of float32 into `projected`
         coupling = np.append(np.zeros(len(basis) - 1), length)
         if len(basis) == BASIS:
-            basis, projected = mixtures[:, -KEPT:].T @ basis, np.diag(values[-KEPT:])
+            basis, projected = _mixed(mixtures[:, -KEPT:].T, basis), np.diag(values[-KEPT:])
             coupling = length * mixtures[-1, -KEPT:]
         basis = np.vstack([basis, rest / length])
     raise ConvergenceError(PRODUCTS, len(start))
+
+
+def norm(vector: NodeValues) -> float:
+    """The Euclidean length of a vector."""
+    return float(np.linalg.norm(vector) if len(vector) <= LONG else np.sqrt(np.square(vector).sum()))
+
+
+def _orthogonal(basis: np.ndarray, image: NodeValues) -> tuple[NodeValues, float]:
+    """What of a vector is orthogonal to all of the basis, and the share that the last of the basis has in it."""
+    if len(image) <= LONG:
+        shares = basis @ image
+        rest = image - shares @ basis
+        rest -= (basis @ rest) @ basis  # once is not enough where most of the image cancels
+        return rest, shares[-1]
+    rest, shares, more = image.copy(), np.empty(len(basis)), np.empty(len(basis))
+    for found in (shares, more):
+        _shares(basis, rest, found)
+        _take(basis, found, rest)
+    return rest, shares[-1]
+
+
+def _mixed(mixtures: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """Vectors that are mixed of the basis."""
+    return mixtures @ basis if basis.shape[1] <= LONG else np.asarray(np.einsum("km,mn->kn", mixtures, basis))
+
+
+@compiled
+def _shares(basis: np.ndarray, vector: np.ndarray, found: np.ndarray) -> None:
+    for index in range(basis.shape[0]):
+        total = 0.0
+        for node in range(vector.size):
+            total += basis[index, node] * vector[node]
+        found[index] = total
+
+
+@compiled
+def _take(basis: np.ndarray, shares: np.ndarray, vector: np.ndarray) -> None:
+    for index in range(basis.shape[0]):
+        for node in range(vector.size):
+            vector[node] -= shares[index] * basis[index, node]

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import torch
 from jaxtyping import Float64
 
 from epochgraph.graph import Graph, NodeValues
@@ -53,10 +52,7 @@ def weight_changes(now: Graph, then: Graph, scopes: Sequence[Scope]) -> list[flo
 
     NaN for a scope without edges, or whose weights were all zero.
     """
-    squares: dict[int, tuple[float, float]] = {}
-    for target, pairs in _weights_by_target(now, then).items():
-        differences = sum(float((a.double() - b.double()).square().sum()) for a, b in pairs)
-        squares[target] = (differences, sum(float(b.double().square().sum()) for _, b in pairs))
+    squares = _squares_by_target(now, then)
     changes = []
     for scope in scopes:
         totals = np.sum([squares[part] for part in scope.parts if part in squares] or [(0.0, 0.0)], axis=0)
@@ -64,13 +60,20 @@ def weight_changes(now: Graph, then: Graph, scopes: Sequence[Scope]) -> list[flo
     return changes
 
 
-def _weights_by_target(now: Graph, then: Graph) -> dict[int, list[tuple[torch.Tensor, torch.Tensor]]]:
-    """The weights of both graphs, side by side; a block that reads the sum of several parts counts once."""
-    found: dict[int, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+def _squares_by_target(now: Graph, then: Graph) -> dict[int, tuple[float, float]]:
+    """Of the weights into each part, the sums of squares of their differences and of what they were.
+
+    A block that reads the sum of several parts counts once. No more than a pair of tensors is held at a time, as they
+    may come from a file.
+    """
+    found: dict[int, tuple[float, float]] = {}
     seen = set()
     for (source, target), block in now.blocks.items():
         if (id(block), target) not in seen:
             seen.add((id(block), target))
-            pairs = zip(block.magnitudes(), then.blocks[source, target].magnitudes(), strict=True)
-            found.setdefault(target, []).extend(pairs)
+            differences, squares = found.get(target, (0.0, 0.0))
+            for a, b in zip(block.magnitudes(), then.blocks[source, target].magnitudes(), strict=True):
+                differences += float((a.double() - b.double()).square().sum())
+                squares += float(b.double().square().sum())
+            found[target] = differences, squares
     return found

@@ -1,0 +1,142 @@
+"""Blocks of weights that are still on disk."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from epochgraph.blocks.structure import Block, Entries
+
+Sums = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Way:
+    """One way to take a weight as a block; a weight may be read in several, as by the heads of an attention.
+
+    Attributes:
+        block: Makes the block into some target nodes of their rows of the weight, as they are stored, and of whether
+            the block lasts longer than they do.
+        sources: Number of source nodes of the block.
+        kept: Whether the block stays in memory once it was made.
+        light: Whether it is much smaller than what is read for it: such a block is made whenever the weight is read.
+    """
+
+    block: Callable[[Tensor, bool], Block]
+    sources: int
+    kept: bool = False
+    light: bool = False
+
+
+class Scan:
+    """One weight that is read for every product, some rows at a time, each of them gone with the next.
+
+    Args:
+        rows: Reads the rows from one to before another, which last until it is asked again by the same thread.
+        count: Number of rows, which are the target nodes.
+        step: Rows to read at a time.
+        ways: The ways to take them.
+    """
+
+    def __init__(self, rows: Callable[[int, int], Tensor], count: int, step: int, ways: Sequence[Way]) -> None:
+        self.rows = rows
+        self.count = count
+        self.step = step
+        self.ways = tuple(ways)
+        self._kept: dict[int, list[Block]] = {}
+        self._sums: tuple[Sums, ...] = ()
+        self._lock = Lock()
+
+    def blocks(self, way: int) -> Iterator[tuple[slice, Block]]:
+        """The blocks into some target nodes after others, from memory or from disk."""
+        kept = self._kept.get(way)
+        if kept is not None:
+            yield from zip(self._slices(), kept, strict=True)
+            return
+        for nodes, made in self._made({way}, {index for index, other in enumerate(self.ways) if other.kept}):
+            yield nodes, made[way]
+
+    def sums(self, way: int) -> Sums:
+        """The sums of one way; those of all ways are made in one pass, and never again."""
+        with self._lock:  # threads that ask for several ways would read the weight once each
+            if not self._sums:
+                self._sums = self._all_sums()
+        return self._sums[way]
+
+    def _all_sums(self) -> tuple[Sums, ...]:
+        found = tuple(
+            (torch.empty(self.count, dtype=torch.float64), torch.zeros(way.sources, dtype=torch.float64))
+            for way in self.ways
+        )
+        light = {index for index, way in enumerate(self.ways) if way.kept and way.light}
+        for nodes, made in self._made(set(range(len(self.ways))), light):
+            for index, (of_targets, of_sources) in enumerate(found):
+                of_targets[nodes], some = made[index].sums()
+                of_sources.add_(some)
+        return found
+
+    def _made(self, wanted: set[int], kept: set[int]) -> Iterator[tuple[slice, dict[int, Block]]]:
+        """One pass over the weight: the blocks of some ways, of which some are kept when all has been read."""
+        keep = sorted(kept - self._kept.keys())
+        found: dict[int, list[Block]] = {way: [] for way in keep}
+        for nodes in self._slices():
+            rows = self.rows(nodes.start, nodes.stop)
+            made = {way: self.ways[way].block(rows, way in found) for way in sorted(wanted.union(keep))}
+            for way in keep:
+                found[way].append(made[way])
+            yield nodes, made
+        self._kept.update(found)
+
+    def _slices(self) -> list[slice]:
+        return [slice(begin, min(begin + self.step, self.count)) for begin in range(0, self.count, self.step)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Streamed(Block):
+    """A block that is read from disk for every product, unless it is kept.
+
+    Attributes:
+        scan: The weight.
+        way: Which of its ways this is.
+    """
+
+    scan: Scan
+    way: int
+
+    @property
+    @override
+    def shape(self) -> tuple[int, int]:
+        return self.scan.count, self.scan.ways[self.way].sources
+
+    @override
+    def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        forward = torch.empty(self.shape[0], dtype=torch.float64)
+        backward = torch.zeros(self.shape[1], dtype=torch.float64)
+        for nodes, block in self.scan.blocks(self.way):
+            forward[nodes], some = block.products(source, target[nodes])
+            backward += some
+        return forward, backward
+
+    @override
+    def sums(self) -> tuple[Tensor, Tensor]:
+        return self.scan.sums(self.way)
+
+    @property
+    @override
+    def work(self) -> int:
+        return self.shape[0] * self.shape[1]
+
+    @override
+    def entries(self) -> Entries:
+        found = [(nodes.start, *block.entries()) for nodes, block in self.scan.blocks(self.way)]
+        rows = [begin + rows for begin, rows, _, _ in found]
+        columns, values = [item[2] for item in found], [item[3] for item in found]
+        return np.concatenate(rows), np.concatenate(columns), np.concatenate(values)
+
+    @override
+    def magnitudes(self) -> Iterator[Tensor]:
+        return (weights for _, block in self.scan.blocks(self.way) for weights in block.magnitudes())

@@ -1,0 +1,137 @@
+"""Where the values of a tensor lie in a file, to read some rows of it and not the others."""
+
+import math
+import os
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from epochgraph.checkpoints.archive import damaged, readable
+from epochgraph.errors import UnreadableFileError
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What tells that a file is still the one that was opened.
+
+    Attributes:
+        size: Its size in bytes.
+        time: When it was last written, in nanoseconds.
+    """
+
+    size: int
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A tensor in a file, as its values lie there.
+
+    It is read and not mapped into memory: a file that is cut short while it is mapped would end the whole process, and
+    the pages that were looked at would count as memory in use.
+
+    Attributes:
+        path: The file.
+        stamp: The file as it was when the tensor was found in it.
+        position: Byte of the first value.
+        dtype: Of the values.
+        shape: The tensor's shape.
+        stride: How many values apart neighbours along each axis are.
+    """
+
+    path: Path
+    stamp: Stamp
+    position: int
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+
+    @property
+    def splits(self) -> bool:
+        """Whether rows lie one behind another, so that some can be read without the others."""
+        return len(self.shape) > 0 and 0 not in self.shape and self.stride[0] >= _span(self.shape[1:], self.stride[1:])
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes from one row to the next."""
+        return self.stride[0] * self.dtype.itemsize
+
+    @property
+    def dense(self) -> bool:
+        """Whether the values lie one behind another."""
+        return self.stride == contiguous(self.shape)
+
+    @property
+    def turned(self) -> "Place":
+        """The matrix the other way round."""
+        return replace(self, shape=self.shape[::-1], stride=self.stride[::-1])
+
+    def viewed(self, offset: int, shape: tuple[int, ...], stride: tuple[int, ...]) -> "Place":
+        """A tensor of some of the values: `offset` behind the first one, with a shape and strides of its own."""
+        return replace(self, position=self.position + offset * self.dtype.itemsize, shape=shape, stride=stride)
+
+    def rows(self, begin: int, end: int, buffer: "Buffer | None" = None) -> Tensor:
+        """Read some rows, in their own dtype.
+
+        Args:
+            begin: The first row.
+            end: The row behind the last one.
+            buffer: What to read them into: they last until it is used again by the same thread. None for memory of
+                their own.
+
+        Raises:
+            UnreadableFileError: The file is not as it was, or cannot be read.
+        """
+        shape = (end - begin, *self.shape[1:])
+        size = _span(shape, self.stride) * self.dtype.itemsize
+        memory = (Buffer() if buffer is None else buffer).bytes(size)
+        self._fill(memory, self.position + begin * self.row_bytes)
+        return memory.view(self.dtype).as_strided(shape, self.stride)
+
+    def _fill(self, memory: Tensor, position: int) -> None:
+        content = memory.numpy().data
+        with readable(self.path), self.path.open("rb", buffering=0) as file:
+            if stamp(file.fileno()) != self.stamp:
+                found = "it has changed since it was opened"
+                raise UnreadableFileError(self.path, found, "Let nothing write to it meanwhile, and start again.")
+            file.seek(position)
+            filled = 0
+            while filled < len(content):  # one call reads no more than two gigabytes
+                count = file.readinto(content[filled:])
+                if not count:
+                    raise damaged(self.path, "it has become shorter since it was opened")
+                filled += count
+
+
+class Buffer(threading.local):
+    """Memory to read into, of each thread. New memory for each reading would end in pieces, between what is kept."""
+
+    def __init__(self) -> None:
+        self.memory = torch.empty(0, dtype=torch.uint8)
+
+    def bytes(self, size: int) -> Tensor:
+        """So many bytes, of arbitrary values."""
+        if len(self.memory) < size:
+            self.memory = torch.empty(size, dtype=torch.uint8)
+        return self.memory[:size]
+
+
+def stamp(descriptor: int) -> Stamp:
+    """The stamp of an open file."""
+    found = os.fstat(descriptor)
+    return Stamp(found.st_size, found.st_mtime_ns)
+
+
+def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides of a tensor whose values lie one behind another."""
+    return tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
+
+
+def _span(shape: tuple[int, ...], stride: tuple[int, ...]) -> int:
+    """The number of values from a tensor's first to its last."""
+    if 0 in shape:
+        return 0
+    return 1 + sum((size - 1) * step for size, step in zip(shape, stride, strict=True))

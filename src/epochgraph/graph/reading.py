@@ -1,0 +1,137 @@
+"""One join's weight -> its block: norms between nodes, wherever the weight comes from."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from epochgraph.blocks import Block, Dense, Gathered, Grouped, Transposed, norms
+from epochgraph.errors import ShapeMismatchError
+from epochgraph.topology import Join, Topology
+from epochgraph.topology.spans import NO_NODE, Span, nodes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """How a join reads its weight.
+
+    Attributes:
+        columns: Positions of the weight's input axis that carry nodes, all of them for None.
+        repeat: Consecutive positions that are taken together, as one position of the block.
+        groups: Number of groups of inputs and targets that do not see each other.
+        sources: Number of positions of the block.
+        positions: Where the block's positions are not the part's nodes in order, the position of each of its readings.
+        nodes: The node of each.
+        size: Number of nodes of the part that is read.
+    """
+
+    columns: slice | Tensor | None
+    repeat: int
+    groups: int
+    sources: int
+    positions: Tensor | None
+    nodes: Tensor | None
+    size: int
+
+    @property
+    def way(self) -> tuple[object, ...]:
+        """What tells one block of a weight from another; joins may share it, and gather different nodes for it."""
+        columns = self.columns
+        key = columns.numpy().tobytes() if isinstance(columns, Tensor) else columns and (columns.start, columns.stop)
+        return key, self.repeat, self.groups
+
+    @property
+    def plain(self) -> bool:
+        """Whether the block is the weight as it lies there."""
+        return self.columns is None and self.repeat == 1 and self.groups == 1
+
+    def block(self, weight: Tensor, *, copy: bool) -> Block:
+        """The block of a weight, or of some rows of it, from its positions to its target nodes."""
+        if self.groups > 1:
+            stacked = weight.flatten(2) if weight.dim() > 2 else weight[:, :, None]
+            return Grouped(_norms(stacked, copy=True), self.groups)
+        return _dense(weight if self.columns is None else weight[:, self.columns], self.repeat, copy=copy)
+
+    def gathered(self, block: Block) -> Block:
+        """Let the block read source nodes in an order of its own, if it is not theirs."""
+        if self.positions is None or self.nodes is None:
+            return block
+        return Gathered(block, self.positions, self.nodes, self.size)
+
+
+class Readings:
+    """How the joins of a topology read their weights; layers that read in the same way share the lists of it."""
+
+    def __init__(self, topology: Topology) -> None:
+        self.topology = topology
+        self.of_spans = cache(_reading)
+
+    def __call__(self, join: Join, shape: tuple[int, ...]) -> Reading:
+        """How a join reads a weight of a shape.
+
+        Raises:
+            ShapeMismatchError: The topology says another shape.
+        """
+        width = sum(span.count * span.repeat for span in join.inputs)
+        expected = (self.topology.parts[join.target].size, width // join.groups)
+        if tuple(shape[:2]) != expected:
+            raise ShapeMismatchError(repr(join.parameter), (*expected, "..."), tuple(shape))
+        return self.of_spans(join.inputs, join.groups, self.topology.parts[join.source].size)
+
+
+def _reading(inputs: tuple[Span, ...], groups: int, size: int) -> Reading:
+    first, width = inputs[0], sum(span.count * span.repeat for span in inputs)
+    if groups == 1 and (first.first, first.count, first.width) == (0, size, 1) and first.count * first.repeat == width:
+        return Reading(None, first.repeat, 1, size, None, None, size)  # without looking at each position
+    read, widths = nodes(inputs)
+    if groups > 1:
+        positions, found = _places(read, widths, size)
+        return Reading(None, 1, groups, width, positions, found, size)
+    carried = np.flatnonzero(read != NO_NODE)
+    columns: slice | Tensor | None = None
+    if len(carried) < len(read):
+        contiguous = carried[-1] - carried[0] + 1 == len(carried)
+        columns = slice(int(carried[0]), int(carried[-1]) + 1) if contiguous else torch.from_numpy(carried)
+        read, widths = read[carried], widths[carried]
+    repeat = _repeat(read)
+    positions, found = _places(read[::repeat], widths[::repeat], size)
+    return Reading(columns, repeat, 1, len(read) // repeat, positions, found, size)
+
+
+def _dense(weight: Tensor, repeat: int, *, copy: bool) -> Block:
+    """A dense block of a weight that reads each node at `repeat` consecutive positions."""
+    if weight.dim() == 2 and repeat == 1 and not weight.is_contiguous() and weight.mT.is_contiguous():
+        return Transposed(_dense(weight.mT, 1, copy=copy))
+    grouped = weight.reshape(weight.shape[0], weight.shape[1] // repeat, -1)
+    return Dense(_norms(grouped, copy=copy), signed=grouped.shape[2] == 1 and not copy)
+
+
+def _norms(weight: Tensor, *, copy: bool) -> Tensor:
+    """L2 norms over the last axis, the weights between two nodes, shaped as the first two.
+
+    Of a single weight it is the absolute value or, without a copy, the weight itself.
+    """
+    if weight.shape[2] == 1:
+        return weight[:, :, 0].abs() if copy else weight[:, :, 0]
+    return norms(weight.reshape(-1, weight.shape[2])).reshape(weight.shape[:2])
+
+
+def _repeat(read: np.ndarray) -> int:
+    """How often in a row each node is read, if that is the same for all and no node comes again; otherwise 1."""
+    starts = np.flatnonzero(np.diff(read, prepend=read[0] - 1))
+    repeat = len(read) // len(starts)
+    even = np.array_equal(starts, np.arange(len(starts)) * repeat) and repeat * len(starts) == len(read)
+    return repeat if even and len(np.unique(read[starts])) == len(starts) else 1
+
+
+def _places(read: np.ndarray, widths: np.ndarray, size: int) -> tuple[Tensor, Tensor] | tuple[None, None]:
+    """Position and node of each reading; None where the positions are the nodes in order."""
+    if (widths == 1).all() and np.array_equal(read, np.arange(size)):
+        return None, None
+    positions = np.repeat(np.arange(len(read)), widths)
+    within = np.arange(len(positions)) - np.repeat(np.cumsum(widths) - widths, widths)
+    found = np.repeat(read, widths) + within
+    carried = np.repeat(read, widths) != NO_NODE
+    return torch.from_numpy(positions[carried]), torch.from_numpy(found[carried])
