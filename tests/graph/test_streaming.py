@@ -82,7 +82,8 @@ def test_a_graph_on_disk_is_the_one_in_memory(tmp_path_factory, kind, model, dty
     checkpoint = load_checkpoint(written(state, tmp_path_factory.mktemp("run"), kind))
     expected = rolled_graph(checkpoint, topology, fold_batch_norm=fold)
     found = rolled_graph(checkpoint, topology, fold_batch_norm=fold, memory=memory)
-    np.testing.assert_allclose(degree(found), degree(expected), rtol=1e-6 if fold else 1e-12)
+    exact = not fold and dtype != torch.bfloat16  # the norms of its kernels have a compiled pass of their own
+    np.testing.assert_allclose(degree(found), degree(expected), rtol=1e-12 if exact else 1e-6)
     np.testing.assert_allclose(found.to_scipy().toarray(), expected.to_scipy().toarray(), rtol=1e-6)
     x = np.random.default_rng(0).uniform(0.1, 1, found.size)
     for _ in range(2):  # the first product may keep what the second one takes from memory
