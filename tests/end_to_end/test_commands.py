@@ -122,7 +122,7 @@ def test_inspect_shows_the_graph(sweep, topology):
     assert document["epoch"] == 3
     assert [part["nodes"] for part in document["parts"]] == [1, 4, 8, 3]
     assert document["edges"] == 4 + 32 + 24
-    assert document["coverage"] == {"share": 1.0, "left_out": []}
+    assert document["coverage"] == {"share": 1.0, "rung": "torch.export", "left_out": []}
     assert len(document["most_central"]) == 2
     assert sum(part["share_of_centrality"] for part in document["parts"]) == pytest.approx(1)
 
