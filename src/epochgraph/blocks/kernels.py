@@ -72,13 +72,13 @@ def absolute_products(
     return torch.from_numpy(forward), torch.from_numpy(backward)
 
 
-def one_pass(weights: Tensor, *, signed: bool) -> bool:
+def one_pass(weights: Tensor) -> bool:
     """Whether both products are better had in one compiled pass: of a small layer, two torch calls are as fast.
 
-    Those have always multiplied the small layers, whose numbers are published to the last bit. Of signed weights they
-    would need a copy, and of bfloat16 they would calculate in bfloat16.
+    Those have always multiplied the small layers, whose numbers are published to the last bit, with their own copy or
+    without one. Of bfloat16 they would calculate in bfloat16.
     """
-    return _plain(weights) and (signed or weights.numel() > LARGE or weights.dtype == torch.bfloat16)
+    return _plain(weights) and (weights.numel() > LARGE or weights.dtype == torch.bfloat16)
 
 
 def _plain(weights: Tensor) -> bool:
