@@ -79,9 +79,7 @@ class Bundles:
         Returns:
             An index at each remaining place; None if there are too many places to look at.
         """
-        # Along dimensions of stride zero the nodes are constant: one place stands for all.
-        keep = tuple(slice(0, 1) if nodes.stride(d) == 0 or nodes.shape[d] == 1 else slice(None) for d in all_of(nodes))
-        rest = nodes[keep]
+        rest = thin(nodes)
         shape = tuple(1 if d in dimensions else n for d, n in enumerate(nodes.shape))
         if all(rest.shape[d] == 1 for d in dimensions):
             return rest.expand(shape)
@@ -89,7 +87,7 @@ class Bundles:
             return None
         if rest.numel() == 0:
             return torch.full((), NO_NODE).expand(shape)
-        staying = [d for d in all_of(nodes) if d not in dimensions]
+        staying = [d for d in range(nodes.dim()) if d not in dimensions]
         size = [rest.shape[d] for d in staying]
         lines = rest.permute(*staying, *dimensions).reshape(prod(size), -1)
         found = self._of_lines(lines, kind).reshape(size)
@@ -116,9 +114,15 @@ class Bundles:
         return tuple(sorted(set(plain).union(*bundled)))
 
 
-def all_of(nodes: Tensor) -> range:
-    """All dimensions."""
-    return range(nodes.dim())
+def thin(nodes: Tensor, *, kept: int = 0) -> Tensor:
+    """Indices with one place along each dimension of stride zero: there they are constant, and one stands for all.
+
+    Args:
+        nodes: Index at each place.
+        kept: How many of the last dimensions stay as they are.
+    """
+    leading = nodes.stride()[: nodes.dim() - kept]
+    return nodes[tuple(slice(None) if stride else slice(1) for stride in leading)]
 
 
 def _marks(rows: np.ndarray) -> np.ndarray:

@@ -18,8 +18,8 @@ from torch.utils.module_tracker import ModuleTracker
 from typing_extensions import override
 
 from epochgraph.topology.operations import ITEM
-from epochgraph.topology.program import Argument, Program, Ref, Shape, Source, Step
-from epochgraph.topology.recording import Inputs, Recording, small_integers
+from epochgraph.topology.program import Argument, Program, Ref, Source, Step
+from epochgraph.topology.recording import Inputs, Recording, small_integers, tensor_shape
 
 
 def run_without_data(model: nn.Module, inputs: Inputs) -> Recording:
@@ -133,14 +133,14 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Write down an operation, and each of several results as a step of its own."""
         own = f"step_{len(self.steps)}"
         several = isinstance(result, list | tuple)
-        shape: Any = tuple(map(_shape, result)) if several else _shape(result)
+        shape: Any = tuple(map(tensor_shape, result)) if several else tensor_shape(result)
         self.steps.append(Step(own, name, arguments, options, shape, self.module()))
         if not several:
             self.keep(result, own)
         for position, value in enumerate(result if several else ()):
             if isinstance(value, Tensor):
                 one = f"{own}_{position}"
-                self.steps.append(Step(one, ITEM, (Ref(own), position), (), _shape(value), self.module()))
+                self.steps.append(Step(one, ITEM, (Ref(own), position), (), tensor_shape(value), self.module()))
                 self.keep(value, one)
 
     def module(self) -> str:
@@ -161,7 +161,3 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 return tuple(self.argument(item) for item in value)
             case _:
                 return None
-
-
-def _shape(value: object) -> Shape:
-    return tuple(int(n) for n in value.shape) if isinstance(value, Tensor) else ()

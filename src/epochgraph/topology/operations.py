@@ -392,16 +392,18 @@ CONVOLUTIONS = {"conv1d": 1, "conv2d": 2, "conv3d": 3}
 TRANSPOSED = {"conv_transpose1d": 1, "conv_transpose2d": 2, "conv_transpose3d": 3}
 """Transposed convolutions -> number of spatial dimensions."""
 
-NORMS = {
-    "group_norm": 2,
-    "instance_norm": 1,
-    "layer_norm": 2,
-    "rms_norm": 2,
-    "_fused_rms_norm": 2,
-    "native_layer_norm": 2,
-    "native_group_norm": 1,
-}
-"""Normalisations by statistics of the data itself -> position of the scale among the arguments."""
+NORMS = frozenset(
+    [
+        "_fused_rms_norm",
+        "group_norm",
+        "instance_norm",
+        "layer_norm",
+        "native_group_norm",
+        "native_layer_norm",
+        "rms_norm",
+    ]
+)
+"""Normalisations by statistics of the data itself."""
 
 BATCH_NORMS = {
     "batch_norm": 7,
@@ -538,7 +540,7 @@ COMPUTABLE = (
     | CONSTANTS
     | SCANS
     | PRODUCTS
-    | NORMS.keys()
+    | NORMS
     | FOURIER_1D
     | FOURIER
     | {"view_as_complex", "view_as_real"}

@@ -79,7 +79,7 @@ class _Recording:
         stack = list((node.meta.get("nn_module_stack") or {}).values())
         options = tuple((key, self.argument(value, prefix)) for key, value in node.kwargs.items())
         value = node.meta.get("val")
-        shape = tuple(map(_shape, value)) if isinstance(value, list | tuple) else _shape(value)
+        shape = tuple(map(tensor_shape, value)) if isinstance(value, list | tuple) else tensor_shape(value)
         module = stack[-1][0] if stack else ""
         return Step(name, str(node.target), self.arguments(node.args, prefix), options, shape, module)
 
@@ -104,7 +104,7 @@ class _Recording:
 def _source(node: torch.fx.Node, spec: object, held: Mapping[str, object]) -> Source:
     kind = getattr(spec, "kind", None)
     value = node.meta.get("val")
-    shape = _shape(value)
+    shape = tensor_shape(value)
     integer = isinstance(value, torch.Tensor) and not value.is_floating_point()
     if kind is InputKind.USER_INPUT:
         return Source(node.name, "input", node.name, shape, integer)
@@ -121,5 +121,6 @@ def small_integers(tensor: object) -> tuple[int, ...] | None:
     return tuple(int(value) for value in tensor.flatten().tolist())
 
 
-def _shape(value: object) -> Shape:
+def tensor_shape(value: object) -> Shape:
+    """Shape of a tensor, as plain numbers; of anything else, none."""
     return tuple(int(n) for n in value.shape) if isinstance(value, torch.Tensor) else ()

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from epochgraph.topology.bundles import FIRST, Bundle, Bundles, Kind
+from epochgraph.topology.bundles import FIRST, Bundle, Bundles, Kind, thin
 from epochgraph.topology.flow import Flow, Layer, Weight, Wiring
 from epochgraph.topology.program import Program, Shape, Source, Step
 from epochgraph.topology.spans import NO_NODE, NodeIndex, spans
@@ -240,7 +240,7 @@ class RolledWiring(Wiring):
 
     def told_apart(self, nodes: Tensor, number: int, choice: str) -> Tensor:
         """The nodes of each alternative, in an additional last dimension but one."""
-        rest = _compact(nodes)
+        rest = thin(nodes, kept=2)
         marks, inverse = torch.unique(rest, return_inverse=True)
 
         def alternatives(mark: int) -> tuple[int, ...]:
@@ -257,7 +257,7 @@ class RolledWiring(Wiring):
 
     def put_together(self, nodes: Tensor, choice: str) -> Tensor:
         """At each place a bundle of what the alternatives along the last dimension but one gave."""
-        rest = _compact(nodes).movedim(-2, -1)
+        rest = thin(nodes, kept=2).movedim(-2, -1)
         rows = rest.reshape(-1, rest.shape[-1])
         numbers = [self.bundles.number(Bundle("choice", tuple(row), choice)) for row in rows.tolist()]
         found = torch.tensor(numbers).reshape(rest.shape[:-1])
@@ -289,13 +289,6 @@ def _layer_name(layer: Layer) -> str:
     return layer.weight.parameters[0].removesuffix(".weight")
 
 
-def _compact(nodes: Tensor) -> Tensor:
-    """Indices with one place along each leading dimension in which they do not change; the last two stay."""
-    keep = tuple(slice(0, 1) if nodes.stride(d) == 0 else slice(None) for d in range(nodes.dim() - 2))
-    return nodes[keep]
-
-
 def _distinct(nodes: Tensor) -> list[int]:
     """The indices that occur."""
-    keep = tuple(slice(0, 1) if nodes.stride(d) == 0 else slice(None) for d in range(nodes.dim()))
-    return [mark for mark in torch.unique(nodes[keep]).tolist() if mark != NO_NODE]
+    return [mark for mark in torch.unique(thin(nodes)).tolist() if mark != NO_NODE]

@@ -1,5 +1,6 @@
 """Operations that pick places by indices, or put values there."""
 
+from math import prod
 from typing import Any
 
 import torch
@@ -39,7 +40,7 @@ def fed(walk: Walk, step: Step, value: Value, dimension: int = -1) -> Value:
         zero = isinstance(value, Computed) and value.words.startswith(ops.ZEROS)
         name = value.target if isinstance(value, Source) else f"constant {value.name}"
         return Flow(value.shape) if zero else walk.wiring.constant(name, value.shape, dimension % len(value.shape))
-    width, count = value.shape[dimension], _size(value.shape) // max(1, value.shape[dimension])
+    width, count = value.shape[dimension], prod(value.shape) // max(1, value.shape[dimension])
     moved = (*(n for d, n in enumerate(value.shape) if d != dimension % len(value.shape)), width)
     steps = (
         layout("movedim.int", (dimension, -1), moved),
@@ -150,14 +151,10 @@ def values(walk: Walk, value: Any) -> Tensor | None:
     if not isinstance(value, Computed) or value.parameters or walk.resized:
         return None
     program = walk.derivation(value.name)
-    if any(source.values is None for source in program.sources) or _size(value.shape) > MOST_VALUES:
+    if any(source.values is None for source in program.sources) or prod(value.shape) > MOST_VALUES:
         return None
     found = ops.computed(program, {s.name: torch.tensor(s.values).reshape(s.shape) for s in program.sources})
     return found if isinstance(found, Tensor) and not found.is_floating_point() else None
-
-
-def _size(shape: Shape) -> int:
-    return int(torch.Size(shape).numel())
 
 
 def scattered(walk: Walk, step: Step) -> Value:

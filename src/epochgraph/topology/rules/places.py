@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from epochgraph.topology import operations as ops
+from epochgraph.topology.bundles import thin
 from epochgraph.topology.flow import Flow
 from epochgraph.topology.program import Shape, Source, Step
 from epochgraph.topology.spans import NO_NODE
@@ -143,7 +144,7 @@ def distinct(operands: Iterable[Iterable[Tensor]]) -> tuple[Tensor, ...]:
 
 def compact(nodes: Tensor) -> Tensor:
     """Indices with one place along each dimension in which they do not change."""
-    rest = nodes[tuple(slice(None) if stride else slice(1) for stride in nodes.stride())]
+    rest = thin(nodes)
     for dimension in range(rest.dim()):
         if rest.shape[dimension] > 1:
             first = rest.narrow(dimension, 0, 1)
