@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 import torch
-from benchmarks.coverage import batches, measuring, page, rows
+from benchmarks.coverage import batches, lines, measuring, page, rows
 from benchmarks.coverage.__main__ import main
 from benchmarks.coverage.batches import Limits
 from benchmarks.coverage.examples import Example
@@ -73,7 +73,7 @@ def test_an_error_is_one_line_and_tells_its_cause():
 def test_rows_come_back_from_their_file_and_a_line_cut_in_two_is_taken_off(tmp_path):
     path = tmp_path / "rows.jsonl"
     for row in (GOOD, SHORT, FAILED, replace(FAILED, error="again")):
-        rows.append(path, row)
+        lines.append(path, row)
     whole = path.read_bytes()
     path.write_bytes(whole + b'{"library": "ti')
     assert rows.read(path) == (GOOD, SHORT, replace(FAILED, error="again"))
@@ -82,7 +82,7 @@ def test_rows_come_back_from_their_file_and_a_line_cut_in_two_is_taken_off(tmp_p
 
 def test_a_second_start_goes_on_where_the_first_was_stopped(tmp_path):
     path = tmp_path / "rows.jsonl"
-    rows.append(path, Row("torch", "RNN", "0", "failed", error="kept"))
+    lines.append(path, Row("torch", "RNN", "0", "failed", error="kept"))
     main("torch", out=path, only="RNN*", workers=1)
     done = rows.read(path)
     assert [row.name for row in done] == ["RNN", "RNN, both directions", "RNNCell"]

@@ -10,7 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks.coverage.batches import Limits, rows
 from benchmarks.coverage.libraries import LIBRARIES, Name
-from benchmarks.coverage.rows import append, read
+from benchmarks.coverage.lines import append
+from benchmarks.coverage.rows import read
 
 FOLDER = Path("out/coverage")
 

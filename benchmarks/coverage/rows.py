@@ -1,10 +1,11 @@
 """One row a model: what `trace` made of it, and what that took."""
 
-import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from benchmarks.coverage.lines import documents
 
 Status = Literal["traced", "failed", "not built", "out of time", "out of memory"]
 
@@ -85,26 +86,9 @@ class Row:
         return self.covered / self.parameters if self.parameters else 1.0
 
 
-def append(path: Path, row: Row) -> None:
-    """Write a row behind the others, so that no interruption can cost it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(row)) + "\n")
-
-
 def read(path: Path) -> tuple[Row, ...]:
-    """The rows of a file, the last of every model; none if there is no file.
-
-    A line that a kill has cut in two is taken off the file, for what is appended next shall stand on a line of its own.
-    """
-    if not path.exists():
-        return ()
-    content = path.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    if len(whole) < len(content):
-        with path.open("r+b") as file:
-            file.truncate(len(whole))
-    return latest(_row(json.loads(line)) for line in whole.splitlines())
+    """The rows of a file, the last of every model; none if there is no file."""
+    return latest(map(_row, documents(path)))
 
 
 def latest(rows: Iterable[Row]) -> tuple[Row, ...]:

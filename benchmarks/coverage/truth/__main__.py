@@ -14,10 +14,11 @@ import torch
 import typer
 
 from benchmarks.coverage.__main__ import bar
+from benchmarks.coverage.lines import append
 from benchmarks.coverage.measuring import one_line
 from benchmarks.coverage.truth.models import SUBJECTS, Subject
 from benchmarks.coverage.truth.nudges import verdict
-from benchmarks.coverage.truth.rows import Row, append, read
+from benchmarks.coverage.truth.rows import Row, read
 
 ROWS = Path("out/truth.jsonl")
 KEPT = 40

@@ -1,9 +1,10 @@
 """One row a model: what its nudges showed."""
 
-import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from benchmarks.coverage.lines import documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,23 +109,9 @@ class Row:
     seconds: float = 0.0
 
 
-def append(path: Path, row: Row) -> None:
-    """Write a row behind the others."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(row)) + "\n")
-
-
 def read(path: Path) -> tuple[Row, ...]:
-    """The rows of a file, the last of every model; a line that a kill has cut in two is taken off the file."""
-    if not path.exists():
-        return ()
-    content = path.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    if len(whole) < len(content):
-        with path.open("r+b") as file:
-            file.truncate(len(whole))
-    return latest(_row(json.loads(line)) for line in whole.splitlines())
+    """The rows of a file, the last of every model; none if there is no file."""
+    return latest(map(_row, documents(path)))
 
 
 def latest(rows: Iterable[Row]) -> tuple[Row, ...]:
