@@ -230,7 +230,7 @@ class RolledWiring(Wiring):
 
     def is_statistic(self, nodes: Tensor) -> bool:
         """Whether the nodes at all places have met in a statistic."""
-        first = int(nodes.flatten()[0]) if nodes.numel() else NO_NODE
+        first = int(nodes[(0,) * nodes.dim()]) if nodes.numel() else NO_NODE
         return first >= FIRST and self.bundles[first].kind == "statistic"
 
     @override

@@ -129,16 +129,19 @@ def _layer(value: object, number: int) -> Tensor:
 
 def _light(nodes: Tensor) -> Tensor:
     """The same indices as a view, along dimensions where they do not change: a roll or copy has written them out."""
-    return nodes if nodes.numel() <= SMALL else compact(nodes).expand(nodes.shape)
+    written_out = nodes.untyped_storage().size() > SMALL * nodes.itemsize and nodes.is_contiguous()
+    return compact(nodes).expand(nodes.shape) if written_out else nodes
 
 
 def distinct(operands: Iterable[Iterable[Tensor]]) -> tuple[Tensor, ...]:
     """The layers of several operands without repetitions: x + x reads x's nodes once."""
+    everything = [layer for layers in operands for layer in layers]
+    if len(everything) == 1:
+        return tuple(everything)
     found: dict[tuple[Shape, bytes], Tensor] = {}
-    for layers in operands:
-        for layer in layers:
-            rest = compact(layer)
-            found.setdefault((tuple(rest.shape), rest.numpy().tobytes()), layer)
+    for layer in everything:
+        rest = compact(layer)
+        found.setdefault((tuple(rest.shape), rest.numpy().tobytes()), layer)
     return tuple(found.values())
 
 
