@@ -9,6 +9,7 @@ from torch import nn
 
 from epochgraph import degree, eigenvector_centrality, rolled_graph, signature, trace, unrolled_graph
 from epochgraph.signature.statistics import statistics
+from epochgraph.zoo import ARCHITECTURES
 from epochgraph.zoo.recording import FOLDED, Recorder
 
 SHAPE = (3, 8, 8)
@@ -71,6 +72,18 @@ def test_the_unrolled_degree_and_the_parameters_are_recorded():
         assert found[f"parameter:5.weight/relative_change_since_{name}"][2] == pytest.approx(change)
     last = np.concatenate([weights[1].ravel(), models[1][5].bias.detach().double().numpy()])
     assert found["last_layer/variance"][1] == pytest.approx(last.var())
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda architecture: architecture.__name__)
+def test_every_architecture_is_recorded(architecture):
+    torch.manual_seed(0)
+    shape = (1, 16, 16) if "resnet" in architecture.__name__ else (1, 32, 32)
+    model = architecture(classes=3, channels=1, image_size=32, width=0.05).eval()
+    recorder = Recorder(trace(model, torch.zeros(1, *shape)), shape)
+    recorder.observe(model, 0)
+    found = columns(recorder)
+    for feature in ("degree/graph/mean", "unrolled_degree/graph/mean"):
+        assert found[feature][0] > 0
 
 
 def test_vectors_are_kept_while_they_are_asked_for():

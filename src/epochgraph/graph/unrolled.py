@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 import torch
 from torch import Tensor
@@ -105,6 +106,8 @@ class _Read:
 
 class _UnrolledWiring(Wiring):
     """Collects parts and blocks; every place of a feature map is a node."""
+
+    most_layers = inf
 
     def __init__(self, weights: Weights, shape: Shape, *, batched: bool, folds: dict[str, Fold]) -> None:
         self.weights = weights

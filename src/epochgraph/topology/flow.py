@@ -11,6 +11,7 @@ them over the same program.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -99,7 +100,14 @@ class Layer:
 
 
 class Wiring(ABC):
-    """What the operations of a program mean for a graph of parts and edges."""
+    """What the operations of a program mean for a graph of parts and edges.
+
+    Attributes:
+        most_layers: How many layers whose nodes change along several dimensions a value may have. The nodes of more, as
+            where many branches end in one sum, meet.
+    """
+
+    most_layers: ClassVar[float] = 8
 
     @abstractmethod
     def input(self, source: Source) -> Flow:

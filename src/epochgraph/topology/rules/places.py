@@ -17,9 +17,6 @@ from epochgraph.topology.walk import Computed, Value, Walk, parameters_of, plain
 CONDITIONED = {"where": 0, "masked_fill": 1, "type_as": 1}
 """Operations whose operand at this position is a condition, or an example: it gives no node to the result."""
 
-MOST_IRREGULAR = 8
-"""Layers that change along more than one dimension and are kept apart; more of them are bundled place by place."""
-
 SMALL = 1 << 16
 """Indices that are cheaper to keep than to look at."""
 
@@ -65,7 +62,7 @@ def combined(walk: Walk, step: Step, flows: list[Flow], shape: Shape) -> Flow:
         flows = [walk.wiring.passed(second, first), walk.wiring.passed(first, second)]
     layers = distinct([[layer.expand(shape) for layer in flow.layers] for flow in flows])
     irregular = [layer for layer in layers if _extent(layer) > 1]
-    if len(irregular) <= MOST_IRREGULAR:
+    if len(irregular) <= walk.wiring.most_layers:
         return Flow(shape, layers)
     stacked = Flow((len(irregular), *shape), (torch.stack(irregular),))
     met = walk.wiring.met(step, stacked, (0,))
