@@ -35,3 +35,8 @@ def clips(frames: int, size: int) -> Tensor:
 def tokens(length: int, *, batch: int = 1) -> Tensor:
     """Token ids of a small vocabulary; none of them is one of the usual ids for padding."""
     return torch.arange(5, 5 + length).expand(batch, length).clone()
+
+
+def first(length: int) -> Tensor:
+    """Which tokens see all others, and are seen by them, where most see their neighbours only: the first."""
+    return (torch.arange(length) == 0).long()[None]

@@ -295,6 +295,29 @@ def test_a_low_rank_adapter_stands_beside_the_layer_that_it_adapts():
     }
 
 
+@pytest.mark.parametrize(("pictures", "share"), [(1, 1.0), (2, 0.0)])
+def test_places_of_a_grid_that_the_data_pick_are_rows_of_a_table(pictures, share):
+    def forward(m, x, picture, place):
+        grid = m.places.expand(pictures, -1, -1)
+        return m.b(x + grid[picture, place])
+
+    layers = {"places": nn.Parameter(torch.rand(1, 3, 4)), "b": nn.Linear(4, 2)}
+    torch.manual_seed(0)
+    model = Called(forward, **layers)
+    chosen = torch.zeros(5, dtype=torch.long)
+    topology = trace(model, torch.zeros(5, 4), chosen, chosen)
+    names = [part.name for part in topology.parts]
+    entries = {entry.name: entry for entry in topology.coverage.entries}
+    if share:
+        assert ("places.index", "places") in joined(topology)
+        assert topology.sizes[names.index("places.index")] == 3
+        found = edges(model, topology, "places.index", "places")
+        np.testing.assert_allclose(found, model.places[0].detach().abs().numpy().T)
+        assert ("places", "b") in joined(topology)
+    else:  # a row for each picture and place: what is one parameter would be several edges
+        assert entries["places"].reason == "aten.index.Tensor picks parameters by values"
+
+
 def test_learned_queries_enter_as_an_embedding_of_their_places():
     def forward(m, x):
         return m.o(functional.scaled_dot_product_attention(m.q(m.latents)[None], m.k(x), m.v(x)))

@@ -148,6 +148,6 @@ ARCHITECTURES: dict[str, Architecture] = {
             "pad_token_id": 97,
             "bos_token_id": 97,
         },
-        lambda: {"input_ids": tokens(7, batch=2)},
+        lambda: {"input_ids": tokens(7, batch=2), "encoder_hidden_states": torch.zeros(1, 5, 32)},
     ),
 }

@@ -21,6 +21,8 @@ SWIN: Settings = {
     "patch_size": 4,
     "out_features": ["stage1", "stage2", "stage3", "stage4"],
 }
+FUSED = 8
+"""Channels where features are fused, to the backbone's as published: there the first stage leaves a layer idle."""
 
 ARCHITECTURES: dict[str, Architecture] = {
     "swin2sr": seen(
@@ -59,9 +61,9 @@ ARCHITECTURES: dict[str, Architecture] = {
     "dpt": seen(
         PATCHES
         | {
-            "num_hidden_layers": 4,
-            "backbone_out_indices": [0, 1, 2, 3],
-            "fusion_hidden_size": 16,
+            "num_hidden_layers": 12,
+            "backbone_out_indices": [2, 5, 8, 11],
+            "fusion_hidden_size": FUSED,
             "neck_hidden_sizes": [8, 16, 16, 32],
             "is_hybrid": False,
         },
@@ -73,14 +75,14 @@ ARCHITECTURES: dict[str, Architecture] = {
             "backbone_config": PATCHES
             | {
                 "model_type": "dinov2",
-                "num_hidden_layers": 4,
-                "out_features": ["stage1", "stage2", "stage3", "stage4"],
+                "num_hidden_layers": 12,
+                "out_features": ["stage3", "stage6", "stage9", "stage12"],
                 "reshape_hidden_states": False,
             },
             "patch_size": 8,
             "reassemble_hidden_size": 32,
             "neck_hidden_sizes": [8, 16, 16, 32],
-            "fusion_hidden_size": 16,
+            "fusion_hidden_size": FUSED,
             "head_hidden_size": 8,
         },
         32,

@@ -65,15 +65,15 @@ def decoder(settings: Settings, **more: object) -> Architecture:
     return Architecture("AutoModelForCausalLM", settings | more, lambda: {"input_ids": tokens(7)})
 
 
-def two_stacks(settings: Settings, **more: object) -> Architecture:
-    """A language model that reads one sentence and writes another."""
+def two_stacks(settings: Settings, *, read: int = 7, written: int = 5, **more: object) -> Architecture:
+    """A language model that reads one sentence and writes another, of so many words."""
     return Architecture(
         "AutoModelForSeq2SeqLM",
         settings | more,
         lambda: {
-            "input_ids": tokens(7),
-            "attention_mask": torch.ones(1, 7, dtype=torch.long),  # some do not make their own while they are exported
-            "decoder_input_ids": tokens(5),
+            "input_ids": tokens(read),
+            "attention_mask": torch.ones(1, read, dtype=torch.long),  # some make none of their own while exported
+            "decoder_input_ids": tokens(written),
         },
     )
 

@@ -1,5 +1,7 @@
 """transformers: language models with attention."""
 
+import torch
+
 from benchmarks.coverage.architectures.form import (
     GROUPED,
     T5,
@@ -11,7 +13,7 @@ from benchmarks.coverage.architectures.form import (
     decoder,
     two_stacks,
 )
-from benchmarks.coverage.examples import tokens
+from benchmarks.coverage.examples import first, tokens
 
 TRANSLATIONS: Settings = WORDS | TWO_STACKS | {"decoder_start_token_id": 2}
 
@@ -32,7 +34,12 @@ ENCODERS: dict[str, Architecture] = {
     "xlnet": Architecture(
         "XLNetLMHeadModel",
         {"vocab_size": 99, "d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 64},
-        lambda: {"input_ids": tokens(7)},
+        lambda: {
+            "input_ids": tokens(7),
+            "token_type_ids": torch.zeros(1, 7, dtype=torch.long),
+            "perm_mask": torch.zeros(1, 7, 7),
+            "target_mapping": torch.eye(7)[None, -2:],  # the last two words are to be told: so it is trained
+        },
     ),
     "modernbert": _encoder(),
     "convbert": _encoder(embedding_size=16),
@@ -45,7 +52,9 @@ ENCODERS: dict[str, Architecture] = {
         lambda: {"input_ids": tokens(8)},
     ),
     "longformer": Architecture(
-        "AutoModelForMaskedLM", TEXT | {"attention_window": [4, 4]}, lambda: {"input_ids": tokens(8)}
+        "AutoModelForMaskedLM",
+        TEXT | {"attention_window": [4, 4]},
+        lambda: {"input_ids": tokens(8), "global_attention_mask": first(8)},
     ),
     "big_bird": _encoder(block_size=4, num_random_blocks=1),
     "nystromformer": Architecture(
@@ -132,7 +141,7 @@ TRANSLATORS: dict[str, Architecture] = {
         "AutoModelForSeq2SeqLM",
         TRANSLATIONS
         | {"attention_window": [4, 4], "max_encoder_position_embeddings": 64, "max_decoder_position_embeddings": 64},
-        lambda: {"input_ids": tokens(8), "decoder_input_ids": tokens(5)},
+        lambda: {"input_ids": tokens(8), "global_attention_mask": first(8), "decoder_input_ids": tokens(5)},
     ),
     "bigbird_pegasus": two_stacks(TRANSLATIONS, attention_type="original_full"),
     "prophetnet": two_stacks(

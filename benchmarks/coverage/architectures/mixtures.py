@@ -55,7 +55,14 @@ MIXTURES: dict[str, Architecture] = {
         ffn_config={"ffn_hidden_size": 24, "moe_num_experts": 4, "moe_top_k": 2, "hidden_size": 32},
         attn_config={"kv_n_heads": 2, "rope_theta": 10_000.0, "clip_qkv": 8},
     ),
-    "switch_transformers": two_stacks(T5, num_experts=4, num_sparse_encoder_layers=1, num_sparse_decoder_layers=1),
+    "switch_transformers": two_stacks(
+        T5,
+        read=32,  # enough for every expert to be asked
+        written=32,
+        num_experts=4,
+        num_sparse_encoder_layers=1,
+        num_sparse_decoder_layers=1,
+    ),
     "nllb-moe": two_stacks(TRANSLATIONS, num_experts=4, encoder_sparse_step=2, decoder_sparse_step=2),
 }
 

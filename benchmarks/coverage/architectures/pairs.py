@@ -49,7 +49,11 @@ ARCHITECTURES: dict[str, Architecture] = {
         },
         lambda: {"input_ids": tokens(7), "pixel_values": images(32)},
     ),
-    "blip": _two_towers(PATCHES, TEXT | {"encoder_hidden_size": 32}),
+    "blip": Architecture(
+        "BlipForConditionalGeneration",
+        {"vision_config": PATCHES, "text_config": TEXT | {"encoder_hidden_size": 32}},
+        lambda: {"input_ids": tokens(7), "pixel_values": images(32)},
+    ),
     "vilt": Architecture("AutoModel", PATCHES | TEXT, lambda: {"input_ids": tokens(7), "pixel_values": images(32)}),
     "layoutlm": Architecture(
         "AutoModel", TEXT, lambda: {"input_ids": tokens(7), "bbox": torch.zeros(1, 7, 4, dtype=torch.long)}
@@ -66,8 +70,15 @@ ARCHITECTURES: dict[str, Architecture] = {
     ),
     "trocr": Architecture(
         "AutoModelForCausalLM",
-        WORDS | {"d_model": 32, "decoder_layers": 2, "decoder_attention_heads": 4, "decoder_ffn_dim": 64},
-        lambda: {"input_ids": tokens(7)},
+        WORDS
+        | {
+            "d_model": 32,
+            "decoder_layers": 2,
+            "decoder_attention_heads": 4,
+            "decoder_ffn_dim": 64,
+            "cross_attention_hidden_size": 32,
+        },
+        lambda: {"input_ids": tokens(7), "encoder_hidden_states": torch.zeros(1, 16, 32)},
     ),
     "paligemma": Architecture(
         "AutoModelForImageTextToText",
@@ -78,6 +89,10 @@ ARCHITECTURES: dict[str, Architecture] = {
             "projection_dim": 32,
             "hidden_size": 32,
         },
-        lambda: {"input_ids": tokens(7)},
+        lambda: {
+            "input_ids": torch.cat([torch.full((1, 16), 98), tokens(7)], 1),  # a place for each patch of the image
+            "token_type_ids": torch.zeros(1, 23, dtype=torch.long),
+            "pixel_values": images(32),
+        },
     ),
 }

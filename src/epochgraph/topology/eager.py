@@ -4,22 +4,25 @@ The run is made on tensors without data where the model allows it. Where its pat
 example itself: then the path is the example's, and experts that it does not call are not seen.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.func import functional_call, functionalize
+from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.module_tracker import ModuleTracker
 from typing_extensions import override
 
-from epochgraph.topology.operations import ITEM
+from epochgraph.topology.operations import GATES, ITEM
 from epochgraph.topology.program import Argument, Program, Ref, Source, Step
 from epochgraph.topology.recording import Inputs, Recording, small_integers, tensor_shape
+
+CELLS = frozenset(f"{name}_cell" for name in GATES)
 
 
 def run_without_data(model: nn.Module, inputs: Inputs) -> Recording:
@@ -59,7 +62,8 @@ def _recorded(model: nn.Module, held: Mapping[str, Tensor], inputs: Inputs, *, f
         return functional_call(model, dict(tensors), *inputs)
 
     run = functionalize(run) if functional else run
-    with _no_fast_path(), torch.no_grad(), ModuleTracker() as tracker, recorder.following(tracker):
+    whole = nullcontext() if functional else _Whole(recorder)  # what is functionalized is not what is called
+    with _no_fast_path(), torch.no_grad(), ModuleTracker() as tracker, recorder.following(tracker), whole:
         run(dict(held), (arguments, options))
     return Program(tuple(recorder.sources), tuple(recorder.steps))
 
@@ -89,6 +93,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.names: dict[int, str] = {}
         self.alive: list[Tensor] = []  # an object that is gone could give its identity to another
         self.tracker: ModuleTracker | None = None
+        self.silent = False
         for target, tensor in held.items():
             self.source("parameter" if target in parameters else "buffer", target, tensor)
 
@@ -121,12 +126,19 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     @override
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        options = kwargs or {}
+        return func(*args, **kwargs or {}) if self.silent else self.run(str(func), func, args, kwargs or {})
+
+    def run(self, name: str, func: Any, args: Any, kwargs: Any) -> Any:
+        """Run an operation under its name, and write it down; what it consists of is not."""
         arguments = tuple(self.argument(value) for value in args)
-        named = tuple((key, self.argument(value)) for key, value in options.items())
-        result = func(*args, **options)
+        named = tuple((key, self.argument(value)) for key, value in kwargs.items())
+        silent, self.silent = self.silent, True
+        try:
+            result = func(*args, **kwargs)
+        finally:
+            self.silent = silent
         if any(isinstance(value, Tensor) for value in pytree.tree_leaves(result)):  # not one that asks for a device
-            self.write(str(func), arguments, named, result)
+            self.write(name, arguments, named, result)
         return result
 
     def write(self, name: str, arguments: tuple[Argument, ...], options: Options, result: Any) -> None:
@@ -161,3 +173,31 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 return tuple(self.argument(item) for item in value)
             case _:
                 return None
+
+
+class _Whole(TorchFunctionMode):
+    """Gives some operations to the recorder before they are taken apart.
+
+    A recurrent layer would become a layer for every moment and gate, and a circular padding a write to memory.
+    """
+
+    def __init__(self, recorder: _Recorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+
+    @override
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name, options = getattr(func, "__name__", ""), kwargs or {}
+        if name in GATES:
+            packed = any(isinstance(value, list | tuple) for value in args[3:4])  # else the weights come third
+            return self.recorder.run(f"aten.{name}.{'data' if packed else 'input'}", func, args, options)
+        if name in CELLS or (name == "pad" and _goes_around(*args, **options)):
+            return self.recorder.run(f"aten.{name}.default", func, args, options)
+        return func(*args, **options)
+
+
+def _goes_around(
+    _input: object = None, pad: Sequence[object] = (), mode: str = "constant", *_: object, **__: object
+) -> bool:
+    """Whether a padding is circular, by numbers that are known."""
+    return mode == "circular" and all(isinstance(amount, int) for amount in pad)

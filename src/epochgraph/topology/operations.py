@@ -84,6 +84,7 @@ POINTWISE = frozenset(
         "leaky_relu",
         "lerp",
         "lgamma",
+        "lift_fresh",
         "lift_fresh_copy",
         "log",
         "log10",
@@ -229,9 +230,15 @@ MOVES = frozenset(
         "pixel_shuffle",
         "pixel_unshuffle",
         "ravel",
+        "reflection_pad1d",
+        "reflection_pad2d",
+        "reflection_pad3d",
         "broadcast_tensors",
         "repeat",
         "repeat_interleave",
+        "replication_pad1d",
+        "replication_pad2d",
+        "replication_pad3d",
         "reshape",
         "reshape_as",
         "roll",
@@ -615,7 +622,18 @@ def rewrites(step: Step) -> bool:
 
 
 UNCHANGED = frozenset(
-    ["_to_copy", "alias", "clone", "contiguous", "detach", "dropout", "lift_fresh_copy", "to", "type_as"]
+    [
+        "_to_copy",
+        "alias",
+        "clone",
+        "contiguous",
+        "detach",
+        "dropout",
+        "lift_fresh",
+        "lift_fresh_copy",
+        "to",
+        "type_as",
+    ]
 )
 """Nothing but memory, dtype or device changes."""
 

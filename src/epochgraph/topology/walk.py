@@ -231,7 +231,7 @@ def _on_indices(operation: str, arguments: list[Any], options: dict[str, Any]) -
     match ops.base(operation):
         case "constant_pad_nd":
             return ops.call(operation, [*arguments[:2], NO_NODE], {})
-        case "pad" if (arguments[2:] or ["constant"])[0] == "constant":
+        case "pad" if [*arguments[2:], options.get("mode", "constant")][0] == "constant":
             return ops.call(operation, [*arguments[:2], "constant", NO_NODE], {})
         case "view" | "_unsafe_view":  # indices need not lie in memory as the values do
             return arguments[0].reshape(arguments[1])

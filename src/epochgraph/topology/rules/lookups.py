@@ -110,6 +110,8 @@ def _masked_places(walk: Walk, step: Step, flow: Flow, first: int, count: int) -
 
 def _picked_weights(walk: Walk, step: Step, value: Any, dimensions: Shape, indices: Any) -> Value:
     """Rows of a matrix are those of an embedding; of a stack of weights the data choose some."""
+    if ops.base(step.operation) == "index" and dimensions == tuple(range(len(value.shape) - 1)) and len(dimensions) > 1:
+        return _picked_rows(walk, step, value)
     first = dimensions == (0,) and ops.base(step.operation) in ("index", "index_select")
     if first and len(value.shape) == 2:
         return _rows(walk, step, value, indices[0])
@@ -117,6 +119,20 @@ def _picked_weights(walk: Walk, step: Step, value: Any, dimensions: Shape, indic
         index = step.arguments[1] if ops.base(step.operation) == "index" else step.arguments[2]
         return Chosen(value, plain(step.shape), str(index))
     return walk.unknown(step, "picks parameters by values")
+
+
+def _picked_rows(walk: Walk, step: Step, value: Source | Computed) -> Value:
+    """Rows that lie along one of several dimensions, which are all indexed: those of an embedding, too."""
+    *places, width = value.shape
+    count = max(places)
+    if prod(places) != count:
+        return walk.unknown(step, "picks parameters by values")
+    steps = (
+        layout("reshape.default", ((count, width),), (count, width)),
+        layout("t.default", (), (width, count)),
+    )
+    layer = Layer(step, walk.weight(value, steps), None, Geometry(), plain(step.shape))
+    return walk.wiring.embedding(layer, Flow(plain(step.shape)[:-1]))
 
 
 def _chosen_places(walk: Walk, step: Step, flow: Flow, dimensions: Shape, indices: Any) -> Flow:
