@@ -1,11 +1,10 @@
-"""The command line as a user has it: in a process of its own."""
+"""The command line as a user has it."""
 
 import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from command_line import COMMAND, epochgraph, refused, succeeded
 from epochgraph.extraction import Extraction
 from epochgraph.predictors import SignatureRegressor, fitted, read_predictor
 from epochgraph.predictors.curves import learning_curve_of_epochs
@@ -36,27 +36,6 @@ def build():
 def fails():
     raise ValueError("no such thing")
 """
-
-
-def epochgraph(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from epochgraph.cli import main; main()", *map(str, arguments)]
-    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=cwd, timeout=300)
-
-
-def succeeded(*arguments: object, cwd: Path | None = None) -> str:
-    result = epochgraph(*arguments, cwd=cwd)
-    assert result.returncode == 0, result.stderr
-    return result.stdout
-
-
-def refused(*arguments: object, cwd: Path | None = None) -> str:
-    """The one line of an error of the input."""
-    result = epochgraph(*arguments, cwd=cwd)
-    assert result.returncode == 2, (result.returncode, result.stderr)
-    assert "Traceback" not in result.stderr
-    assert result.stdout == ""
-    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
-    return result.stderr
 
 
 def model() -> nn.Module:
@@ -402,19 +381,10 @@ def test_the_demo_ends_with_a_table_and_a_picture(tmp_path):
 
 
 def test_an_interrupted_demo_says_so_and_keeps_what_is_finished(tmp_path):
-    command = [
-        sys.executable,
-        "-c",
-        "from epochgraph.cli import main; main()",
-        "demo",
-        "-o",
-        str(tmp_path),
-        "--epochs",
-        "4",
-    ]
+    command = [*COMMAND, "demo", "-o", str(tmp_path), "--epochs", "4"]
     runs = tmp_path / "digits-4-epochs" / "runs"
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
-        for _ in range(600):
+        for _ in range(1500):
             if len(list(runs.glob("*.parquet"))) >= 2 or process.poll() is not None:
                 break
             time.sleep(0.2)

@@ -2,20 +2,19 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+import command_line
 from epochgraph.runs import read_stored_runs, write_runs
 
-COMMAND = [sys.executable, "-c", "from epochgraph.cli import main; main()", "reproduce"]
 ZOOS = Path(__file__).parents[2] / "zoos"
 pytestmark = pytest.mark.skipif(not ZOOS.exists(), reason=f"{ZOOS} is missing: a checkout has it")
 
 
 def reproduce(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *map(str, arguments)], check=False, capture_output=True, text=True, timeout=300)
+    return command_line.epochgraph("reproduce", *arguments)
 
 
 def test_a_table_is_printed_and_written(tmp_path):

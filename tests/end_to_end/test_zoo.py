@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import command_line
 from epochgraph.runs import read_stored_run, read_stored_runs
 
 TEXT = """
@@ -33,28 +35,31 @@ crop_padding = 1
 flip = false
 """
 
-COMMAND = [sys.executable, "-c", "from epochgraph.cli import main; main()", "zoo"]
+COMMAND = (*command_line.COMMAND, "zoo")
 
 
-def zoo(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-    command = [*COMMAND, *map(str, arguments)]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=300, **options)
+def succeeded(*arguments: object) -> str:
+    return command_line.succeeded("zoo", *arguments)
 
 
-def succeeded(*arguments: object, **options: object) -> str:
-    result = zoo(*arguments, **options)
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+def refused(*arguments: object, cwd: Path | None = None) -> str:
+    return the_one_line(command_line.epochgraph("zoo", *arguments, cwd=cwd))
 
 
-def refused(*arguments: object, **options: object) -> str:
-    """The one line of an error."""
-    result = zoo(*arguments, **options)
+def the_one_line(result: subprocess.CompletedProcess[str]) -> str:
+    """The one line of an error, beside what is told of the work."""
     assert result.returncode == 2, (result.returncode, result.stdout, result.stderr)
     assert "Traceback" not in result.stderr
     lines = [line for line in result.stderr.splitlines() if line.startswith("epochgraph: ")]
     assert len(lines) == 1, result.stderr
     return lines[0]
+
+
+def waited_for(there: Callable[[], object]) -> None:
+    """Wait until something is there, five minutes at most."""
+    until = time.monotonic() + 300
+    while not there() and time.monotonic() < until:
+        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -87,10 +92,7 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(tmp_path, recipe, finished
     out = tmp_path / "zoo"
     arguments = ["train", str(recipe), "-d", "digits", "-o", str(out), "--workers", "2"]
     with subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, text=True) as process:
-        for _ in range(1200):
-            if list(out.glob("runs/[!.]*.parquet")) or process.poll() is not None:
-                break
-            time.sleep(0.05)
+        waited_for(lambda: list(out.glob("runs/[!.]*.parquet")) or process.poll() is not None)
         process.send_signal(how)
         _, errors = process.communicate(timeout=60)
     assert "Traceback" not in errors
@@ -108,10 +110,7 @@ def test_networks_side_by_side_that_were_killed_stay_together(tmp_path, recipe):
     arguments = ["train", str(recipe), "-d", "digits", "--workers", "1", "--together", "2"]
     succeeded(*arguments, "-o", whole)
     with subprocess.Popen([*COMMAND, *arguments, "-o", str(out)], stderr=subprocess.DEVNULL) as process:
-        for _ in range(2400):
-            if list(out.glob("runs/[!.]*.parquet")) or process.poll() is not None:
-                break
-            time.sleep(0.05)
+        waited_for(lambda: list(out.glob("runs/[!.]*.parquet")) or process.poll() is not None)
         process.kill()
     kept = len(list(out.glob("runs/[!.]*.parquet")))
     assert 0 < kept < 4
@@ -133,17 +132,12 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path, recipe):
     recipe.write_text(text)
     command = [*COMMAND, "train", str(recipe), "-d", "digits", "-o", str(out), "--workers", "2"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True) as process:
-        for _ in range(1200):
-            if len(workers(process.pid)) >= 2:
-                break
-            time.sleep(0.05)
+        waited_for(lambda: len(workers(process.pid)) >= 2)
         process.kill()
-    for _ in range(200):
-        if not workers(process.pid):
-            return
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    pytest.fail("workers go on without their parent")
+    waited_for(lambda: not workers(process.pid))
+    if workers(process.pid):
+        os.killpg(process.pid, signal.SIGKILL)
+        pytest.fail("workers go on without their parent")
 
 
 def test_a_worker_that_is_killed_is_told_and_finished_runs_are_kept(tmp_path, recipe):
@@ -152,10 +146,7 @@ def test_a_worker_that_is_killed_is_told_and_finished_runs_are_kept(tmp_path, re
     recipe.write_text(TEXT.replace("epochs = 3", "epochs = 100000"))
     command = [*COMMAND, "train", str(recipe), "-d", "digits", "-o", str(out), "--workers", "1"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
-        for _ in range(1200):
-            if workers(process.pid):
-                break
-            time.sleep(0.05)
+        waited_for(lambda: workers(process.pid))
         os.kill(workers(process.pid)[0], signal.SIGKILL)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 2, errors
@@ -203,7 +194,9 @@ def test_a_full_disk_is_one_line_and_loses_no_finished_run(tmp_path, recipe, fin
     succeeded(*arguments, "--limit", 2)
     kept = {path.name: path.read_bytes() for path in out.glob("runs/*.parquet")}
     assert len(kept) == 2
-    line = refused(*arguments, preexec_fn=limited(20_000))
+    command = [*COMMAND, *map(str, arguments)]
+    result = subprocess.run(command, check=False, capture_output=True, text=True, preexec_fn=limited(20_000))
+    line = the_one_line(result)
     assert "cannot be written " in line
     assert "File too large" in line
     assert str(out) in line
@@ -277,23 +270,9 @@ def test_a_published_population_can_be_trained_on(tmp_path, recipe, finished):
 def test_a_population_is_evaluated_as_a_folder_of_runs_is(tmp_path, finished):
     """Four runs are too few, and that is what is said: the file was understood."""
     succeeded("export", finished, "-o", tmp_path / "small.parquet")
-    result = subprocess.run(
-        [*COMMAND[:-1], "fit", str(tmp_path / "small.parquet"), "-o", str(tmp_path / "p.skops"), "--up-to", "1"],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert result.returncode == 0, result.stderr
-    result = subprocess.run(
-        [*COMMAND[:-1], "predict", str(finished / "runs"), "-p", str(tmp_path / "p.skops"), "--json"],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert result.returncode == 0, result.stderr
-    assert len(json.loads(result.stdout)) == 4
+    command_line.succeeded("fit", tmp_path / "small.parquet", "-o", tmp_path / "p.skops", "--up-to", 1)
+    told = command_line.succeeded("predict", finished / "runs", "-p", tmp_path / "p.skops", "--json")
+    assert len(json.loads(told)) == 4
 
 
 @pytest.mark.parametrize(

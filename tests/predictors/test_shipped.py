@@ -1,8 +1,6 @@
 """The predictors that come with the package."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from command_line import succeeded
 from epochgraph import chain
 from epochgraph.errors import SettingError
 from epochgraph.predictors import predict_runs
@@ -27,10 +26,7 @@ def grown(model: LeNet, epoch: int) -> dict[str, torch.Tensor]:
 
 
 def predict(*arguments: object) -> str:
-    command = [sys.executable, "-c", "from epochgraph.cli import main; main()", "predict", *map(str, arguments)]
-    result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+    return succeeded("predict", *arguments)
 
 
 def lenet_run(*, until: int, losses: bool = True) -> Run:
