@@ -30,7 +30,7 @@ demo: $(VENV)/installed
 	$(BIN)/epochgraph demo $(DATA)
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check

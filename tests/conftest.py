@@ -1,10 +1,16 @@
 """Settings of the whole suite."""
 
+import os
 from collections.abc import Iterator
 
 import jaxtyping
 import pytest
+import torch
 from hypothesis import settings
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # there is a process for each core: each keeps to one
+    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
 
 # No test measures time, and the same code gets the same examples; `--hypothesis-profile search` looks for new ones.
 settings.register_profile("epochgraph", deadline=None, derandomize=True)

@@ -172,7 +172,7 @@ def test_a_run_that_fails_is_recorded_and_the_others_go_on(tmp_path, recipe):
     """A network a million times as wide does not fit into any memory."""
     recipe.write_text(TEXT.replace("dropout = [0.0, 0.5]", "width = [1.0, 1e7]"))
     out = tmp_path / "zoo"
-    result = zoo("train", recipe, "-d", "digits", "-o", out, "--workers", 2)
+    result = command_line.epochgraph("zoo", "train", recipe, "-d", "digits", "-o", out, "--workers", 2)
     assert result.returncode == 0, result.stderr
     document = json.loads(succeeded("status", out, "--json"))
     assert (document["runs"], document["finished"], len(document["failed"])) == (4, 2, 2)
