@@ -10,7 +10,7 @@ from epochgraph.graph import Graph, rolled_graph, unrolled_graph
 from epochgraph.measures import degree, eigenvector_centrality
 from epochgraph.monitor import Monitor
 from epochgraph.signature import Signature, signature
-from epochgraph.topology import Topology, chain, read_topology, trace, write_topology
+from epochgraph.topology import Topology, Wire, chain, read_topology, trace, wire, write_topology
 
 __all__ = [
     "EpochgraphError",
@@ -18,6 +18,7 @@ __all__ = [
     "Monitor",
     "Signature",
     "Topology",
+    "Wire",
     "chain",
     "degree",
     "eigenvector_centrality",
@@ -28,5 +29,6 @@ __all__ = [
     "signature",
     "trace",
     "unrolled_graph",
+    "wire",
     "write_topology",
 ]

@@ -106,6 +106,20 @@ def test_inspect_shows_the_graph(sweep, topology):
     assert sum(part["share_of_centrality"] for part in document["parts"]) == pytest.approx(1)
 
 
+def test_wires_are_said_by_hand(sweep, tmp_path):
+    """The last layer skips the one before it; the file keeps that for other commands."""
+    checkpoint = sweep / "runs" / "run1" / "epoch_3.pt"
+    options = ("--top", "0", "--json", "--save", tmp_path / "net.json", "--wire")
+    document = json.loads(succeeded("inspect", checkpoint, *options, "6.weight=0", "--wire", "6.weight=more@4>6"))
+    assert [part["name"] for part in document["parts"]] == ["more", "input", "0", "4", "6"]
+    assert next(part["reads"] for part in document["parts"] if part["name"] == "6") == ["0", "more"]
+    assert document["coverage"]["rung"] == "declared by the user: 6.weight"
+    again = json.loads(succeeded("inspect", checkpoint, "--topology", tmp_path / "net.json", "--top", "0", "--json"))
+    assert again["parts"] == document["parts"]
+    assert "such as head.weight=block.3" in refused("inspect", checkpoint, "--wire", "6.weight")
+    assert "Did you mean '6.weight'" in refused("inspect", checkpoint, "--wire", "6.wait=0")
+
+
 def test_inspect_needs_no_model_for_a_chain(sweep):
     document = json.loads(succeeded("inspect", sweep / "runs" / "run1", "--json"))
     assert document["nodes"] == 16

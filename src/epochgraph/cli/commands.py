@@ -84,6 +84,14 @@ def inspect(
     topology: TopologyFile = None,
     model: Model = None,
     input_shape: Input = None,
+    wires: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--wire",
+            metavar="WEIGHT=READS[@AT][>WRITES]",
+            help="Of one weight, the part that it reads, where neither tracing nor a chain finds it; may be repeated.",
+        ),
+    ] = None,
     top: Annotated[int, typer.Option(min=0, help="How many of the most central nodes to show.")] = 10,
     fold_batch_norm: FoldBatchNorm = False,
     memory: Memory = None,
@@ -93,14 +101,15 @@ def inspect(
     """Show the graph of a checkpoint: its parts, what became of every parameter, and the most central nodes.
 
     Without `--topology` or `--model` the layers are taken one after another, as their shapes allow; the coverage says
-    how much of the network that is.
+    how much of the network that is. What is left out can be said by hand: `--wire head.weight=block.3` lets a weight
+    read the nodes of a part; save the topology with `--save`, and other commands take it.
 
     Example: `epochgraph inspect runs/7/epoch_3.pt --model mymodels:LeNet --input 1,3,32,32 --save lenet.json`
     """
     from epochgraph.cli import inspect as command
     from epochgraph.cli.wiring import WiringOptions
 
-    wiring = WiringOptions(topology, model, input_shape)
+    wiring = WiringOptions(topology, model, input_shape, tuple(wires or ()))
     command.run(path, wiring, memory=memory, top=top, fold_batch_norm=fold_batch_norm, save=save, as_json=as_json)
 
 

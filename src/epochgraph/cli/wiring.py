@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from epochgraph.errors import SettingError
-from epochgraph.topology import Topology, chain, read_topology, trace
+from epochgraph.topology import Topology, Wire, chain, read_topology, trace, wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +21,30 @@ class WiringOptions:
         topology: A topology's file.
         model: MODULE:NAME of a function or class that makes the model.
         input_shape: Shapes of example inputs, as text.
+        wires: Of single weights what they read, as text.
     """
 
     topology: Path | None
     model: str | None
     input_shape: str | None
+    wires: tuple[str, ...] = ()
 
     def topology_of(self, weights: Mapping[str, Tensor]) -> Topology:
         """The wiring that the options ask for; with none of them, the layers in a chain.
+
+        Args:
+            weights: The network's parameters by name.
 
         Raises:
             SettingError: The options contradict each other, or the model cannot be made.
             UnreadableFileError: The topology's file cannot be read.
             TracingError: The model's wiring cannot be read, or the weights are no chain.
         """
+        found = self.found(weights)
+        return wire(weights, [parsed(text) for text in self.wires], found) if self.wires else found
+
+    def found(self, weights: Mapping[str, Tensor]) -> Topology:
+        """The wiring without what is said of single weights."""
         if self.topology is not None and self.model is not None:
             raise SettingError("--model", self.model, "left out where --topology is given")
         if self.topology is not None:
@@ -44,6 +54,20 @@ class WiringOptions:
         if self.input_shape is None:
             raise SettingError("--input", None, "given with --model, such as 1,3,32,32 or, for tokens, 1,16:int")
         return trace(_model(self.model), *examples(self.input_shape))
+
+
+def parsed(text: str) -> Wire:
+    """A wire such as "head.weight=block.3", of a part from position 64 on "@64", to a part of another name ">head".
+
+    Raises:
+        SettingError: It is none.
+    """
+    weight, equals, rest = text.partition("=")
+    reads, _, writes = rest.partition(">")
+    part, at, position = reads.rpartition("@") if "@" in reads else (reads, "", "")
+    if not (weight and equals and part) or (at and not position.isdecimal()):
+        raise SettingError("--wire", text, "WEIGHT=READS, such as head.weight=block.3, or WEIGHT=READS@AT>WRITES")
+    return Wire(weight, part, writes or None, int(position) if at else None)
 
 
 def examples(text: str) -> tuple[Tensor, ...]:

@@ -44,8 +44,8 @@ class InputAxes(Wiring):
     def layer(self, layer: Layer, flow: Flow) -> Flow:
         for nodes in flow.layers:
             if nodes.numel():
-                first = nodes.movedim(-1 - layer.geometry.dimensions, 0)
-                self.read(first[(slice(None), *[0] * (first.dim() - 1))])
+                line = nodes.movedim(-1 - layer.geometry.dimensions, -1)
+                self.read(line[(0,) * (line.dim() - 1)])
                 if layer.geometry.dimensions and nodes.shape[-1 - layer.geometry.dimensions] == 1:
                     self.signals |= {
                         name for name, (begin, _, _) in self.ranges.items() if bool((nodes == begin).any())

@@ -1,0 +1,160 @@
+"""What the user says about single weights -> Topology: for what `trace` cannot follow, or where it is known better."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from torch import Tensor, nn
+
+from epochgraph.errors import TracingError
+from epochgraph.topology.spans import NO_NODE, Span
+from epochgraph.topology.structure import Coverage, Entry, Join, Part, Topology
+
+DECLARED = "declared by the user"
+
+ADVICE = "Say of each weight which part it reads, whose nodes its second axis counts, and which it writes, its first."
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A weight, the part whose nodes it reads, and the part whose nodes it writes.
+
+    A weight that reads a sum has a wire for each term; one that reads parts laid one after another has a wire for each,
+    with the position at which it begins.
+
+    Attributes:
+        weight: Name of the parameter, shaped (targets, inputs, *kernel).
+        reads: Name of the part that is read: a layer's name, `input`, or any new name for what enters.
+        writes: Name of the part whose nodes the weight's first axis counts; None for the layer's own name, which is
+            that of the weight without ".weight".
+        at: Position on the input axis where the part's nodes begin, one a position; None where they fill the whole
+            axis, each as often as it takes (a flatten repeats each channel once a pixel).
+        groups: Number of blocks of inputs and targets that do not see each other, as of a grouped convolution.
+    """
+
+    weight: str
+    reads: str
+    writes: str | None = None
+    at: int | None = None
+    groups: int = 1
+
+
+def wire(source: nn.Module | Mapping[str, Tensor], wires: Sequence[Wire], topology: Topology | None = None) -> Topology:
+    """Wire weights as the user says, and leave the others as they were found.
+
+    Args:
+        source: A model, or its parameters by name (a state dict or checkpoint).
+        wires: What is said; of a weight that is named here, all that was found before is forgotten.
+        topology: The wiring that is corrected or completed, as `trace` found it; None to begin with no wire at all.
+
+    Raises:
+        TracingError: A wire names a weight that is not there, or parts of other sizes than the weight's axes.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 3))
+        >>> topology = wire(model, [Wire("0.weight", "input"), Wire("1.weight", "0")])
+        >>> [(part.name, part.size) for part in topology.parts], topology.coverage.share
+        ([('input', 4), ('0', 8), ('1', 3)], 1.0)
+    """
+    tensors = source.state_dict(keep_vars=True) if isinstance(source, nn.Module) else source
+    found = topology or Topology((), (), coverage=_nothing_joined(source, tensors))
+    declared = _Declared(tensors, found, {one.weight for one in wires})
+    for one in wires:
+        declared.add(one)
+    return declared.topology()
+
+
+def _nothing_joined(source: nn.Module | Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> Coverage:
+    parameters = dict(source.named_parameters()) if isinstance(source, nn.Module) else tensors
+    reason = "no wire names it"
+    return Coverage(
+        tuple(
+            Entry(name, tensor.numel(), "left out", reason)
+            for name, tensor in parameters.items()
+            if tensor.is_floating_point()
+        )
+    )
+
+
+class _Declared:
+    """Adds one wire after another to what was found."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], found: Topology, weights: set[str]) -> None:
+        self.tensors = tensors
+        self.found = found
+        self.parts = list(found.parts)
+        self.joins = [join for join in found.joins if join.parameter not in weights]
+        self.weights = weights
+
+    def add(self, one: Wire) -> None:
+        outputs, inputs = self.axes(one)
+        layer = one.weight.removesuffix(".weight")
+        source = self.part(one.reads, inputs - (one.at or 0), None, counted=False)
+        bias = f"{layer}.bias" if tuple(self.shape(f"{layer}.bias")) == (outputs,) else None
+        target = self.part(one.writes or layer, outputs, bias, counted=True)
+        inputs_read = self.positions(one, self.parts[source], inputs)
+        self.joins.append(Join(source, target, one.weight, inputs_read, one.groups))
+
+    def axes(self, one: Wire) -> tuple[int, int]:
+        """How many nodes a weight writes and reads."""
+        shape = self.shape(one.weight)
+        if one.weight not in self.tensors:
+            near = difflib.get_close_matches(one.weight, self.tensors, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else ADVICE
+            raise TracingError(f"a wire names {one.weight!r}, and there is no such parameter", hint)
+        if len(shape) < 2 or one.groups < 1 or shape[0] % one.groups:
+            found = f"a wire names {one.weight!r} in {one.groups} groups, which has the shape {shape}"
+            raise TracingError(found, ADVICE)
+        return shape[0], shape[1] * one.groups
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        return tuple(self.tensors[name].shape) if name in self.tensors else ()
+
+    def part(self, name: str, size: int, bias: str | None, *, counted: bool) -> int:
+        """A part by its name, new if it is not known; `counted` if it has to have just so many nodes."""
+        names = [part.name for part in self.parts]
+        if name not in names:
+            self.parts.append(Part(name, size, bias))
+            return len(names)
+        index = names.index(name)
+        if counted and self.parts[index].size != size:
+            found = f"a wire writes {size} nodes to {name!r}, which has {self.parts[index].size}"
+            raise TracingError(found, ADVICE)
+        return index
+
+    def positions(self, one: Wire, part: Part, inputs: int) -> tuple[Span, ...]:
+        """Which node of the part stands at each position of the input axis."""
+        if one.at is None:
+            if inputs % part.size:
+                found = f"{one.weight!r} has {inputs} inputs, which {one.reads!r} with {part.size} nodes cannot fill"
+                raise TracingError(found, "Say at which position its nodes begin (`at`), or name another part.")
+            return (Span(0, part.size, inputs // part.size),)
+        behind = inputs - one.at - part.size
+        if one.at < 0 or behind < 0 or part.size < 1:
+            found = f"{one.weight!r} has {inputs} inputs, too few for {part.size} nodes of {one.reads!r} from {one.at}"
+            raise TracingError(found, ADVICE)
+        gaps = (Span(NO_NODE, 1, one.at), Span(0, part.size, 1), Span(NO_NODE, 1, behind))
+        return tuple(span for span in gaps if span.repeat)
+
+    def topology(self) -> Topology:
+        """What was found, with what was said in its place; what enters the network comes first."""
+        written = {join.target for join in self.joins} | {index for index, _ in enumerate(self.found.parts)}
+        entering = [index for index, _ in enumerate(self.parts) if index not in written]
+        order = entering + [index for index, _ in enumerate(self.parts) if index in written]
+        place = {index: number for number, index in enumerate(order)}
+        said = f"{DECLARED}: {', '.join(sorted(self.weights))}"
+        return replace(
+            self.found,
+            parts=tuple(self.parts[index] for index in order),
+            joins=tuple(replace(j, source=place[j.source], target=place[j.target]) for j in self.joins),
+            folds=tuple(replace(fold, part=place[fold.part]) for fold in self.found.folds),
+            coverage=Coverage(tuple(map(self.entry, self.found.coverage.entries))),
+            rung=f"{self.found.rung}; {said}" if self.found.rung else said,
+        )
+
+    def entry(self, entry: Entry) -> Entry:
+        if entry.name in self.weights:
+            return Entry(entry.name, entry.size, "joined")
+        if entry.name in {part.bias for part in self.parts} and entry.status == "left out":
+            return Entry(entry.name, entry.size, "folded")
+        return entry
