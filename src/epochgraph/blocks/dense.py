@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from epochgraph.blocks.kernels import ROWS, absolute_products, absolute_sums, one_pass
+from epochgraph.blocks.kernels import ROWS, absolute_products, absolute_sums, plain
 from epochgraph.blocks.structure import Block, Entries, home, matrix_entries
 
 CHUNK = 1024 * 1024
@@ -35,7 +35,7 @@ class Dense(Block):
 
     @override
     def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        if one_pass(self.weights):
+        if plain(self.weights):
             return absolute_products(self.weights, source, target)
         x, y = source.to(self.weights), target.to(self.weights)
         forward = torch.empty_like(y)
@@ -54,7 +54,7 @@ class Dense(Block):
     @property
     @override
     def work(self) -> int:
-        return self.weights.numel() if one_pass(self.weights) else 0
+        return self.weights.numel() if plain(self.weights) else 0
 
     def chunks(self) -> Iterator[tuple[int, Tensor]]:
         """The first target node and the non-negative weights of some rows at a time; each is gone with the next."""

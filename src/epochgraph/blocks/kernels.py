@@ -21,13 +21,10 @@ COLUMNS = 4096
 
 _DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 
-LARGE = 1 << 16
-"""Weights beyond which a layer is multiplied in one compiled pass; those of the published populations have fewer."""
-
 
 def norms(weights: Float[Tensor, "pairs weights"]) -> Float[Tensor, "pairs"]:
     """The L2 norm of each row; of bfloat16 in float32."""
-    if not _plain(weights):
+    if not plain(weights):
         found = torch.empty(len(weights), dtype=weights.dtype, device=weights.device)
         torch.linalg.vector_norm(weights, dim=1, out=found)
         return found
@@ -44,7 +41,7 @@ def absolute_sums(
     weights: Float[Tensor, "targets sources"],
 ) -> tuple[Float64[Tensor, "targets"], Float64[Tensor, "sources"]]:
     """The sums of |W| over each row and each column."""
-    if not _plain(weights):
+    if not plain(weights):
         magnitudes = weights.abs()
         return magnitudes.sum(1, dtype=torch.float64).cpu(), magnitudes.sum(0, dtype=torch.float64).cpu()
     of_rows = torch.zeros(weights.shape[0], dtype=torch.float64)
@@ -61,7 +58,7 @@ def absolute_products(
     source: Float64[Tensor, "sources"],
     target: Float64[Tensor, "targets"],
 ) -> tuple[Float64[Tensor, "targets"], Float64[Tensor, "sources"]]:
-    """|W| times a vector, and its transpose times another: both in one pass over W, for weights of `one_pass`."""
+    """|W| times a vector, and its transpose times another: both in one pass over W, for weights that are `plain`."""
     forward, backward = np.zeros(weights.shape[0]), np.zeros(weights.shape[1])
     dtype = np.float64 if weights.dtype == torch.float64 else np.float32
     x, y = source.numpy().astype(dtype), target.numpy().astype(dtype)
@@ -72,16 +69,7 @@ def absolute_products(
     return torch.from_numpy(forward), torch.from_numpy(backward)
 
 
-def one_pass(weights: Tensor) -> bool:
-    """Whether both products are better had in one compiled pass: of a small layer, two torch calls are as fast.
-
-    Those have always multiplied the small layers, whose numbers are published to the last bit, with their own copy or
-    without one. Of bfloat16 they would calculate in bfloat16.
-    """
-    return _plain(weights) and (weights.numel() > LARGE or weights.dtype == torch.bfloat16)
-
-
-def _plain(weights: Tensor) -> bool:
+def plain(weights: Tensor) -> bool:
     """Whether they lie in memory as the kernels read them."""
     return weights.device.type == "cpu" and weights.is_contiguous() and weights.dtype in _DTYPES
 
