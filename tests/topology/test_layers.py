@@ -524,3 +524,22 @@ def test_one_matrix_for_all_groups_is_each_group_s_own():
     found = edges(model, topology, "a", "shared")
     weight = model.shared[0].detach().abs().numpy().T
     np.testing.assert_allclose(found, np.block([[weight, np.zeros((5, 3))], [np.zeros((5, 3)), weight]]))
+
+
+def test_a_blur_passes_each_channel_on():
+    def blurred(m, x):
+        return m.b(functional.conv2d(m.a(x), torch.ones(4, 1, 2, 2) / 4, stride=2, groups=4))
+
+    _, topology = traced(blurred, torch.zeros(1, 3, 9, 9), a=nn.Conv2d(3, 4, 3), b=nn.Conv2d(4, 2, 1))
+    assert joined(topology) == {("input", "a"): (Span(0, 3, 1),), ("a", "b"): (Span(0, 4, 1),)}
+
+
+def test_constants_that_mix_channels_are_not_followed():
+    model = Called(
+        lambda m, x: m.b(functional.conv2d(m.a(x), torch.ones(4, 4, 1, 1))),
+        a=nn.Conv2d(3, 4, 3),
+        b=nn.Conv2d(4, 2, 1),
+    )
+    left_out = {entry.name: entry.reason for entry in trace(model, torch.zeros(1, 3, 9, 9)).coverage.left_out}
+    assert left_out.keys() == {"b.weight", "b.bias"}
+    assert "a kernel that is computed from values" in left_out["b.weight"]

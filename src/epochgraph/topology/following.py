@@ -6,7 +6,7 @@ from epochgraph.topology import operations as ops
 from epochgraph.topology.flow import Flow, Wiring
 from epochgraph.topology.program import Program, Step
 from epochgraph.topology.rules import result
-from epochgraph.topology.walk import Value, Walk, parameters_of, shape_of
+from epochgraph.topology.walk import Value, Walk, is_constant, shape_of
 
 CHANGED_IN_PLACE = "was changed in place"
 """Why a value is no longer known: what it shares its memory with was written to."""
@@ -51,12 +51,6 @@ def _follow_memory(walk: Walk, step: Step, memory: dict[str, str]) -> None:
 def _overwritten(value: Value, written: Value, step: Step) -> Value:
     """A value that shares its memory with one that was written to: constants stay such, but are not known."""
     shape = shape_of(value)
-    if all(_is_constant(one) for one in (value, written)):
+    if all(is_constant(one) for one in (value, written)):
         return Flow(shape)
     return Flow(shape, unknown=f"{CHANGED_IN_PLACE} by {step.operation}")
-
-
-def _is_constant(value: Value) -> bool:
-    if isinstance(value, Flow):
-        return not value.layers and not value.unknown
-    return not parameters_of(value)

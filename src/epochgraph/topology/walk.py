@@ -191,6 +191,13 @@ def is_weight(value: object) -> TypeGuard[Source | Computed]:
     return isinstance(value, Source | Computed) and bool(parameters_of(value))
 
 
+def is_constant(value: Value) -> bool:
+    """Whether a value is made of neither nodes nor parameters."""
+    if isinstance(value, Flow):
+        return not value.layers and not value.unknown
+    return not parameters_of(value)
+
+
 def parameters_of(value: object) -> tuple[str, ...]:
     """Names of the parameters that a value is made of."""
     if isinstance(value, Source):

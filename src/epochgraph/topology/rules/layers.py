@@ -8,7 +8,7 @@ from epochgraph.topology.flow import Flow, Geometry, Layer
 from epochgraph.topology.program import Shape, Source, Step, layout
 from epochgraph.topology.rules.lookups import fed
 from epochgraph.topology.rules.products import product
-from epochgraph.topology.walk import Value, Walk, is_weight, parameters_of, plain
+from epochgraph.topology.walk import Value, Walk, is_constant, is_weight, parameters_of, plain
 
 
 def linear(walk: Walk, step: Step) -> Value:
@@ -42,10 +42,10 @@ def convolution(walk: Walk, step: Step) -> Value:
     names = ("stride", "padding", *(("output_padding", "groups", "dilation") if transposed else ("dilation", "groups")))
     options = dict(zip(names, rest, strict=False)) | dict(step.options)
     groups = int(options.get("groups") or 1)
-    if not is_weight(weight):
-        return walk.unknown(step, "has a kernel that is computed from values")
-    kernel = walk.weight(weight, _turned(weight.shape, groups) if transposed else ())
     dimensions = (ops.TRANSPOSED if transposed else ops.CONVOLUTIONS)[name]
+    if not is_weight(weight):
+        return _filtered(walk, step, walk.flow(read), weight, (dimensions, groups))
+    kernel = walk.weight(weight, _turned(weight.shape, groups) if transposed else ())
     geometry = _geometry(dimensions, kernel.shape[2:], options)
     layer = Layer(
         step,
@@ -56,6 +56,15 @@ def convolution(walk: Walk, step: Step) -> Value:
         walk.readers[step.name] == 1,
     )
     return walk.wiring.layer(layer, walk.flow(read))
+
+
+def _filtered(walk: Walk, step: Step, flow: Flow, kernel: Value, form: tuple[int, int]) -> Value:
+    """Each channel on its own with numbers that are no parameters, such as a blur: the places of a channel meet."""
+    (dimensions, groups), shape = form, plain(walk.shape(step))
+    if not is_constant(kernel) or not groups == flow.shape[-1 - dimensions] == shape[-1 - dimensions]:
+        return walk.unknown(step, "has a kernel that is computed from values")
+    met = walk.wiring.met(step, flow, tuple(range(len(shape) - dimensions, len(shape))))
+    return Flow(shape, tuple(nodes.expand(shape) for nodes in met.layers), unknown=met.unknown)
 
 
 def any_convolution(walk: Walk, step: Step) -> Value:
