@@ -7,7 +7,6 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -19,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from epochgraph.errors import SettingError
 from epochgraph.predictors.features import feature_table, selected_table
+from epochgraph.predictors.forests import ClassificationForest, RegressionForest
 from epochgraph.predictors.machines import tuned
 from epochgraph.signature import Signature
 
@@ -30,8 +30,6 @@ Method = Literal["svm", "mlp", "trees"]
 # They are one batch, so ten times the usual step ends at the same accuracy, in a third of the time.
 NETWORK = {"hidden_layer_sizes": (100,), "alpha": 1.0, "learning_rate_init": 0.01, "max_iter": 2000}
 BATCH = 200  # scikit-learn's default
-
-TREES = {"n_estimators": 50, "min_samples_leaf": 2}  # twice as many tell no more, in twice the time and file
 
 UNCHECKED = {"dtype": np.float64, "ensure_all_finite": False}  # the pipeline treats what is not finite
 
@@ -102,7 +100,7 @@ class SignatureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             case "mlp":
                 final = MLPClassifier(**NETWORK, shuffle=_several_batches(y), random_state=self.random_state)
             case _:
-                final = ExtraTreesClassifier(**TREES, random_state=self.random_state)
+                final = ClassificationForest(random_state=self.random_state)
         self.pipeline_ = pipeline(final).fit(table, y)
         self.classes_ = self.pipeline_.classes_
         return self
@@ -168,7 +166,7 @@ class SignatureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  
             case "mlp":
                 final = MLPRegressor(**NETWORK, shuffle=_several_batches(y), random_state=self.random_state)
             case _:
-                final = ExtraTreesRegressor(**TREES, random_state=self.random_state)
+                final = RegressionForest(random_state=self.random_state)
         standardised = TransformedTargetRegressor(final, transformer=StandardScaler())
         self.pipeline_ = pipeline(standardised).fit(table, y)
         return self
