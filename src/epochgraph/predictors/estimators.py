@@ -5,21 +5,19 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from sklearn.svm import SVC, SVR
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from epochgraph.errors import SettingError
 from epochgraph.predictors.features import feature_table, selected_table
 from epochgraph.predictors.forests import ClassificationForest, RegressionForest
-from epochgraph.predictors.machines import tuned
+from epochgraph.predictors.machines import TunedSVC, TunedSVR
 from epochgraph.signature import Signature
 
 Task = Literal["classification", "regression"]
@@ -92,16 +90,17 @@ class SignatureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         _check_method(self.method)
         table, y = validate_data(self, _training_table(X, self.up_to), y, ensure_min_samples=2, **UNCHECKED)
         check_classification_targets(y)
-        cv = StratifiedKFold(min(5, _rarest(y)), shuffle=True, random_state=self.random_state)
-        table = _finite(table)
+        classes = _classes(y)
         match self.method:
             case "svm":
-                final = CalibratedClassifierCV(tuned(SVC, _scaled(table), y, cv), cv=cv, ensemble=False)
+                machine = TunedSVC(random_state=self.random_state)
+                steps = [machine if classes == 2 else OneVsRestClassifier(machine)]
             case "mlp":
-                final = MLPClassifier(**NETWORK, shuffle=_several_batches(y), random_state=self.random_state)
+                network = MLPClassifier(**NETWORK, shuffle=_several_batches(y), random_state=self.random_state)
+                steps = [network]
             case _:
-                final = ClassificationForest(random_state=self.random_state)
-        self.pipeline_ = pipeline(final).fit(table, y)
+                steps = [ClassificationForest(random_state=self.random_state)]
+        self.pipeline_ = pipeline(*steps).fit(_finite(table), y)
         self.classes_ = self.pipeline_.classes_
         return self
 
@@ -158,17 +157,16 @@ class SignatureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  
         _check_method(self.method)
         table = _training_table(X, self.up_to)
         table, y = validate_data(self, table, y, y_numeric=True, ensure_min_samples=2, **UNCHECKED)
-        table = _finite(table)
         match self.method:
             case "svm":
-                cv = KFold(min(5, len(y)), shuffle=True, random_state=self.random_state)
-                final = tuned(SVR, _scaled(table), (y - y.mean()) / (y.std() or 1.0), cv)
+                final = TunedSVR(random_state=self.random_state)
             case "mlp":
-                final = MLPRegressor(**NETWORK, shuffle=_several_batches(y), random_state=self.random_state)
+                network = MLPRegressor(**NETWORK, shuffle=_several_batches(y), random_state=self.random_state)
+                final = network
             case _:
                 final = RegressionForest(random_state=self.random_state)
         standardised = TransformedTargetRegressor(final, transformer=StandardScaler())
-        self.pipeline_ = pipeline(standardised).fit(table, y)
+        self.pipeline_ = pipeline(standardised).fit(_finite(table), y)
         return self
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
@@ -187,16 +185,11 @@ def told_by(model: SignatureClassifier | SignatureRegressor, table: Any) -> np.n
     return np.asarray(model.predict(table))
 
 
-def pipeline(final: Any) -> Pipeline:
-    """An estimator behind the steps that every method of ours begins with; see `SignatureClassifier`."""
+def pipeline(*final: Any) -> Pipeline:
+    """An estimator's steps behind those that every method of ours begins with; see `SignatureClassifier`."""
     # a column that has no value at all is kept (as zeros): later runs may have one, and the width stays the same
     imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
-    return make_pipeline(FunctionTransformer(np.arcsinh), imputer, StandardScaler(), final)
-
-
-def _scaled(table: np.ndarray) -> np.ndarray:
-    """A table as the last step of `pipeline` sees it."""
-    return np.asarray(pipeline("passthrough").fit_transform(table))
+    return make_pipeline(FunctionTransformer(np.arcsinh), imputer, StandardScaler(), *final)
 
 
 def _several_batches(y: np.ndarray) -> bool:
@@ -209,13 +202,13 @@ def _check_method(method: str) -> None:
         raise SettingError("method", method, "'svm', 'mlp' or 'trees'")
 
 
-def _rarest(y: np.ndarray) -> int:
-    """The number of runs in the smallest class."""
+def _classes(y: np.ndarray) -> int:
+    """How many classes there are, if there are runs enough of each."""
     classes, counts = np.unique(y, return_counts=True)
     if len(classes) < 2 or counts.min() < 2:
         found = dict(zip(classes.tolist(), counts.tolist(), strict=True))
         raise SettingError("runs of each class", found, "at least 2 in each of two classes, not in one class alone")
-    return int(counts.min())
+    return len(classes)
 
 
 def _training_table(runs: Any, up_to: float | None) -> Any:

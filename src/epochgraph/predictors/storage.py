@@ -28,10 +28,9 @@ TRUSTED = (  # besides numbers, arrays and scikit-learn's public estimators, whi
     "epochgraph.predictors.estimators.SignatureRegressor",
     "epochgraph.predictors.forests.ClassificationForest",
     "epochgraph.predictors.forests.RegressionForest",
+    "epochgraph.predictors.machines.TunedSVC",
+    "epochgraph.predictors.machines.TunedSVR",
     "numpy.dtype",
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-    "sklearn.model_selection._split.StratifiedKFold",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.tree._tree.Tree",
 )
