@@ -15,6 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from epochgraph.errors import SettingError
+from epochgraph.predictors.axes import PrincipalAxes
 from epochgraph.predictors.features import feature_table, selected_table
 from epochgraph.predictors.forests import ClassificationForest, RegressionForest
 from epochgraph.predictors.machines import TunedSVC, TunedSVR
@@ -43,7 +44,8 @@ class SignatureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     The penalty of the support vector machine is chosen by cross-validation on the runs that it is fitted on.
     Its probabilities are Platt's, from scores that cross-validation gave to runs it had not
     been fitted on; it predicts the more probable class. Where the features say nothing, such scores lean against the
-    labels, so on a small population it may do slightly worse than chance. The network's probabilities are its own.
+    labels, so on a small population it may do slightly worse than chance. The network's probabilities are its own; of
+    more features than runs, it sees the principal axes (see `PrincipalAxes`).
 
     Args:
         method: "svm" (radial basis functions) and "mlp" (a hidden layer of 100) are the paper's; "trees" (extremely
@@ -97,7 +99,7 @@ class SignatureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 steps = [machine if classes == 2 else OneVsRestClassifier(machine)]
             case "mlp":
                 network = MLPClassifier(**NETWORK, shuffle=_several_batches(y), random_state=self.random_state)
-                steps = [network]
+                steps = [PrincipalAxes(), network]
             case _:
                 steps = [ClassificationForest(random_state=self.random_state)]
         self.pipeline_ = pipeline(*steps).fit(_finite(table), y)
@@ -162,7 +164,7 @@ class SignatureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  
                 final = TunedSVR(random_state=self.random_state)
             case "mlp":
                 network = MLPRegressor(**NETWORK, shuffle=_several_batches(y), random_state=self.random_state)
-                final = network
+                final = make_pipeline(PrincipalAxes(), network)
             case _:
                 final = RegressionForest(random_state=self.random_state)
         standardised = TransformedTargetRegressor(final, transformer=StandardScaler())

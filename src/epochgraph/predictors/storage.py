@@ -24,6 +24,7 @@ HEADER = "epochgraph.json"
 """Our entry in skops' archive, so that a file is understood before any of its objects are looked at."""
 
 TRUSTED = (  # besides numbers, arrays and scikit-learn's public estimators, which skops trusts
+    "epochgraph.predictors.axes.PrincipalAxes",
     "epochgraph.predictors.estimators.SignatureClassifier",
     "epochgraph.predictors.estimators.SignatureRegressor",
     "epochgraph.predictors.forests.ClassificationForest",
