@@ -4,6 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.dummy import DummyClassifier
+from sklearn.metrics import roc_auc_score
 
 from epochgraph.errors import SettingError
 from epochgraph.evaluation import Protocol, cross_validated, held_out, transferred
@@ -97,6 +99,22 @@ def test_groups_stay_together_and_random_folds_keep_the_classes_apart_evenly():
     folds.clear()
     evaluated(runs, [spy], repeats=1)
     assert [y.mean() for _, y in folds] == [0.5] * 5
+
+
+@pytest.mark.parametrize("values", [3, 1000])
+def test_the_area_under_the_curve_is_scikit_learns(values):
+    """With many ties, and with none."""
+    told = np.random.default_rng(0).integers(values, size=40) / values
+    ends = np.arange(40) % 3 % 2
+
+    class Teller(DummyClassifier):
+        def predict_proba(self, X):  # noqa: N803
+            return np.stack([1 - X[:, 0], X[:, 0]], axis=1)
+
+    teller = Candidate("told", lambda runs, epoch: pd.DataFrame({"p": [0, 0, 0, 0, *told]}), lambda seed: Teller())
+    truth = (np.array([0, 0, 1, 1]), ends)
+    table = transferred([teller], population(4), population(40), truth, epochs=[1], repeats=1).set_index("measure")
+    assert table.loc["roc_auc", "mean"] == pytest.approx(roc_auc_score(ends, told), abs=1e-12)
 
 
 def test_folds_that_cannot_be_ranked_are_counted():

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import kendalltau
+from scipy.stats import kendalltau, rankdata
 from sklearn.dummy import DummyClassifier
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, mean_absolute_error, r2_score, roc_auc_score
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, mean_absolute_error, r2_score
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 
 from epochgraph.errors import SettingError
@@ -212,7 +212,9 @@ def _ranking(task: Task, ranked_by: np.ndarray, truth: np.ndarray) -> float:
         return np.nan
     if task == "regression":
         return float(kendalltau(truth, ranked_by).statistic)
-    return float(roc_auc_score(truth, ranked_by))
+    high = truth == 1
+    before = rankdata(ranked_by)[high].mean() - (high.sum() + 1) / 2  # low runs ranked below a high one, ties half
+    return float(before / (~high).sum())
 
 
 def transferred(

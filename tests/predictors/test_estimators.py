@@ -132,6 +132,15 @@ def test_training_needs_two_runs_of_each_class(method):
     SignatureClassifier(method).fit(runs, [1, 1, 0, 0, 0, 0])
 
 
+@methods
+def test_more_than_two_labels_are_told_apart(method):
+    table = np.repeat(np.arange(3.0), 8)[:, None] + np.random.default_rng(0).normal(size=(24, 4)) / 9
+    labels = np.repeat(["bad", "fair", "good"], 8)
+    classifier = SignatureClassifier(method).fit(table, labels)
+    assert classifier.predict(table).tolist() == labels.tolist()
+    np.testing.assert_allclose(classifier.predict_proba(table).sum(axis=1), 1)
+
+
 @pytest.mark.parametrize("kind", [SignatureClassifier, SignatureRegressor])
 def test_unknown_methods_are_refused(kind):
     with pytest.raises(SettingError, match="method is 'forest', but must be 'svm', 'mlp' or 'trees'"):

@@ -1,22 +1,67 @@
-"""The penalty of a support vector machine, beside the one that scikit-learn's search finds."""
+"""Our machines, beside those that scikit-learn's own search and calibration make."""
 
 import numpy as np
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 from sklearn.svm import SVC, SVR
 
-from epochgraph.predictors.machines import PENALTIES, tuned
+from epochgraph.predictors.dual import TOLERANCE, coefficients
+from epochgraph.predictors.machines import PENALTIES, TunedSVC, TunedSVR
+
+shapes = pytest.mark.parametrize("columns", [1, 5, 60])
+noises = pytest.mark.parametrize("noise", [0.0, 0.5, 3.0])
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.5, 3.0])
-@pytest.mark.parametrize("columns", [1, 5, 60])
-@pytest.mark.parametrize("kind", [SVC, SVR])
-def test_the_penalty_is_the_one_that_a_grid_search_finds(kind, columns, noise):
+def noisy(columns: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
     """With many columns no penalty binds and all are the same; with noise they bind."""
     generator = np.random.default_rng(columns)
     table = generator.normal(size=(40, columns))
-    y = table[:, 0] + noise * generator.normal(size=40)
-    y, folds, scoring = (y, KFold, "neg_mean_squared_error") if kind is SVR else (y > 0, StratifiedKFold, "accuracy")
-    folds = folds(5, shuffle=True, random_state=0)
-    search = GridSearchCV(kind(), {"C": PENALTIES}, cv=folds, scoring=scoring, refit=False).fit(table, y)
-    assert search.best_params_["C"] == tuned(kind, table, y, folds).C
+    return table, table[:, 0] + noise * generator.normal(size=40)
+
+
+@noises
+@shapes
+def test_a_classifier_is_the_one_that_is_searched_for_and_calibrated(columns, noise):
+    table, numbers = noisy(columns, noise)
+    labels = np.where(numbers > 0.3, "good", "bad")
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    search = GridSearchCV(SVC(), {"C": PENALTIES}, cv=folds, refit=False).fit(table, labels)
+    expected = CalibratedClassifierCV(SVC(**search.best_params_), cv=folds, ensemble=False).fit(table, labels)
+    machine = TunedSVC().fit(table, labels)
+    assert machine.machine_.get_params()["C"] == search.best_params_["C"]
+    assert machine.classes_.tolist() == ["bad", "good"]
+    np.testing.assert_allclose(machine.predict_proba(table), expected.predict_proba(table), atol=0.002)
+    assert (machine.predict(table) == expected.predict(table)).mean() > 0.95
+
+
+@noises
+@shapes
+def test_a_regressor_is_the_one_that_is_searched_for(columns, noise):
+    table, numbers = noisy(columns, noise)
+    folds = KFold(5, shuffle=True, random_state=0)
+    search = GridSearchCV(SVR(), {"C": PENALTIES}, cv=folds, scoring="neg_mean_squared_error").fit(table, numbers)
+    np.testing.assert_array_equal(TunedSVR().fit(table, numbers).predict(table), search.predict(table))
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_coefficients_are_optimal(penalty):
+    """Between the bounds, in sum zero, and no pair of them could move to a better place."""
+    table, numbers = noisy(3, 1.0)
+    signs, kernel = np.sign(numbers), rbf_kernel(table)
+    low, high = np.minimum(penalty * signs, 0), np.maximum(penalty * signs, 0)
+    b, offset = coefficients(kernel, signs, low, high)
+    assert ((low <= b) & (b <= high)).all()
+    assert abs(b.sum()) < 1e-12 * penalty * len(b)
+    slope = signs - kernel @ b
+    assert slope[b < high].max() - slope[b > low].min() < 1.001 * TOLERANCE
+    machine = SVC(C=penalty, gamma=1 / 3).fit(table, signs)
+    np.testing.assert_allclose(kernel @ b + offset, machine.decision_function(table), atol=0.02)
+
+
+def test_runs_that_are_the_same_and_labelled_differently_end():
+    table = np.zeros((12, 2))
+    p = TunedSVC().fit(table, np.arange(12) % 2).predict_proba(table)
+    np.testing.assert_allclose(p, 0.5, atol=0.01)
+    assert TunedSVR().fit(table, np.arange(12.0)).predict(table).std() == 0

@@ -20,7 +20,7 @@ from epochgraph.predictors import (
     read_predictor,
     write_predictor,
 )
-from epochgraph.predictors.storage import HEADER, LARGEST
+from epochgraph.predictors.storage import HEADER, LARGEST, VERSION
 from populations import accuracies, exploded, population, signatures
 
 RUNS = population(20)
@@ -74,7 +74,8 @@ def test_what_json_cannot_hold_is_refused_and_nothing_written(tmp_path):
 
 def archive(path, estimator, edit=lambda name, content: content, compression=0, **header):
     """A file like `write_predictor` writes, with another estimator, edited entries or another header."""
-    good = {"version": 2, "threshold": 50.0, "extraction": {}, "trained_on": {}, "versions": {}, "calibration": None}
+    good = {"version": VERSION, "threshold": 50.0, "calibration": None}
+    good |= {"extraction": {}, "trained_on": {}, "versions": {}}
     skops.io.dump(estimator, path)
     with ZipFile(path) as source:
         entries = {name: source.read(name) for name in source.namelist()}
@@ -133,8 +134,8 @@ def test_other_estimators_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("header", "found"),
     [
-        ({"version": 1, "threshold": "old"}, "format version 1, this package reads 2. Train it anew."),
-        ({"version": 3, "threshold": "new"}, "format version 3, this package reads 2. Update epochgraph."),
+        ({"version": VERSION - 1, "threshold": "old"}, f"this package reads {VERSION}. Train it anew."),
+        ({"version": VERSION + 1, "threshold": "new"}, f"this package reads {VERSION}. Update epochgraph."),
         ({"version": "x"}, "format version 'x'"),
         ({"threshold": "40"}, "header"),
         ({"extraction": [1]}, "header"),

@@ -5,21 +5,20 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from sklearn.svm import SVC, SVR
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from epochgraph.errors import SettingError
+from epochgraph.predictors.axes import PrincipalAxes
 from epochgraph.predictors.features import feature_table, selected_table
-from epochgraph.predictors.machines import tuned
+from epochgraph.predictors.forests import ClassificationForest, RegressionForest
+from epochgraph.predictors.machines import TunedSVC, TunedSVR
 from epochgraph.signature import Signature
 
 Task = Literal["classification", "regression"]
@@ -30,8 +29,6 @@ Method = Literal["svm", "mlp", "trees"]
 # They are one batch, so ten times the usual step ends at the same accuracy, in a third of the time.
 NETWORK = {"hidden_layer_sizes": (100,), "alpha": 1.0, "learning_rate_init": 0.01, "max_iter": 2000}
 BATCH = 200  # scikit-learn's default
-
-TREES = {"n_estimators": 50, "min_samples_leaf": 2}  # twice as many tell no more, in twice the time and file
 
 UNCHECKED = {"dtype": np.float64, "ensure_all_finite": False}  # the pipeline treats what is not finite
 
@@ -47,7 +44,8 @@ class SignatureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     The penalty of the support vector machine is chosen by cross-validation on the runs that it is fitted on.
     Its probabilities are Platt's, from scores that cross-validation gave to runs it had not
     been fitted on; it predicts the more probable class. Where the features say nothing, such scores lean against the
-    labels, so on a small population it may do slightly worse than chance. The network's probabilities are its own.
+    labels, so on a small population it may do slightly worse than chance. The network's probabilities are its own; of
+    more features than runs, it sees the principal axes (see `PrincipalAxes`).
 
     Args:
         method: "svm" (radial basis functions) and "mlp" (a hidden layer of 100) are the paper's; "trees" (extremely
@@ -94,16 +92,17 @@ class SignatureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         _check_method(self.method)
         table, y = validate_data(self, _training_table(X, self.up_to), y, ensure_min_samples=2, **UNCHECKED)
         check_classification_targets(y)
-        cv = StratifiedKFold(min(5, _rarest(y)), shuffle=True, random_state=self.random_state)
-        table = _finite(table)
+        classes = _classes(y)
         match self.method:
             case "svm":
-                final = CalibratedClassifierCV(tuned(SVC, _scaled(table), y, cv), cv=cv, ensemble=False)
+                machine = TunedSVC(random_state=self.random_state)
+                steps = [machine if classes == 2 else OneVsRestClassifier(machine)]
             case "mlp":
-                final = MLPClassifier(**NETWORK, shuffle=_several_batches(y), random_state=self.random_state)
+                network = MLPClassifier(**NETWORK, shuffle=_several_batches(y), random_state=self.random_state)
+                steps = [PrincipalAxes(), network]
             case _:
-                final = ExtraTreesClassifier(**TREES, random_state=self.random_state)
-        self.pipeline_ = pipeline(final).fit(table, y)
+                steps = [ClassificationForest(random_state=self.random_state)]
+        self.pipeline_ = pipeline(*steps).fit(_finite(table), y)
         self.classes_ = self.pipeline_.classes_
         return self
 
@@ -160,17 +159,16 @@ class SignatureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  
         _check_method(self.method)
         table = _training_table(X, self.up_to)
         table, y = validate_data(self, table, y, y_numeric=True, ensure_min_samples=2, **UNCHECKED)
-        table = _finite(table)
         match self.method:
             case "svm":
-                cv = KFold(min(5, len(y)), shuffle=True, random_state=self.random_state)
-                final = tuned(SVR, _scaled(table), (y - y.mean()) / (y.std() or 1.0), cv)
+                final = TunedSVR(random_state=self.random_state)
             case "mlp":
-                final = MLPRegressor(**NETWORK, shuffle=_several_batches(y), random_state=self.random_state)
+                network = MLPRegressor(**NETWORK, shuffle=_several_batches(y), random_state=self.random_state)
+                final = make_pipeline(PrincipalAxes(), network)
             case _:
-                final = ExtraTreesRegressor(**TREES, random_state=self.random_state)
+                final = RegressionForest(random_state=self.random_state)
         standardised = TransformedTargetRegressor(final, transformer=StandardScaler())
-        self.pipeline_ = pipeline(standardised).fit(table, y)
+        self.pipeline_ = pipeline(standardised).fit(_finite(table), y)
         return self
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
@@ -189,16 +187,11 @@ def told_by(model: SignatureClassifier | SignatureRegressor, table: Any) -> np.n
     return np.asarray(model.predict(table))
 
 
-def pipeline(final: Any) -> Pipeline:
-    """An estimator behind the steps that every method of ours begins with; see `SignatureClassifier`."""
+def pipeline(*final: Any) -> Pipeline:
+    """An estimator's steps behind those that every method of ours begins with; see `SignatureClassifier`."""
     # a column that has no value at all is kept (as zeros): later runs may have one, and the width stays the same
     imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
-    return make_pipeline(FunctionTransformer(np.arcsinh), imputer, StandardScaler(), final)
-
-
-def _scaled(table: np.ndarray) -> np.ndarray:
-    """A table as the last step of `pipeline` sees it."""
-    return np.asarray(pipeline("passthrough").fit_transform(table))
+    return make_pipeline(FunctionTransformer(np.arcsinh), imputer, StandardScaler(), *final)
 
 
 def _several_batches(y: np.ndarray) -> bool:
@@ -211,13 +204,13 @@ def _check_method(method: str) -> None:
         raise SettingError("method", method, "'svm', 'mlp' or 'trees'")
 
 
-def _rarest(y: np.ndarray) -> int:
-    """The number of runs in the smallest class."""
+def _classes(y: np.ndarray) -> int:
+    """How many classes there are, if there are runs enough of each."""
     classes, counts = np.unique(y, return_counts=True)
     if len(classes) < 2 or counts.min() < 2:
         found = dict(zip(classes.tolist(), counts.tolist(), strict=True))
         raise SettingError("runs of each class", found, "at least 2 in each of two classes, not in one class alone")
-    return int(counts.min())
+    return len(classes)
 
 
 def _training_table(runs: Any, up_to: float | None) -> Any:

@@ -19,17 +19,19 @@ from epochgraph.files import atomic_write
 from epochgraph.predictors.calibration import Calibration
 from epochgraph.predictors.estimators import SignatureClassifier, SignatureRegressor, Task
 
-VERSION = 2
+VERSION = 3
 HEADER = "epochgraph.json"
 """Our entry in skops' archive, so that a file is understood before any of its objects are looked at."""
 
 TRUSTED = (  # besides numbers, arrays and scikit-learn's public estimators, which skops trusts
+    "epochgraph.predictors.axes.PrincipalAxes",
     "epochgraph.predictors.estimators.SignatureClassifier",
     "epochgraph.predictors.estimators.SignatureRegressor",
+    "epochgraph.predictors.forests.ClassificationForest",
+    "epochgraph.predictors.forests.RegressionForest",
+    "epochgraph.predictors.machines.TunedSVC",
+    "epochgraph.predictors.machines.TunedSVR",
     "numpy.dtype",
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-    "sklearn.model_selection._split.StratifiedKFold",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.tree._tree.Tree",
 )

@@ -1,0 +1,35 @@
+"""Tables that are wider than they are long, in as many columns as they need."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+
+
+class PrincipalAxes(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
+    """Turns a table with more columns than rows to the axes on which its rows differ; leaves any other alone.
+
+    A turn keeps all distances. Without it, each step of a network moves thousands of weights at once, which together
+    undo what one of them has learnt: on the 8,500 weights of a last layer the loss only grew. The axes are scaled by
+    one number, to a mean variance of one, which is what a network's initial weights and steps are made for.
+
+    Attributes:
+        axes_: A column an axis, scaled; None if there are not more columns than rows.
+    """
+
+    def fit(self, X: np.ndarray, _: Any = None) -> "PrincipalAxes":  # noqa: N803 - scikit-learn's name, here and below
+        """Find the axes of a table whose columns have mean zero."""
+        self.axes_ = None
+        if X.shape[1] > X.shape[0]:
+            _, lengths, axes = np.linalg.svd(X, full_matrices=False)
+            kept = lengths > lengths[0] * X.shape[1] * np.finfo(np.float64).eps
+            if kept.any():
+                lengths, axes = lengths[kept], axes[kept].T
+                largest = axes[np.abs(axes).argmax(axis=0), np.arange(len(lengths))]  # an axis has no direction: one is
+                scale = np.sqrt(X.shape[0] * len(lengths) / np.square(lengths).sum())  # chosen, on any machine
+                self.axes_ = scale * np.sign(largest) * axes
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
+        """The coordinates of each row."""
+        return X if self.axes_ is None else X @ self.axes_

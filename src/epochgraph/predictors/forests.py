@@ -1,0 +1,89 @@
+"""Forests of extremely randomised trees, grown without checking the same table once a tree."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.tree import ExtraTreeRegressor
+from sklearn.utils import check_random_state
+
+TREES = 50
+"""Twice as many tell no more, in twice the time and file."""
+
+LEAST_LEAF = 2
+"""Runs in a leaf."""
+
+
+class RegressionForest(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
+    """The forest that scikit-learn's `ExtraTreesRegressor` grows, in half of the time.
+
+    There, a tree of some dozens of runs is grown faster than it is copied, configured and handed to a process.
+
+    Args:
+        random_state: Seed of the trees.
+
+    Attributes:
+        estimators_: The trees.
+
+    References:
+        Geurts, Ernst and Wehenkel 2006, "Extremely randomized trees".
+    """
+
+    def __init__(self, *, random_state: Any = 0) -> None:
+        self.random_state = random_state
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> "RegressionForest":  # noqa: N803 - scikit-learn's name, here and below
+        """Learn from a table without missing values, and numbers."""
+        self.estimators_ = _grown(X, y[:, None], 1.0, self.random_state)
+        return self
+
+    def predict(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
+        """The number of each run."""
+        return _told(self.estimators_, X)[:, 0]
+
+
+class ClassificationForest(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # likewise
+    """The forest that scikit-learn's `ExtraTreesClassifier` grows, in half of the time.
+
+    Gini's impurity is the variance of one column a class, that is 1 where a run is of it: so the trees regress those.
+
+    Args:
+        random_state: Seed of the trees.
+
+    Attributes:
+        classes_: The labels.
+        estimators_: The trees.
+    """
+
+    def __init__(self, *, random_state: Any = 0) -> None:
+        self.random_state = random_state
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> "ClassificationForest":  # noqa: N803
+        """Learn from a table without missing values, and labels."""
+        self.classes_, places = np.unique(y, return_inverse=True)
+        self.estimators_ = _grown(X, np.eye(len(self.classes_))[places], "sqrt", self.random_state)
+        return self
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
+        """The probability of each label (a column) for each run (a row)."""
+        return _told(self.estimators_, X)
+
+    def predict(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
+        """The most probable label of each run."""
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+
+
+def _grown(table: np.ndarray, targets: np.ndarray, columns: float | str, seed: Any) -> list[ExtraTreeRegressor]:
+    """Trees that look at some of the columns (all, as a share; or the square root of their number) at each node."""
+    table = np.asarray(table, dtype=np.float32, order="C")
+    options = {"min_samples_leaf": LEAST_LEAF, "max_features": columns}
+    seeds = check_random_state(seed).randint(np.iinfo(np.int32).max, size=TREES)
+    trees = (ExtraTreeRegressor(**options, random_state=one) for one in seeds.tolist())
+    return [tree.fit(table, targets, check_input=False) for tree in trees]
+
+
+def _told(trees: list[ExtraTreeRegressor], table: np.ndarray) -> np.ndarray:
+    """The mean of what the trees tell: a row a run, a column a target."""
+    table = np.asarray(table, dtype=np.float32, order="C")
+    told = [tree.tree_.predict(table).reshape(len(table), -1) for tree in trees]
+    return np.asarray(np.mean(told, axis=0))
