@@ -38,3 +38,11 @@ def test_another_seed_grows_other_trees(table):
     first, second, again = (RegressionForest(random_state=seed).fit(table, y).predict(table) for seed in (0, 1, 0))
     assert not np.array_equal(first, second)
     np.testing.assert_array_equal(first, again)
+
+
+def test_a_run_is_told_the_same_alone_and_among_others():
+    rng = np.random.default_rng(0)
+    table, y = rng.normal(size=(40, 5)), rng.normal(size=40)
+    forest = RegressionForest().fit(table, y)
+    alone = [forest.predict(row[None])[0] for row in table]
+    assert alone == forest.predict(table).tolist()

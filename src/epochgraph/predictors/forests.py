@@ -83,7 +83,10 @@ def _grown(table: np.ndarray, targets: np.ndarray, columns: float | str, seed: A
 
 
 def _told(trees: list[ExtraTreeRegressor], table: np.ndarray) -> np.ndarray:
-    """The mean of what the trees tell: a row a run, a column a target."""
+    """The mean of what the trees tell: a row a run, a column a target.
+
+    They are added up one by one, so that a run is told the same to the bit, alone or among others.
+    """
     table = np.asarray(table, dtype=np.float32, order="C")
-    told = [tree.tree_.predict(table).reshape(len(table), -1) for tree in trees]
-    return np.asarray(np.mean(told, axis=0))
+    told = (tree.tree_.predict(table).reshape(len(table), -1) for tree in trees)
+    return np.asarray(sum(told) / len(trees))
