@@ -1,29 +1,29 @@
-"""Tables that are far wider than they are long, in as many columns as they need."""
+"""Tables of very many columns, in as many as they need."""
 
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-WIDE = 16
-"""Columns a row beyond which a table is turned: flattened layers have more, what else is looked at has less."""
+WIDE = 1000
+"""Columns beyond which a table is turned, as of flattened layers."""
 
 
 class PrincipalAxes(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
-    """Turns a table with far more columns than rows to the axes on which its rows differ; leaves any other alone.
+    """Turns a table of more than `WIDE` columns, and fewer rows, to the axes on which its rows differ.
 
     A turn keeps all distances. Without it, each step of a network moves thousands of weights at once, which together
     undo what one of them has learnt: on the 8,500 weights of a last layer the loss only grew. The axes are scaled by
     one number, to a mean variance of one, which is what a network's initial weights and steps are made for.
 
     Attributes:
-        axes_: A column an axis, scaled; None if there are not `WIDE` times as many columns as rows.
+        axes_: A column an axis, scaled; None for a table that is left alone.
     """
 
     def fit(self, X: np.ndarray, _: Any = None) -> "PrincipalAxes":  # noqa: N803 - scikit-learn's name, here and below
         """Find the axes of a table whose columns have mean zero."""
         self.axes_ = None
-        if X.shape[1] > WIDE * X.shape[0]:
+        if X.shape[1] > max(WIDE, X.shape[0]):
             _, lengths, axes = np.linalg.svd(X, full_matrices=False)
             kept = lengths > lengths[0] * X.shape[1] * np.finfo(np.float64).eps
             if kept.any():

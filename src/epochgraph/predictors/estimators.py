@@ -45,7 +45,7 @@ class SignatureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Its probabilities are Platt's, from scores that cross-validation gave to runs it had not
     been fitted on; it predicts the more probable class. Where the features say nothing, such scores lean against the
     labels, so on a small population it may do slightly worse than chance. The network's probabilities are its own; of
-    16 times as many features as runs, it sees the principal axes (see `PrincipalAxes`).
+    more than a thousand features, it sees the principal axes (see `PrincipalAxes`).
 
     Args:
         method: "svm" (radial basis functions) and "mlp" (a hidden layer of 100) are the paper's; "trees" (extremely

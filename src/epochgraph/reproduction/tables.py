@@ -26,8 +26,8 @@ MEANS = f"""Mean and standard deviation over {{}} repetitions of five-fold cross
 trained for longer. Each predictor looks at the first epochs, up to that in the table's head: 30 % of them."""
 
 PREDICTORS = """The penalty of every support vector machine is chosen by cross-validation inside the training folds.
-A predictor called `trees` is a forest of extremely randomised trees. A network (`MLP`) of 16 times as many features
-as runs, such as flattened layers, sees their principal axes: on the features themselves it does not converge."""
+A predictor called `trees` is a forest of extremely randomised trees. A network (`MLP`) of more than a thousand
+features, such as a flattened layer, sees their principal axes: on the features themselves it does not converge."""
 
 
 def table1(populations: Sequence[Population]) -> Result:
