@@ -399,7 +399,7 @@ def test_an_interrupted_demo_says_so_and_keeps_what_is_finished(tmp_path):
     runs = tmp_path / "digits-4-epochs" / "runs"
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         for _ in range(1500):
-            if len(list(runs.glob("*.parquet"))) >= 2 or process.poll() is not None:
+            if len(list(runs.glob("[!.]*.parquet"))) >= 2 or process.poll() is not None:
                 break
             time.sleep(0.2)
         os.killpg(process.pid, signal.SIGINT)  # as the terminal does it: to the workers too
@@ -407,5 +407,6 @@ def test_an_interrupted_demo_says_so_and_keeps_what_is_finished(tmp_path):
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     assert "what is finished is kept" in errors
-    assert 2 <= len(list(runs.iterdir())) < 60
-    assert all(read_stored_run(path).name for path in runs.iterdir())
+    finished = list(runs.glob("[!.]*"))  # a worker may be ended while it writes to a hidden file, which nobody reads
+    assert 2 <= len(finished) < 60
+    assert all(read_stored_run(path).name for path in finished)
