@@ -35,6 +35,8 @@ TWO_STACKS: Settings = {
 }
 """An encoder and a decoder, as the first Transformer had them."""
 
+TRANSLATIONS: Settings = WORDS | TWO_STACKS | {"decoder_start_token_id": 2}
+
 T5: Settings = WORDS | {
     "d_model": 32,
     "d_kv": 8,

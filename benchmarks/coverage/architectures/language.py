@@ -6,16 +6,13 @@ from benchmarks.coverage.architectures.form import (
     GROUPED,
     T5,
     TEXT,
-    TWO_STACKS,
+    TRANSLATIONS,
     WORDS,
     Architecture,
-    Settings,
     decoder,
     two_stacks,
 )
 from benchmarks.coverage.examples import first, tokens
-
-TRANSLATIONS: Settings = WORDS | TWO_STACKS | {"decoder_start_token_id": 2}
 
 
 def _encoder(**settings: object) -> Architecture:

@@ -3,7 +3,7 @@
 from benchmarks.coverage.architectures.form import (
     GROUPED,
     T5,
-    TWO_STACKS,
+    TRANSLATIONS,
     WORDS,
     Architecture,
     Settings,
@@ -28,7 +28,6 @@ LATENT: Settings = EXPERTS | {
 """Attention with latent keys and values, as DeepSeek's."""
 
 STATE_SPACE: Settings = WORDS | {"hidden_size": 32, "num_hidden_layers": 2, "state_size": 8}
-TRANSLATIONS: Settings = WORDS | TWO_STACKS | {"decoder_start_token_id": 2}
 
 MIXTURES: dict[str, Architecture] = {
     "mixtral": decoder(EXPERTS, num_local_experts=4),

@@ -68,8 +68,16 @@ def chain(source: nn.Module | Mapping[str, Tensor]) -> Topology:
     if not builder.joins:
         found = f"none of the {len(tensors)} tensors is the weight of a linear layer or convolution"
         raise TracingError(found, "Give a model's parameters, or trace the model.")
-    trainable = {name for name, _ in source.named_parameters()} if isinstance(source, nn.Module) else None
-    return Topology(tuple(builder.parts), tuple(builder.joins), tuple(builder.folds), builder.coverage(trainable))
+    coverage = builder.coverage(parameters_of(source))
+    return Topology(tuple(builder.parts), tuple(builder.joins), tuple(builder.folds), coverage)
+
+
+def parameters_of(source: nn.Module | Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The parameters of a model; of plain tensors, those that are floating point and no batch statistics."""
+    if isinstance(source, nn.Module):
+        return dict(source.named_parameters())
+    statistics = ("running_mean", "running_var")
+    return {n: tensor for n, tensor in source.items() if tensor.is_floating_point() and not n.endswith(statistics)}
 
 
 def _chained(tensors: Mapping[str, Tensor], candidates: Iterable[_Candidate]) -> "_Chain":
@@ -155,15 +163,12 @@ class _Chain:
     def leave_out(self, names: tuple[str | None, ...], reason: str) -> None:
         self.status |= {name: ("left out", reason) for name in names if name}
 
-    def coverage(self, trainable: set[str] | None) -> Coverage:
-        """What became of every parameter; of plain tensors, those that are floating point and no batch statistics."""
-        entries = []
-        for name, tensor in self.tensors.items():
-            statistics = name.endswith(("running_mean", "running_var"))
-            if name in trainable if trainable is not None else tensor.is_floating_point() and not statistics:
-                status, reason = self.status.get(name, ("left out", "it belongs to no layer that a chain knows"))
-                entries.append(Entry(name, tensor.numel(), status, reason))
-        return Coverage(tuple(entries))
+    def coverage(self, parameters: Mapping[str, Tensor]) -> Coverage:
+        """What became of every parameter."""
+        unknown: tuple[Status, str] = ("left out", "it belongs to no layer that a chain knows")
+        return Coverage(
+            tuple(Entry(n, tensor.numel(), *self.status.get(n, unknown)) for n, tensor in parameters.items())
+        )
 
 
 def _layers_of_module(model: nn.Module) -> Iterator[_Candidate]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor, nn
 
 from epochgraph.errors import TracingError
+from epochgraph.topology.chain import parameters_of
 from epochgraph.topology.spans import NO_NODE, Span
 from epochgraph.topology.structure import Coverage, Entry, Join, Part, Topology
 
@@ -57,23 +58,16 @@ def wire(source: nn.Module | Mapping[str, Tensor], wires: Sequence[Wire], topolo
         ([('input', 4), ('0', 8), ('1', 3)], 1.0)
     """
     tensors = source.state_dict(keep_vars=True) if isinstance(source, nn.Module) else source
-    found = topology or Topology((), (), coverage=_nothing_joined(source, tensors))
+    found = topology or Topology((), (), coverage=_nothing_joined(source))
     declared = _Declared(tensors, found, {one.weight for one in wires})
     for one in wires:
         declared.add(one)
     return declared.topology()
 
 
-def _nothing_joined(source: nn.Module | Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> Coverage:
-    parameters = dict(source.named_parameters()) if isinstance(source, nn.Module) else tensors
-    reason = "no wire names it"
-    return Coverage(
-        tuple(
-            Entry(name, tensor.numel(), "left out", reason)
-            for name, tensor in parameters.items()
-            if tensor.is_floating_point()
-        )
-    )
+def _nothing_joined(source: nn.Module | Mapping[str, Tensor]) -> Coverage:
+    parameters = parameters_of(source).items()
+    return Coverage(tuple(Entry(name, tensor.numel(), "left out", "no wire names it") for name, tensor in parameters))
 
 
 class _Declared:
@@ -138,9 +132,8 @@ class _Declared:
 
     def topology(self) -> Topology:
         """What was found, with what was said in its place; what enters the network comes first."""
-        written = {join.target for join in self.joins} | {index for index, _ in enumerate(self.found.parts)}
-        entering = [index for index, _ in enumerate(self.parts) if index not in written]
-        order = entering + [index for index, _ in enumerate(self.parts) if index in written]
+        written = {join.target for join in self.joins} | set(range(len(self.found.parts)))
+        order = sorted(range(len(self.parts)), key=lambda index: index in written)
         place = {index: number for number, index in enumerate(order)}
         said = f"{DECLARED}: {', '.join(sorted(self.weights))}"
         return replace(
@@ -148,13 +141,18 @@ class _Declared:
             parts=tuple(self.parts[index] for index in order),
             joins=tuple(replace(j, source=place[j.source], target=place[j.target]) for j in self.joins),
             folds=tuple(replace(fold, part=place[fold.part]) for fold in self.found.folds),
-            coverage=Coverage(tuple(map(self.entry, self.found.coverage.entries))),
+            coverage=self.coverage(),
             rung=f"{self.found.rung}; {said}" if self.found.rung else said,
         )
 
-    def entry(self, entry: Entry) -> Entry:
-        if entry.name in self.weights:
-            return Entry(entry.name, entry.size, "joined")
-        if entry.name in {part.bias for part in self.parts} and entry.status == "left out":
-            return Entry(entry.name, entry.size, "folded")
-        return entry
+    def coverage(self) -> Coverage:
+        biases = {part.bias for part in self.parts}
+
+        def entry(found: Entry) -> Entry:
+            if found.name in self.weights:
+                return Entry(found.name, found.size, "joined")
+            if found.name in biases and found.status == "left out":
+                return Entry(found.name, found.size, "folded")
+            return found
+
+        return Coverage(tuple(map(entry, self.found.coverage.entries)))
