@@ -3,10 +3,13 @@
 Each command runs in a fork of a server that has imported the package and done nothing else.
 """
 
+import atexit
 import json
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -39,7 +42,9 @@ COMMAND = (sys.executable, "-c", "from epochgraph.cli import main; main()")
 @cache
 def _server() -> subprocess.Popen[str]:
     command = [sys.executable, "-c", SERVER]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    atexit.register(server.__exit__, None, None, None)
+    return server
 
 
 def epochgraph(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -74,3 +79,10 @@ def the_one_line(result: subprocess.CompletedProcess[str]) -> str:
     assert result.stdout == ""
     assert len(result.stderr.strip().splitlines()) == 1, result.stderr
     return result.stderr
+
+
+def waited_for(there: Callable[[], object]) -> None:
+    """Wait until something is there, five minutes at most."""
+    until = time.monotonic() + 300
+    while not there() and time.monotonic() < until:
+        time.sleep(0.05)

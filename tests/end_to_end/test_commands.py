@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from command_line import COMMAND, epochgraph, refused, succeeded
+from command_line import COMMAND, epochgraph, refused, succeeded, waited_for
 from epochgraph.extraction import Extraction
 from epochgraph.predictors import SignatureRegressor, fitted, read_predictor
 from epochgraph.predictors.curves import learning_curve_of_epochs
@@ -398,10 +397,7 @@ def test_an_interrupted_demo_says_so_and_keeps_what_is_finished(tmp_path):
     command = [*COMMAND, "demo", "-o", str(tmp_path), "--epochs", "4"]
     runs = tmp_path / "digits-4-epochs" / "runs"
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
-        for _ in range(1500):
-            if len(list(runs.glob("[!.]*.parquet"))) >= 2 or process.poll() is not None:
-                break
-            time.sleep(0.2)
+        waited_for(lambda: len(list(runs.glob("[!.]*.parquet"))) >= 2 or process.poll() is not None)
         os.killpg(process.pid, signal.SIGINT)  # as the terminal does it: to the workers too
         _, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors

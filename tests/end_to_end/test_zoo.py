@@ -6,8 +6,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ import pandas as pd
 import pytest
 
 import command_line
+from command_line import waited_for
 from epochgraph.runs import read_stored_run, read_stored_runs
 
 TEXT = """
@@ -53,13 +52,6 @@ def the_one_line(result: subprocess.CompletedProcess[str]) -> str:
     lines = [line for line in result.stderr.splitlines() if line.startswith("epochgraph: ")]
     assert len(lines) == 1, result.stderr
     return lines[0]
-
-
-def waited_for(there: Callable[[], object]) -> None:
-    """Wait until something is there, five minutes at most."""
-    until = time.monotonic() + 300
-    while not there() and time.monotonic() < until:
-        time.sleep(0.05)
 
 
 @pytest.fixture
