@@ -88,8 +88,16 @@ def test_the_wrong_weights_say_what_is_wrong():
 
 
 def test_a_vector_of_another_length_is_refused():
-    with pytest.raises(ShapeMismatchError, match="the vector has shape"):
-        rolled_graph({"fc.weight": torch.ones(2, 3)}).matvec(np.ones(4))
+    graph = rolled_graph({"fc.weight": torch.ones(2, 3)})
+    for multiply in (graph.matvec, graph.coarse):
+        with pytest.raises(ShapeMismatchError, match="the vector has shape"):
+            multiply(np.ones(4))
+
+
+def test_between_whole_parts_by_hand():
+    """5 (3 * 1 + 1 * 2) = 25, and 7 * 4 * 5 = 140."""
+    graph = rolled_graph({"a.weight": torch.tensor([[3.0, 1.0]]), "b.weight": torch.tensor([[4.0]])})
+    np.testing.assert_allclose(graph.coarse(np.array([1.0, 2.0, 5.0, 7.0])), [[0, 25, 0], [25, 0, 140], [0, 140, 0]])
 
 
 def test_tied_weights_are_found_under_either_name():

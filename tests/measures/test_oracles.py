@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
+from scipy import sparse
 
 from epochgraph.blocks import Dense, Grouped
 from epochgraph.errors import EmptyGraphError
 from epochgraph.graph import Graph, rolled_graph
 from epochgraph.measures import degree, eigenvector_centrality, largest_eigenvalue, pagerank
+from epochgraph.measures.eigenvector import LARGE
 from epochgraph.topology import Part
 from strategies import graphs
 
@@ -94,6 +96,28 @@ def test_equal_weights_are_measured_the_same_every_time():
 def test_components_of_nearly_equal_strength_are_told_apart():
     graph = chain_of([[1.0, 0.0], [0.0, 1.0 - 1e-6]])
     np.testing.assert_allclose(eigenvector_centrality(graph), np.array([1, 0, 1, 0]) / np.sqrt(2), atol=1e-6)
+
+
+def test_of_a_large_graph_the_scores_are_the_same():
+    """It starts elsewhere: with the parts in their right proportions."""
+    random = torch.Generator().manual_seed(0)
+    first, second = (torch.rand(700, 800, generator=random), torch.rand(900, 700, generator=random))
+    graph = rolled_graph({"a.weight": first, "b.weight": 3 * second})
+    assert graph.work > LARGE
+    _, vectors = sparse.linalg.eigsh(graph.to_scipy(), k=1, which="LA", v0=np.ones(graph.size))
+    np.testing.assert_allclose(eigenvector_centrality(graph), np.abs(vectors[:, 0]), rtol=1e-5)
+
+
+def test_a_strong_pair_in_a_large_weak_component_is_found():
+    """Between whole parts the other component seems stronger: its weights are even, those of this one are few."""
+    even, few = torch.full((600, 1000), 2 / 1000), torch.full((600, 1000), 1e-4)
+    few[5, 7] = 2.0
+    parts = tuple(Part(name, size) for name, size in (("a", 1000), ("b", 600), ("c", 1000), ("d", 600)))
+    graph = Graph(parts, {(0, 1): Dense(few), (2, 3): Dense(even)})
+    assert graph.work > LARGE
+    scores = eigenvector_centrality(graph)
+    assert (scores[1600:] < 1e-7).all()
+    assert sorted(np.argsort(scores)[-2:]) == [7, 1005]
 
 
 def test_isolated_nodes_score_zero():

@@ -1,6 +1,6 @@
 """Graph: one network at one moment, as ordered parts of nodes joined by weighted blocks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from itertools import pairwise
@@ -89,12 +89,39 @@ class Graph:
             ShapeMismatchError: `x` has another length than the graph has nodes.
             NonFiniteWeightsError: The graph is recorded as diverged.
         """
+        result = np.zeros(self.size)
+        for target, sources, forward, backward in self._products(x):
+            result[self.ranges[target]] += forward
+            for source in sources:
+                result[self.ranges[source]] += backward
+        return result
+
+    def coarse(self, x: NodeValues) -> Float64[np.ndarray, "parts parts"]:
+        """The adjacency between whole parts, whose nodes are taken together in the proportions of a vector.
+
+        Args:
+            x: One value a node.
+
+        Returns:
+            x_p' A_pq x_q for all parts p and q, the Galerkin product: it costs as much as a `matvec`.
+
+        Raises:
+            ShapeMismatchError: `x` has another length than the graph has nodes.
+            NonFiniteWeightsError: The graph is recorded as diverged.
+        """
+        result = np.zeros((len(self.parts), len(self.parts)))
+        for target, sources, _, backward in self._products(x):
+            for source in sources:
+                result[target, source] += backward @ x[self.ranges[source]]
+        return result + result.T
+
+    def _products(self, x: NodeValues) -> Iterator[tuple[int, tuple[int, ...], NodeValues, NodeValues]]:
+        """For each reading its target and sources, its block times what the sources have, and the other way round."""
         x = np.asarray(x, dtype=np.float64)
         if x.shape != (self.size,):
             raise ShapeMismatchError("the vector", (self.size,), x.shape)
         if self.nonfinite:
             raise NonFiniteWeightsError(self.nonfinite)
-        result = np.zeros(self.size)
 
         def products(reading: _Reading) -> tuple[torch.Tensor, torch.Tensor]:
             block, target, sources = reading
@@ -103,10 +130,7 @@ class Graph:
 
         found = shared_out(products, self._readings, self._work)
         for (_, target, sources), (forward, backward) in zip(self._readings, found, strict=True):
-            result[self.ranges[target]] += forward.numpy()
-            for source in sources:
-                result[self.ranges[source]] += backward.numpy()
-        return result
+            yield target, sources, forward.numpy(), backward.numpy()
 
     @cached_property
     def _readings(self) -> tuple[_Reading, ...]:
