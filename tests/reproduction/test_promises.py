@@ -14,7 +14,7 @@ from epochgraph.reproduction import added as added_module
 from epochgraph.reproduction import decisions as decisions_module
 from epochgraph.reproduction.added import HYPER, added, candidates
 from epochgraph.reproduction.decisions import decidable, decisions, held_out_predictions
-from epochgraph.reproduction.populations import FAMILY, Population, read_populations, united
+from epochgraph.reproduction.populations import DECADE, FAMILY, Population, read_populations, united
 from epochgraph.reproduction.rules import RULES
 from epochgraph.reproduction.shipping import ship
 from epochgraph.reproduction.sweeps import sweeps
@@ -48,8 +48,9 @@ def test_what_signatures_add_is_a_paired_difference(three, two_epochs, monkeypat
     monkeypatch.setattr(added_module, "REPEATS", 1)
     result = added(three, jobs=1)
     rows = result.scores
-    assert set(rows["folds"]) == {"random", "learning_rate", FAMILY}
-    assert len(rows) == 3 * sum(len(one.runs) for one in three) * len(candidates()) * 2
+    assert set(rows["folds"]) == {"random", "learning_rate", DECADE, FAMILY}
+    lenets = next(len(one.runs) for one in three if one.name == "lenet-cifar10-reduced")
+    assert len(rows) == (3 * sum(len(one.runs) for one in three) + lenets) * len(candidates()) * 2
     table = result.tables["Whole architectures held out, CIFAR-10"]
     assert table.index.tolist() == ["epoch 0.5", "epoch 2"]
     chosen = rows[(rows["folds"] == FAMILY) & (rows["epoch"] == 2)].groupby("candidate")["error"].mean()
@@ -59,6 +60,12 @@ def test_what_signatures_add_is_a_paired_difference(three, two_epochs, monkeypat
     assert cell.startswith(f"{difference:+.1f} [")
     low, high = (float(end) for end in cell.split("[")[1].rstrip("]").split(","))
     assert low < difference < high
+
+
+def test_runs_know_the_decade_of_their_learning_rate(three):
+    decades = {run.settings["learning_rate"]: run.settings[DECADE] for one in three for run in one.runs}
+    assert {"1e-6", "1e-4"} <= set(decades.values())
+    assert all(float(decade) <= rate < 10 * float(decade) for rate, decade in decades.items())
 
 
 def test_decisions_are_counted_on_runs_that_were_held_out(three, two_epochs):

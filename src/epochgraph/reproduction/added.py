@@ -13,13 +13,16 @@ from epochgraph.predictors.curves import hyper_parameters, learning_curve
 from epochgraph.predictors.shipped import EPOCHS
 from epochgraph.predictors.views import Together, View, folded, pooled_changes
 from epochgraph.reproduction.panels import BLUE, FAINT, GREEN, INK, RED, legend_below, panels
-from epochgraph.reproduction.populations import FAMILY, Population, on_cifar, united
+from epochgraph.reproduction.populations import DECADE, FAMILY, Population, on_cifar, united
 from epochgraph.reproduction.results import Result
 from epochgraph.reproduction.scoring import FOLDS, Progress, scored
 from epochgraph.runs import Run
 
 LEAST = 4 * FOLDS
 """Runs of a population, for folds to learn from."""
+
+DECADES = 3
+"""Of learning rates that a population needs, for each to be told from others."""
 
 REPEATS = 3
 RESAMPLES = 2000
@@ -29,6 +32,7 @@ COLOURS = {CURVE: INK, HYPER: FAINT, BOTH: BLUE, "changes": GREEN, SIGNATURE: RE
 PROTOCOLS = {
     "random": "folds at random, within each population",
     "learning_rate": "whole learning rates held out, within each population",
+    DECADE: "whole decades of learning rates held out, within each population",
     FAMILY: "whole architectures held out, CIFAR-10",
 }
 
@@ -58,8 +62,9 @@ class _Told:
 
     def scores(self) -> pd.DataFrame:
         """A row a run and epoch."""
-        folds = len({run.settings[FAMILY] for run in self.runs}) if self.groups == FAMILY else FOLDS
-        repeats = 1 if self.groups == FAMILY else REPEATS
+        alone = self.groups in (DECADE, FAMILY)  # each value of them is held out by itself
+        folds = _different(self.runs, str(self.groups)) if alone else FOLDS
+        repeats = 1 if alone else REPEATS
         protocol = Protocol(task="regression", folds=folds, repeats=repeats, groups=self.groups)
         truth = np.array([run.final_accuracy() for run in self.runs])
         errors = np.abs(held_out(self.candidate, self.runs, protocol, epoch=self.epochs[0]) - truth).mean(axis=0)
@@ -81,8 +86,8 @@ def added(populations: Sequence[Population], *, jobs: int, progress: Progress | 
     """Errors of what needs no graph, of the changes alone and of both, and their paired differences.
 
     Args:
-        populations: Each of `LEAST` runs is told on its own from its own runs; architectures are held out of all on
-            CIFAR-10.
+        populations: Each of `LEAST` runs is told on its own from its own runs, and if it has `DECADES` also decade by
+            decade; architectures are held out of all on CIFAR-10.
         jobs: Processes.
         progress: Told after each candidate, epoch and protocol of each population.
     """
@@ -90,9 +95,10 @@ def added(populations: Sequence[Population], *, jobs: int, progress: Progress | 
         (tuple(map(folded, population.runs)), groups)
         for population in populations
         if len(population.runs) >= LEAST
-        for groups in (None, "learning_rate")
+        for groups in (None, "learning_rate", DECADE)
+        if groups != DECADE or _different(population.runs, DECADE) >= DECADES
     ]
-    if len({population.runs[0].settings[FAMILY] for population in on_cifar(populations)}) > 1:
+    if _different([population.runs[0] for population in on_cifar(populations)], FAMILY) > 1:
         pools.append((united(populations), FAMILY))
     experiments = [
         _Told(runs, candidate, epochs, groups)
@@ -109,6 +115,11 @@ def added(populations: Sequence[Population], *, jobs: int, progress: Progress | 
         for other in (CURVE, BOTH) if folds != "random" else ():
             tables[f"Each population, less the {other}: {title}"] = _by_population(of_folds, other)
     return Result("added", "What do signatures add?", (NOTE,), tables, rows, _drawn(rows, shown))
+
+
+def _different(runs: Sequence[Run], setting: str) -> int:
+    """How many values of a setting there are."""
+    return len({run.settings[setting] for run in runs})
 
 
 def candidates() -> tuple[Candidate, ...]:
@@ -157,7 +168,7 @@ def _difference(rows: pd.DataFrame, other: str) -> str:
 
 def _drawn(rows: pd.DataFrame, shown: dict[str, str]) -> Figure:
     titles = [title.replace(", ", ",\n") for title in shown.values()]
-    figure = panels(titles, columns=3, width=4.2, height=3)
+    figure = panels(titles, columns=2, width=5, height=3)
     for axis, folds in zip(figure.axes, shown, strict=True):
         errors = rows[rows["folds"] == folds].pivot_table(index="epoch", columns="candidate", values="error")
         for name, colour in COLOURS.items():
@@ -167,6 +178,7 @@ def _drawn(rows: pd.DataFrame, shown: dict[str, str]) -> Figure:
         axis.minorticks_off()
         axis.set_xlabel("epochs seen")
     figure.axes[0].set_ylim(bottom=0)  # shared, and frozen from now on
-    figure.axes[0].set_ylabel("mean absolute error, accuracy points")
+    for axis in figure.axes[::2]:
+        axis.set_ylabel("mean absolute error,\naccuracy points")
     legend_below(figure, figure.axes[0], columns=5)
     return figure

@@ -7,7 +7,7 @@ import pandas as pd
 
 from epochgraph.reproduction.added import CURVE, HYPER, SIGNATURE
 from epochgraph.reproduction.decisions import RATE
-from epochgraph.reproduction.populations import FAMILY
+from epochgraph.reproduction.populations import DECADE, FAMILY
 from epochgraph.reproduction.results import Result
 from epochgraph.reproduction.rules import KNOWN
 from epochgraph.reproduction.sweeps import SITUATION
@@ -142,6 +142,7 @@ def _cheaper(ours: str, other: str) -> Callable[[pd.DataFrame], tuple[Iterable[b
 
 
 PAPER = "the paper"
+HELD_OUT = (("learning_rate", "on new learning rates"), (FAMILY, "on new architectures"))
 CLAIMS = (
     Claim(
         "The signatures tell 80 % of the ends rightly within ten epochs",
@@ -181,12 +182,12 @@ CLAIMS = (
             "added",
             _ahead(other, folds),
         )
-        for folds, what in (("learning_rate", "on new learning rates"), (FAMILY, "on new architectures"))
+        for folds, what in (*HELD_OUT, (DECADE, "on new decades of learning rates"))
         for other in (CURVE, HYPER)
     ),
     *(
         Claim(f"At most {RATE:.0%} of the good runs are stopped, {what}", "us", "decisions", _promise(folds))
-        for folds, what in (("learning_rate", "on new learning rates"), (FAMILY, "on new architectures"))
+        for folds, what in HELD_OUT
     ),
     Claim(
         "Our decision spends less than the median rule, at no more regret",

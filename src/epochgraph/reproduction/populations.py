@@ -12,6 +12,9 @@ from epochgraph.runs import Run, read_stored_runs
 FAMILY = "family"
 """The setting that tells the architecture without its depth: a ResNet-32 is not new to who knows ResNet-20."""
 
+DECADE = "decade of the learning rate"
+"""The setting that tells it roughly: learning rates of one decade are each other's neighbours in the paper's grid."""
+
 SHARE_SEEN = 0.3
 """Of all epochs, up to which tables look: 9 of 30, as the paper's LeNet; it looks at 14 of 50 epochs of AlexNet."""
 
@@ -79,7 +82,7 @@ def read_populations(folder: Path) -> tuple[Population, ...]:
 
 
 def _population(path: Path, runs: Sequence[Run]) -> Population:
-    missing = {"recipe", "threshold", "data", "architecture"} - set(runs[0].settings if runs else ())
+    missing = {"recipe", "threshold", "data", "architecture", "learning_rate"} - set(runs[0].settings if runs else ())
     if missing:
         found = f"its runs do not tell their {', '.join(sorted(missing))}"
         raise UnreadableFileError(path, found, "Give files that `zoo export` wrote.")
@@ -88,10 +91,11 @@ def _population(path: Path, runs: Sequence[Run]) -> Population:
 
 
 def _lightened(run: Run) -> Run:
-    """The run with its family, and without its node values: no table looks at them, but every process is sent them."""
+    """The run with family and decade, and without node values: no table needs them, but all processes are sent them."""
     kept = {name: run.recordings[name] for name in run.recordings if name == LAST_LAYER}
     family = str(run.settings["architecture"]).rstrip("0123456789")
-    return replace(run, recordings=kept, settings={**run.settings, FAMILY: family})
+    decade = f"{float(str(run.settings['learning_rate'])):e}".partition("e")[2]
+    return replace(run, recordings=kept, settings={**run.settings, FAMILY: family, DECADE: f"1e{int(decade)}"})
 
 
 def on_cifar(populations: Sequence[Population]) -> list[Population]:
