@@ -5,21 +5,26 @@ import pytest
 
 from epochgraph.reproduction.rules import (
     KNOWN,
-    RULES,
-    Ours,
+    USUAL,
     Sweep,
+    Told,
+    beside_the_best,
+    forecast_then_best,
     hyperband,
     median_rule,
     no_stopping,
     one_epoch_then_best,
+    our_decision,
     successive_halving,
 )
 
+EPOCHS = np.array([0.25, 1.0, 2.0])
+UNKNOWN = np.empty((0, 3))
 
-def sweep(curves, stopped=None) -> Sweep:
+
+def sweep(curves, told=None) -> Sweep:
     curves = np.asarray(curves, dtype=float)
-    never = np.full(len(curves), np.inf)
-    return Sweep(curves, curves[:, -1], {KNOWN: never if stopped is None else np.asarray(stopped, dtype=float)})
+    return Sweep(curves, curves[:, -1], {} if told is None else {KNOWN: told})
 
 
 def flat(levels, epochs=9) -> np.ndarray:
@@ -69,19 +74,41 @@ def test_one_epoch_then_the_best_three():
 
 
 def test_our_decision_stops_where_it_says_and_nowhere_else():
-    assert Ours(KNOWN)(sweep(flat([0.1, 0.2, 0.3]), [0.25, np.inf, 3])).tolist() == [0.25, 9, 3]
+    told = Told(EPOCHS, stop=np.array([[1, 0, 0], [0, 0, 0], [0, 1, 1]]) > 0, forecast=UNKNOWN, upper=UNKNOWN)
+    assert our_decision(sweep(flat([0.1, 0.2, 0.3]), told), unseen=KNOWN).tolist() == [0.25, 9, 1]
 
 
-def test_our_decision_halves_what_it_has_left():
-    levels = [0.1, 0.2, 0.9, 0.4, 0.5]
-    trained = Ours(KNOWN, halving=True)(sweep(flat(levels), [0.25, 1, np.inf, np.inf, 2]))
-    # three are left after an epoch: one cut, after 3 of 9 epochs; the last of them is stopped before
-    assert trained.tolist() == [0.25, 1, 9, 3, 2]
-    everything = Ours(KNOWN, halving=True)(sweep(flat(levels), [0.25] * 5))
-    assert everything.tolist() == [0.25] * 5
+def test_a_decision_after_the_end_comes_too_late():
+    told = Told(np.array([1.0, 5.0]), np.array([[False, True]]), forecast=UNKNOWN, upper=UNKNOWN)
+    assert our_decision(sweep(flat([0.1], epochs=3), told), unseen=KNOWN).tolist() == [3]
 
 
-@pytest.mark.parametrize("rule", [rule for rule in RULES.values() if not isinstance(rule, Ours)])
+def test_a_run_stops_where_it_cannot_reach_the_best_that_finished():
+    """The first has nothing beside it; the second stops; the third never could, but nobody promises it."""
+    upper = np.array([[0.1, 0.1, 0.1], [0.9, 0.4, 0.4], [np.inf] * 3, [0.6, 0.6, 0.6], [0.6, 0.6, 0.6]])
+    told = Told(EPOCHS, stop=UNKNOWN, forecast=UNKNOWN, upper=upper)
+    trained = beside_the_best(sweep(flat([0.5, 0.2, 0.1, 0.7, 0.6]), told), unseen=KNOWN)
+    assert trained.tolist() == [9, 1, 9, 9, 0.25]
+
+
+def test_the_third_of_which_most_is_expected_goes_on_and_then_the_best_three():
+    forecast = np.stack([np.linspace(0, 1, 12), -np.arange(12.0), np.zeros(12)], axis=1)
+    told = Told(EPOCHS, stop=UNKNOWN, forecast=forecast, upper=UNKNOWN)
+    trained = forecast_then_best(sweep(flat(np.zeros(12)), told), unseen=KNOWN)
+    assert trained.tolist() == [0.25] * 8 + [9, 9, 9, 1]
+
+
+def test_what_is_told_of_some_runs_is_theirs():
+    rows = np.arange(6.0).reshape(2, 3)
+    told = Told(EPOCHS, stop=rows > 2, forecast=rows, upper=-rows).of(np.array([1]))
+    assert (told.stop.tolist(), told.forecast.tolist(), told.upper.tolist()) == (
+        [[True] * 3],
+        [[3, 4, 5]],
+        [[-3, -4, -5]],
+    )
+
+
+@pytest.mark.parametrize("rule", USUAL.values())
 def test_no_rule_trains_a_run_for_longer_than_to_its_end(rule):
     generator = np.random.default_rng(0)
     made = sweep(generator.random((27, 12)))

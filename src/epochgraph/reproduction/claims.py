@@ -9,7 +9,7 @@ from epochgraph.reproduction.added import CURVE, HYPER, SIGNATURE
 from epochgraph.reproduction.decisions import RATE
 from epochgraph.reproduction.populations import DECADE, FAMILY
 from epochgraph.reproduction.results import Result
-from epochgraph.reproduction.rules import KNOWN
+from epochgraph.reproduction.rules import BEST, DECISION, FORECAST, HALVING, KNOWN
 from epochgraph.reproduction.sweeps import SITUATION
 
 CHANCE, SOLID = 0.5, 0.7
@@ -189,16 +189,19 @@ CLAIMS = (
         Claim(f"At most {RATE:.0%} of the good runs are stopped, {what}", "us", "decisions", _promise(folds))
         for folds, what in HELD_OUT
     ),
-    Claim(
-        "Our decision spends less than the median rule, at no more regret",
-        "us",
-        "sweeps",
-        _cheaper(KNOWN, "median rule"),
-    ),
-    Claim(
-        "Our decision and halving spend less than halving alone, at no more regret",
-        "us",
-        "sweeps",
-        _cheaper(f"{KNOWN}, then halving", "successive halving"),
+    *(
+        Claim(
+            f"{what} spends less than {other}, at no more regret", "us", "sweeps", _cheaper(f"{ours}, {KNOWN}", other)
+        )
+        for what, ours, others in (
+            ("Our decision", DECISION, ("median rule",)),
+            ("To stop what our forecast does not see reach the best so far", FORECAST, ("median rule", "Hyperband")),
+            (
+                f"To go on with the best {BEST} by our forecast",
+                HALVING,
+                ("successive halving", f"one epoch, then the best {BEST}"),
+            ),
+        )
+        for other in others
     ),
 )

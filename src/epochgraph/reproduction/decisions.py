@@ -109,6 +109,8 @@ def _compared(run: Run, prediction: Prediction) -> dict[str, object]:
         "run": run.name,
         "family": run.settings[FAMILY],
         "good": end >= THRESHOLD,
+        "forecast": np.nan if accuracy is None else accuracy,
+        "upper": high,
         "error": np.nan if accuracy is None else abs(accuracy - end),
         "inside": low <= end <= high,
         "width": high - low,

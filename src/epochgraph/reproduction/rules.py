@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 
 import numpy as np
@@ -15,7 +16,29 @@ STARTUP = 5
 BEST = 3
 """Runs that "one epoch, then the best" continues."""
 
-KNOWN, NEW = "our decision, new learning rates", "our decision, new architecture"
+KNOWN, NEW = "new learning rates", "new architecture"
+"""What our predictor has not seen of a sweep: its learning rates, or its whole architecture."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Told:
+    """What our predictor tells of each run (a row) after some epochs (a column each).
+
+    Attributes:
+        epochs: They increase.
+        stop: Whether the run is condemned.
+        forecast: The expected final accuracy.
+        upper: Above which the final accuracy is not expected; infinity where nothing is promised.
+    """
+
+    epochs: np.ndarray
+    stop: np.ndarray
+    forecast: np.ndarray
+    upper: np.ndarray
+
+    def of(self, runs: np.ndarray) -> "Told":
+        """What is told of some of the runs."""
+        return Told(self.epochs, self.stop[runs], self.forecast[runs], self.upper[runs])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,12 +48,12 @@ class Sweep:
     Attributes:
         curves: Validation accuracy of each run (a row) after each whole epoch, from 1 on.
         final: Test accuracy of each run at its end.
-        stopped: By the name of a rule of ours, the epoch at which it stops each run; infinity for never.
+        told: What our predictor tells of them, by what it has not seen.
     """
 
     curves: np.ndarray
     final: np.ndarray
-    stopped: Mapping[str, np.ndarray]
+    told: Mapping[str, Told]
 
     @property
     def epochs(self) -> int:
@@ -114,38 +137,71 @@ def hyperband(sweep: Sweep) -> np.ndarray:
     return trained
 
 
-@dataclass(frozen=True, slots=True)
-class Ours:
-    """A run stops as soon as our decision condemns it.
+def our_decision(sweep: Sweep, *, unseen: str) -> np.ndarray:
+    """A run stops as soon as it is condemned: no good end is expected of it.
 
-    Attributes:
-        name: Of the decision, in `Sweep.stopped`.
-        halving: Whether those that are left after one epoch are halved.
+    Args:
+        sweep: The runs.
+        unseen: What the predictor has not seen of them, one of `Sweep.told`.
     """
-
-    name: str
-    halving: bool = False
-
-    def __call__(self, sweep: Sweep) -> np.ndarray:
-        """See `Rule`."""
-        trained: np.ndarray = np.minimum(sweep.stopped[self.name], sweep.epochs)
-        if self.halving:
-            left = np.flatnonzero(trained > 1)
-            trained[left] = np.minimum(successive_halving(sweep, runs=left)[left], trained[left])
-        return trained
+    told = sweep.told[unseen]
+    condemned = np.minimum(told.epochs[told.stop.argmax(axis=1)], sweep.epochs)
+    return np.where(told.stop.any(axis=1), condemned, float(sweep.epochs))
 
 
-RULES: Mapping[str, Rule] = {
+def beside_the_best(sweep: Sweep, *, unseen: str) -> np.ndarray:
+    """A run stops as soon as it is not expected to reach the best of those that finished before.
+
+    Args:
+        sweep: The runs.
+        unseen: What the predictor has not seen of them, one of `Sweep.told`.
+
+    References:
+        Domhan et al. 2015, "Speeding up automatic hyperparameter optimization of deep neural networks by extrapolation
+        of learning curves", section 3.2 (predictive termination), with our intervals.
+    """
+    told, best = sweep.told[unseen], -np.inf
+    trained = no_stopping(sweep)
+    for run in range(len(trained)):
+        hopeless = told.upper[run] < best
+        if hopeless.any():
+            trained[run] = told.epochs[hopeless.argmax()]
+        else:
+            best = max(best, sweep.curves[run, -1])
+    return trained
+
+
+def forecast_then_best(sweep: Sweep, *, unseen: str) -> np.ndarray:
+    """The third of which most is expected at first go on for an epoch, and the best of them by then to the end.
+
+    Args:
+        sweep: The runs.
+        unseen: What the predictor has not seen of them, one of `Sweep.told`.
+    """
+    told = sweep.told[unseen]
+    trained = np.full(len(sweep.final), float(told.epochs[0]))
+    third = np.argsort(-told.forecast[:, 0], kind="stable")[: max(1, round(len(trained) / ETA))]
+    trained[third] = 1
+    expected = told.forecast[third, np.searchsorted(told.epochs, 1)]
+    trained[third[np.argsort(-expected, kind="stable")[:BEST]]] = sweep.epochs
+    return trained
+
+
+USUAL: Mapping[str, Rule] = {
     "no stopping": no_stopping,
     "median rule": median_rule,
     "successive halving": successive_halving,
     "Hyperband": hyperband,
     f"one epoch, then the best {BEST}": one_epoch_then_best,
-    KNOWN: Ours(KNOWN),
-    NEW: Ours(NEW),
-    f"{KNOWN}, then halving": Ours(KNOWN, halving=True),
-    f"{NEW}, then halving": Ours(NEW, halving=True),
 }
+DECISION, FORECAST, HALVING = "our decision", "our forecast beside the best so far", "our forecast, then the best 3"
+OURS = {DECISION: our_decision, FORECAST: beside_the_best, HALVING: forecast_then_best}
+
+
+def rules(sweep: Sweep) -> Mapping[str, Rule]:
+    """All that can be replayed, by name: the usual ones, and ours for all that is told."""
+    ours = {f"{name}, {unseen}": partial(rule, unseen=unseen) for unseen in sweep.told for name, rule in OURS.items()}
+    return {**USUAL, **ours}
 
 
 def _best(sweep: Sweep, runs: np.ndarray, epoch: int, count: int) -> np.ndarray:
