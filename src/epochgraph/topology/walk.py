@@ -7,6 +7,7 @@ from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from epochgraph.topology import operations as ops
 from epochgraph.topology.flow import Flow, Weight, Wiring
@@ -237,11 +238,11 @@ def _on_indices(operation: str, arguments: list[Any], options: dict[str, Any]) -
     """Run a move on node indices: what it pads with is no node, and what interpolates wants floating point."""
     match ops.base(operation):
         case "constant_pad_nd":
-            return ops.call(operation, [*arguments[:2], NO_NODE], {})
+            return _padded(*arguments[:2])
         case "pad" if [*arguments[2:], options.get("mode", "constant")][0] == "constant":
-            return ops.call(operation, [*arguments[:2], "constant", NO_NODE], {})
-        case "view" | "_unsafe_view":  # indices need not lie in memory as the values do
-            return arguments[0].reshape(arguments[1])
+            return _padded(*arguments[:2])
+        case "view" | "_unsafe_view" | "reshape":  # indices need not lie in memory as the values do
+            return _reshaped(*arguments)
         case "im2col":  # its padding is zero, which is a node: count from one
             return ops.call(operation, [(arguments[0] + 1).double(), *arguments[1:]], options).long() - 1
         case name if name.startswith(("pad", "reflection_pad", "replication_pad", "upsample")):
@@ -249,3 +250,17 @@ def _on_indices(operation: str, arguments: list[Any], options: dict[str, Any]) -
             return result.long()
         case _:
             return ops.call(operation, arguments, options)
+
+
+def _padded(nodes: Tensor, amounts: list[int]) -> Tensor:
+    """Indices with places without a node around them; a view where there is nothing to pad."""
+    return functional.pad(nodes, amounts, value=NO_NODE) if any(amounts) else nodes
+
+
+def _reshaped(nodes: Tensor, wanted: list[int]) -> Tensor:
+    """Indices in another shape, first dimensions along which they do not change not written out."""
+    shape = torch.empty(nodes.shape, device="meta").reshape(wanted).shape
+    same = 0
+    while same < min(nodes.dim(), len(shape)) and nodes.stride(same) == 0 and nodes.shape[same] == shape[same]:
+        same += 1
+    return nodes[(0,) * same].reshape(shape[same:]).expand(shape)

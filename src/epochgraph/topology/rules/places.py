@@ -60,6 +60,8 @@ def combined(walk: Walk, step: Step, flows: list[Flow], shape: Shape) -> Flow:
     if len(flows) == 2:
         first, second = flows
         flows = [walk.wiring.passed(second, first), walk.wiring.passed(first, second)]
+    if len(flows) == 1:  # nothing meets: a copy, an activation
+        return replace(flows[0], shape=shape, part=None, layers=tuple(layer.expand(shape) for layer in flows[0].layers))
     layers = distinct([[layer.expand(shape) for layer in flow.layers] for flow in flows])
     irregular = [layer for layer in layers if _extent(layer) > 1]
     if len(irregular) <= walk.wiring.most_layers:
@@ -125,8 +127,12 @@ def _layer(value: object, number: int) -> Tensor:
 
 
 def _light(nodes: Tensor) -> Tensor:
-    """The same indices as a view, along dimensions where they do not change: a roll or copy has written them out."""
-    written_out = nodes.untyped_storage().size() > SMALL * nodes.itemsize and nodes.is_contiguous()
+    """The same indices as a view, along dimensions where they do not change.
+
+    They may be written out there: a roll or a copy has done so, or what changed has just been cut off.
+    """
+    places = nodes.untyped_storage().size() // nodes.itemsize
+    written_out = places > SMALL and (nodes.is_contiguous() or thin(nodes).numel() < places)
     return compact(nodes).expand(nodes.shape) if written_out else nodes
 
 
