@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from epochgraph.topology import bundles as bundles_module
 from epochgraph.topology.bundles import FIRST, Bundle, Bundles
 from epochgraph.topology.spans import NO_NODE
 
@@ -35,3 +36,12 @@ def test_a_bundle_within_a_bundle_is_opened():
 def test_places_along_which_nothing_changes_are_not_looked_at():
     nodes = torch.arange(3).expand(10**12, 3)
     assert torch.equal(Bundles().together(nodes, (0,)), torch.arange(3)[None])
+
+
+def test_tokens_that_are_mostly_alike_are_not_too_many_to_look_at(monkeypatch):
+    monkeypatch.setattr(bundles_module, "LARGEST", 16)
+    nodes = torch.stack([torch.tensor([1, 2]), *[torch.tensor([3, 4])] * 99])
+    bundles = Bundles()
+    assert [bundles.members(int(n)) for n in bundles.together(nodes, (1,))[[0, 1, 99], 0]] == [(1, 2), (3, 4), (3, 4)]
+    assert [bundles.members(int(n)) for n in bundles.together(nodes, (0,))[0]] == [(1, 3), (2, 4)]
+    assert bundles.together(torch.arange(100).reshape(10, 10), (1,)) is None

@@ -178,6 +178,20 @@ def test_borders_filled_from_within_keep_their_channels(mode):
     assert joined(topology)["a", "b"] == (Span(0, 3, 1),)
 
 
+def test_the_terms_of_a_sum_do_not_meet_when_it_is_copied(monkeypatch):
+    """More of them than a sum of places that differ may have: each is padded, as windows are."""
+    monkeypatch.setattr("epochgraph.topology.bundles.LARGEST", 30)
+    layers = {f"l{n}": nn.Conv1d(2, 2, 1) for n in range(10)}
+
+    def forward(m, x):
+        total = functional.pad(sum(getattr(m, name)(x) for name in layers), (0, 3))
+        return m.last(functional.relu(total).contiguous()[:, :, 1:6])
+
+    _, topology = traced(forward, torch.zeros(1, 2, 5), last=nn.Conv1d(2, 1, 1), **layers)
+    found = joined(topology)
+    assert all(found[name, "last"] == (Span(0, 2, 1),) for name in layers)
+
+
 def test_a_hand_written_root_mean_square_norm_is_no_edge():
     def forward(m, x):
         x = m.a(x)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from epochgraph.topology.program import Shape
 from epochgraph.topology.spans import NO_NODE
@@ -83,16 +84,19 @@ class Bundles:
         shape = tuple(1 if d in dimensions else n for d, n in enumerate(nodes.shape))
         if all(rest.shape[d] == 1 for d in dimensions):
             return rest.expand(shape)
-        if rest.numel() > LARGEST:
-            return None
         if rest.numel() == 0:
             return torch.full((), NO_NODE).expand(shape)
         staying = [d for d in range(nodes.dim()) if d not in dimensions]
+        rest, repeated = _without_repetitions(rest)
+        if rest.numel() > LARGEST:
+            return None
         size = [rest.shape[d] for d in staying]
         lines = rest.permute(*staying, *dimensions).reshape(prod(size), -1)
         found = self._of_lines(lines, kind).reshape(size)
         for dimension in sorted(d % nodes.dim() for d in dimensions):
             found = found.unsqueeze(dimension)
+        for dimension in set(repeated).intersection(staying):
+            found = found.index_select(dimension, repeated[dimension])
         return found.expand(shape)
 
     def _of_lines(self, lines: Tensor, kind: Kind) -> Tensor:
@@ -123,6 +127,23 @@ def thin(nodes: Tensor, *, kept: int = 0) -> Tensor:
     """
     leading = nodes.stride()[: nodes.dim() - kept]
     return nodes[tuple(slice(None) if stride else slice(1) for stride in leading)]
+
+
+def _without_repetitions(nodes: Tensor) -> tuple[Tensor, dict[int, Tensor]]:
+    """Indices without places that are the same as those before them: tokens but the first are mostly alike.
+
+    Returns:
+        What is left, and for each dimension that is shorter now the place there that each place had.
+    """
+    repeated = {}
+    for dimension, count in enumerate(nodes.shape):
+        if count > 1:
+            new = nodes.narrow(dimension, 1, count - 1) != nodes.narrow(dimension, 0, count - 1)
+            places = functional.pad(new.movedim(dimension, 0).reshape(count - 1, -1).any(1).cumsum(0), (1, 0))
+            if places[-1] < count - 1:
+                repeated[dimension] = places
+                nodes = nodes.index_select(dimension, torch.searchsorted(places, torch.arange(int(places[-1]) + 1)))
+    return nodes, repeated
 
 
 def _marks(rows: np.ndarray) -> np.ndarray:
