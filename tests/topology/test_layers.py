@@ -178,9 +178,9 @@ def test_borders_filled_from_within_keep_their_channels(mode):
     assert joined(topology)["a", "b"] == (Span(0, 3, 1),)
 
 
-def test_the_terms_of_a_sum_do_not_meet_when_it_is_copied(monkeypatch):
-    """More of them than a sum of places that differ may have: each is padded, as windows are."""
-    monkeypatch.setattr("epochgraph.topology.bundles.LARGEST", 30)
+def test_the_many_terms_of_a_padded_sum_are_followed(monkeypatch):
+    """Padded, as windows are, they are more than a sum of places that differ may have; but most places are alike."""
+    monkeypatch.setattr("epochgraph.topology.bundles.LARGEST", 50)
     layers = {f"l{n}": nn.Conv1d(2, 2, 1) for n in range(10)}
 
     def forward(m, x):
@@ -546,6 +546,20 @@ def test_a_blur_passes_each_channel_on():
 
     _, topology = traced(blurred, torch.zeros(1, 3, 9, 9), a=nn.Conv2d(3, 4, 3), b=nn.Conv2d(4, 2, 1))
     assert joined(topology) == {("input", "a"): (Span(0, 3, 1),), ("a", "b"): (Span(0, 4, 1),)}
+
+
+def test_a_kernel_that_is_computed_is_carried_on_with_what_it_reads():
+    """Two groups: channels 0 and 1 make outputs 0 and 1, with the first half of the kernel, and so forth."""
+
+    def forward(m, x):
+        kernel = m.kernel(x.mean((2, 3))).view(4, 2, 3, 3)
+        return m.b(functional.conv2d(m.a(x), kernel, padding=1, groups=2)[:, :2])
+
+    layers = {"a": nn.Conv2d(3, 4, 3), "kernel": nn.Linear(3, 4 * 2 * 9), "b": nn.Conv2d(2, 1, 1)}
+    _, topology = traced(forward, torch.zeros(1, 3, 9, 9), **layers)
+    found = joined(topology)
+    assert found["a", "b"] == (Span(0, 1, 2, 2),)
+    assert found["kernel", "b"] == (Span(0, 2, 1, 18),)
 
 
 def test_constants_that_mix_channels_are_not_followed():

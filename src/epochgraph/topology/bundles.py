@@ -5,6 +5,7 @@ several nodes gave. Such a set is one more node index, beyond those of all nodes
 operation as a node does, and only what reads it asks which nodes it stands for.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Literal
@@ -87,7 +88,7 @@ class Bundles:
         if rest.numel() == 0:
             return torch.full((), NO_NODE).expand(shape)
         staying = [d for d in range(nodes.dim()) if d not in dimensions]
-        rest, repeated = _without_repetitions(rest)
+        (rest,), repeated = without_repetitions([rest])
         if rest.numel() > LARGEST:
             return None
         size = [rest.shape[d] for d in staying]
@@ -95,9 +96,7 @@ class Bundles:
         found = self._of_lines(lines, kind).reshape(size)
         for dimension in sorted(d % nodes.dim() for d in dimensions):
             found = found.unsqueeze(dimension)
-        for dimension in set(repeated).intersection(staying):
-            found = found.index_select(dimension, repeated[dimension])
-        return found.expand(shape)
+        return with_repetitions(found, {d: places for d, places in repeated.items() if d in staying}).expand(shape)
 
     def _of_lines(self, lines: Tensor, kind: Kind) -> Tensor:
         """The bundle of each row."""
@@ -129,21 +128,38 @@ def thin(nodes: Tensor, *, kept: int = 0) -> Tensor:
     return nodes[tuple(slice(None) if stride else slice(1) for stride in leading)]
 
 
-def _without_repetitions(nodes: Tensor) -> tuple[Tensor, dict[int, Tensor]]:
-    """Indices without places that are the same as those before them: tokens but the first are mostly alike.
+def without_repetitions(layers: Sequence[Tensor]) -> tuple[list[Tensor], dict[int, Tensor]]:
+    """Indices without places that are the same, in all layers, as those before them: most tokens are alike.
+
+    Args:
+        layers: Of one shape.
 
     Returns:
-        What is left, and for each dimension that is shorter now the place there that each place had.
+        What is left of them, with size 1 where a layer does not change; and for each dimension that is shorter now the
+        place there that each place had.
     """
-    repeated = {}
-    for dimension, count in enumerate(nodes.shape):
-        if count > 1:
-            new = nodes.narrow(dimension, 1, count - 1) != nodes.narrow(dimension, 0, count - 1)
-            places = functional.pad(new.movedim(dimension, 0).reshape(count - 1, -1).any(1).cumsum(0), (1, 0))
-            if places[-1] < count - 1:
-                repeated[dimension] = places
-                nodes = nodes.index_select(dimension, torch.searchsorted(places, torch.arange(int(places[-1]) + 1)))
-    return nodes, repeated
+    layers, repeated = [thin(nodes) for nodes in layers], {}
+    for dimension in range(layers[0].dim()):
+        changes = [_changes(nodes, dimension) for nodes in layers if nodes.shape[dimension] > 1]
+        if changes and not (new := torch.stack(changes).any(0)).all():
+            repeated[dimension] = functional.pad(new.cumsum(0), (1, 0))
+            first = functional.pad(torch.nonzero(new).flatten() + 1, (1, 0))
+            layers = [n.index_select(dimension, first) if n.shape[dimension] > 1 else n for n in layers]
+    return layers, repeated
+
+
+def _changes(nodes: Tensor, dimension: int) -> Tensor:
+    """Whether anything at each place but the first along a dimension differs from the place before."""
+    count = nodes.shape[dimension] - 1
+    changed = nodes.narrow(dimension, 1, count) != nodes.narrow(dimension, 0, count)
+    return changed.movedim(dimension, 0).reshape(count, -1).any(1)
+
+
+def with_repetitions(nodes: Tensor, repeated: Mapping[int, Tensor]) -> Tensor:
+    """The reverse of `without_repetitions`, for what was made of the indices since."""
+    for dimension, places in repeated.items():
+        nodes = nodes.index_select(dimension, places)
+    return nodes
 
 
 def _marks(rows: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from epochgraph.topology import operations as ops
 from epochgraph.topology.flow import Flow, Geometry, Layer
 from epochgraph.topology.program import Shape, Source, Step, layout
 from epochgraph.topology.rules.lookups import fed
+from epochgraph.topology.rules.places import combined
 from epochgraph.topology.rules.products import product
 from epochgraph.topology.walk import Value, Walk, is_constant, is_weight, parameters_of, plain
 
@@ -61,10 +62,29 @@ def convolution(walk: Walk, step: Step) -> Value:
 def _filtered(walk: Walk, step: Step, flow: Flow, kernel: Value, form: tuple[int, int]) -> Value:
     """Each channel on its own with numbers that are no parameters, such as a blur: the places of a channel meet."""
     (dimensions, groups), shape = form, plain(walk.shape(step))
+    if isinstance(kernel, Flow) and not is_constant(kernel) and ops.base(step.operation) in ops.CONVOLUTIONS:
+        return _with_computed(walk, step, flow, kernel, form)
     if not is_constant(kernel) or not groups == flow.shape[-1 - dimensions] == shape[-1 - dimensions]:
         return walk.unknown(step, "has a kernel that is computed from values")
     met = walk.wiring.met(step, flow, tuple(range(len(shape) - dimensions, len(shape))))
     return Flow(shape, tuple(nodes.expand(shape) for nodes in met.layers), unknown=met.unknown)
+
+
+def _with_computed(walk: Walk, step: Step, flow: Flow, kernel: Flow, form: tuple[int, int]) -> Value:
+    """A kernel that the network computed: an output channel carries the nodes of it, and those that it reads."""
+    (dimensions, groups), shape = form, plain(walk.shape(step))
+    axis, single = len(shape) - 1 - dimensions, [1] * dimensions
+    split = (*flow.shape[:axis], groups, flow.shape[axis] // groups, *flow.shape[axis + 1 :])
+    grouped = replace(flow, shape=split, part=None, layers=tuple(nodes.reshape(split) for nodes in flow.layers))
+    read = walk.wiring.met(step, grouped, tuple(range(axis + 1, len(split))))
+    own = walk.wiring.met(step, kernel, tuple(range(1, len(kernel.shape))))
+    unknown = read.unknown or own.unknown
+    if unknown:
+        return Flow(shape, unknown=unknown)
+    outputs = (*shape[:axis], groups, shape[axis] // groups, *single)
+    channels = tuple(nodes.expand(outputs).flatten(axis, axis + 1).expand(shape) for nodes in read.layers)
+    kernels = tuple(nodes.reshape(-1, *single).expand(shape) for nodes in own.layers)
+    return combined(walk, step, [Flow(shape, channels), Flow(shape, kernels)], shape)
 
 
 def any_convolution(walk: Walk, step: Step) -> Value:

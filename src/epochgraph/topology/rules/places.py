@@ -1,6 +1,6 @@
 """Operations that work place by place, or move values from place to place."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from epochgraph.topology import operations as ops
-from epochgraph.topology.bundles import thin
+from epochgraph.topology.bundles import thin, with_repetitions, without_repetitions
 from epochgraph.topology.flow import Flow
 from epochgraph.topology.program import Shape, Source, Step
 from epochgraph.topology.spans import NO_NODE
@@ -63,13 +63,21 @@ def combined(walk: Walk, step: Step, flows: list[Flow], shape: Shape) -> Flow:
     if len(flows) == 1:  # nothing meets: a copy, an activation
         return replace(flows[0], shape=shape, part=None, layers=tuple(layer.expand(shape) for layer in flows[0].layers))
     layers = distinct([[layer.expand(shape) for layer in flow.layers] for flow in flows])
+    return _few(walk, step, layers, shape)
+
+
+def _few(walk: Walk, step: Step, layers: Sequence[Tensor], shape: Shape) -> Flow:
+    """A flow of some layers, or where too many change along several dimensions, with the nodes of those together."""
     irregular = [layer for layer in layers if _extent(layer) > 1]
     if len(irregular) <= walk.wiring.most_layers:
-        return Flow(shape, layers)
-    stacked = Flow((len(irregular), *shape), (torch.stack(irregular),))
-    met = walk.wiring.met(step, stacked, (0,))
-    regular = tuple(layer for layer in layers if _extent(layer) <= 1)
-    return Flow(shape, (*regular, *(layer.squeeze(0) for layer in met.layers)), unknown=met.unknown)
+        return Flow(shape, tuple(layers))
+    some, repeated = without_repetitions(irregular)
+    places = np.broadcast_shapes(*(layer.shape for layer in some))
+    stacked = torch.stack([layer.expand(places) for layer in some])
+    met = walk.wiring.met(step, Flow(tuple(stacked.shape), (stacked,)), (0,))
+    together = (with_repetitions(layer.squeeze(0), repeated).expand(shape) for layer in met.layers)
+    regular = (layer for layer in layers if _extent(layer) <= 1)
+    return Flow(shape, (*regular, *together), unknown=met.unknown)
 
 
 def moved(walk: Walk, step: Step) -> Value:
@@ -77,17 +85,20 @@ def moved(walk: Walk, step: Step) -> Value:
     walk.fold(step)
     if step.operation.endswith(".dtype"):
         return walk.unknown(step)
-    flows = [walk.flow(value) for value in walk.tensors(step)]
-    unknown = next((flow.unknown for flow in flows if flow.unknown), "")
-    count = 0 if unknown else max((len(flow.layers) for flow in flows), default=0)
+    read = [walk.flow(value) for value in walk.tensors(step)]
+    unknown = next((flow.unknown for flow in read if flow.unknown), "")
+    count = 0 if unknown else max((len(flow.layers) for flow in read), default=0)
     results = [walk.call(step, lambda value, n=n: _layer(value, n)) for n in range(count)]  # type: ignore[misc]
     shapes = walk.shape(step)
     if shapes and isinstance(shapes[0], tuple):
-        return tuple(
-            Flow(shape, tuple(_light(layers[n]) for layers in results), unknown=unknown)
-            for n, shape in enumerate(shapes)
-        )
-    return Flow(shapes, tuple(map(_light, results)), unknown=unknown)
+        several = [(shape, [layers[n] for layers in results]) for n, shape in enumerate(shapes)]
+    else:
+        several = [(shapes, results)]
+    flows = tuple(
+        Flow(shape, unknown=unknown) if unknown else _few(walk, step, [*map(_light, layers)], shape)
+        for shape, layers in several
+    )
+    return flows if shapes and isinstance(shapes[0], tuple) else flows[0]
 
 
 def gated(walk: Walk, step: Step) -> Value:
