@@ -164,6 +164,8 @@ SUBJECTS: tuple[Subject, ...] = (
     _timm("hrnet_w18_small", "several resolutions"),
     _timm("repvgg_a0", "parallel branches"),
     _timm("xcit_nano_12_p16_224", "attention over channels", img_size=64),
+    _timm("efficientnet_cc_b0_4e", "kernels that are computed of values"),
+    _timm("samvit_base_patch16_224", "padded windows, relative positions", img_size=64),
     _timm("edgenext_xx_small", "scales within a block, attention over channels"),
     _transformers("gemma2", "grouped-query attention, soft cap"),
     _transformers("qwen3_moe", "experts, norm of queries"),

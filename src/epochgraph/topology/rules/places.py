@@ -1,6 +1,6 @@
 """Operations that work place by place, or move values from place to place."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -90,15 +90,18 @@ def moved(walk: Walk, step: Step) -> Value:
     count = 0 if unknown else max((len(flow.layers) for flow in read), default=0)
     results = [walk.call(step, lambda value, n=n: _layer(value, n)) for n in range(count)]  # type: ignore[misc]
     shapes = walk.shape(step)
-    if shapes and isinstance(shapes[0], tuple):
-        several = [(shape, [layers[n] for layers in results]) for n, shape in enumerate(shapes)]
-    else:
-        several = [(shapes, results)]
-    flows = tuple(
+    several = bool(shapes) and isinstance(shapes[0], tuple)
+    found = tuple(
         Flow(shape, unknown=unknown) if unknown else _few(walk, step, [*map(_light, layers)], shape)
-        for shape, layers in several
+        for shape, layers in (_each(shapes, results) if several else [(shapes, results)])
     )
-    return flows if shapes and isinstance(shapes[0], tuple) else flows[0]
+    return found if several else found[0]
+
+
+def _each(shapes: Sequence[Shape], results: Sequence[Sequence[Tensor]]) -> Iterator[tuple[Shape, list[Tensor]]]:
+    """The shape and the layers of each of several results."""
+    for number, shape in enumerate(shapes):
+        yield shape, [layers[number] for layers in results]
 
 
 def gated(walk: Walk, step: Step) -> Value:
