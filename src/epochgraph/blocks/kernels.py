@@ -44,13 +44,12 @@ def absolute_sums(
     if not plain(weights):
         magnitudes = weights.abs()
         return magnitudes.sum(1, dtype=torch.float64).cpu(), magnitudes.sum(0, dtype=torch.float64).cpu()
-    of_rows = torch.zeros(weights.shape[0], dtype=torch.float64)
-    of_columns = torch.zeros(weights.shape[1], dtype=torch.float64)
+    of_rows, of_columns = np.zeros(weights.shape[0]), np.zeros(weights.shape[1])
     if weights.dtype == torch.bfloat16:
-        _absolute_sums_of_bits(_bits(weights), of_rows.numpy(), of_columns.numpy(), ROWS, COLUMNS)
+        _absolute_sums_of_bits(_bits(weights), of_rows, of_columns, ROWS, COLUMNS)
     else:
-        _absolute_sums(weights.numpy(), of_rows.numpy(), of_columns.numpy(), ROWS, COLUMNS)
-    return of_rows, of_columns
+        _absolute_sums(weights.numpy(), of_rows, of_columns, ROWS, COLUMNS)
+    return torch.from_numpy(of_rows), torch.from_numpy(of_columns)
 
 
 def absolute_products(

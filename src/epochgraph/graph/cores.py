@@ -10,7 +10,7 @@ import torch
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
-MUCH = 1 << 20
+MUCH = 1 << 24
 """Work for which it pays to start threads."""
 
 

@@ -134,7 +134,8 @@ def _blocks(
 ) -> dict[tuple[int, int], Block]:
     """One block for each pair of joined parts; what several joins read in the same way is one and the same block."""
     folds = {fold.part: fold for fold in topology.folds} if fold_batch_norm else {}
-    readers = {_reader(join, topology): join for join in topology.joins}
+    keys = [_reader(join, topology) for join in topology.joins]
+    readers = dict(zip(keys, topology.joins, strict=True))
     if storage is None:
         readings = Readings(topology)
         made = {key: _block(join, weights, readings, copy=copy) for key, join in readers.items()}
@@ -142,15 +143,13 @@ def _blocks(
         streamed = streamed_blocks(tuple(readers.values()), topology, weights, storage)
         made = dict(zip(readers, streamed, strict=True))
 
-    def shared(join: Join) -> Block:
-        fold = folds.get(join.target)
-        block = made[_reader(join, topology)]
+    def scaled(block: Block, fold: Fold | None) -> Block:
         return block if fold is None else Scaled(block, batch_norm_factors(fold, weights))
 
-    scaled = {key: shared(join) for key, join in readers.items()}
+    shared = {key: scaled(made[key], folds.get(join.target)) for key, join in readers.items()}
     joined: dict[tuple[int, int], list[Block]] = {}
-    for join in topology.joins:
-        joined.setdefault((join.source, join.target), []).append(scaled[_reader(join, topology)])
+    for join, key in zip(topology.joins, keys, strict=True):
+        joined.setdefault((join.source, join.target), []).append(shared[key])
     return {pair: found[0] if len(found) == 1 else Sum(tuple(found)) for pair, found in joined.items()}
 
 

@@ -73,10 +73,11 @@ class Graph:
             raise NonFiniteWeightsError(self.nonfinite)
         result = np.zeros(self.size)
         sums = shared_out(lambda reading: reading[0].sums(), self._readings, self._work)
-        for (_, target, sources), (of_targets, of_sources) in zip(self._readings, sums, strict=True):
-            result[self.ranges[target]] += len(sources) * of_targets.numpy()
+        for (_, target, sources), of_both in zip(self._readings, sums, strict=True):
+            of_targets, of_sources = (some.numpy() for some in of_both)
+            result[self.ranges[target]] += len(sources) * of_targets
             for source in sources:
-                result[self.ranges[source]] += of_sources.numpy()
+                result[self.ranges[source]] += of_sources
         return result
 
     def matvec(self, x: NodeValues) -> NodeValues:

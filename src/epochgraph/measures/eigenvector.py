@@ -14,7 +14,7 @@ LARGE = 1 << 20
 """Weights in large layers beyond which each product counts."""
 
 EXACT_IF_LARGE = 3e-7
-"""The residual at which to end then: products in float32 hardly tell more, and the power steps are still to come."""
+"""The residual at which to end then: the power steps are still to come, and products in float32 tell hardly more."""
 
 SHARE = 1e-3
 """How much of the degree the start of a large graph has for sure: so it leaves no component out."""
