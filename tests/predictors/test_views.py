@@ -91,6 +91,9 @@ def test_the_last_layer_is_the_latest_that_is_recorded(runs):
     without = replace(runs[0], recordings={})
     with pytest.raises(SettingError, match="recorded with their last layer up to epoch 2"):
         last_layer_weights([without], 2)
+    longer = Recording(recording.times, np.pad(recording.values, ((0, 0), (0, 5))))
+    with pytest.raises(SettingError, match="of one number of weights"):
+        last_layer_weights([runs[0], replace(runs[1], recordings={"last_layer": longer})], 2)
 
 
 def test_changes_leave_out_the_start_and_the_parameters(runs):

@@ -155,6 +155,9 @@ def last_layer_weights(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
         if recording is None or not (recording.times <= epoch).any():
             raise SettingError("runs", run.name, f"recorded with their last layer up to epoch {epoch:g}")
         rows.append(recording.values[recording.times <= epoch][-1].astype(np.float64))
+    sizes = {len(row) for row in rows}
+    if len(sizes) > 1:
+        raise SettingError("last layers", sorted(sizes), "of one number of weights, to compare them weight by weight")
     return pd.DataFrame(np.stack(rows)).add_prefix("weight")
 
 

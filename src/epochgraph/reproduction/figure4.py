@@ -129,7 +129,7 @@ def _transfer(name: str, sources: Sequence[Population], targets: Sequence[Popula
 
 def _to_wider(population: Population) -> list[Transfer]:
     """From the narrowest networks of a population to the widest, if it has several widths."""
-    widths = sorted({float(str(run.settings["width"])) for run in population.runs})
+    widths = population.widths
     if len(widths) < 2:
         return []
     narrow, wide = (

@@ -58,6 +58,11 @@ class Population:
         return sum(run.final_accuracy() >= self.threshold for run in self.runs)
 
     @property
+    def widths(self) -> list[float]:
+        """The different widths of its networks, the narrowest first."""
+        return sorted({float(str(run.settings.get("width", 1))) for run in self.runs})
+
+    @property
     def title(self) -> str:
         """What the population is called in tables, and how large it is."""
         return f"{self.name} ({len(self.runs)} runs, {self.good} good)"

@@ -24,11 +24,11 @@ def regression(populations: Sequence[Population], *, jobs: int, progress: Progre
     """R², Kendall's tau and mean absolute error of each candidate.
 
     Args:
-        populations: Those with too few runs on one side of their threshold are left out, as in table 2.
+        populations: Those that table 2 leaves out are left out here, too.
         jobs: Processes.
         progress: Told after each candidate on each population.
     """
-    usable = scorable(populations)
+    usable = scorable([population for population in populations if len(population.widths) == 1])
     experiments = [
         Experiment(population, candidate, (population.seen,), groups, REPEATS, "regression")
         for population in usable

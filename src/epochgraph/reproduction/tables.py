@@ -43,12 +43,14 @@ def table2(
     """How often it is told rightly whether a run will end well, from each view of its first epochs.
 
     Args:
-        populations: Those with too few runs on one side of their threshold are left out, and named.
+        populations: Those with too few runs on one side of their threshold are left out, and named; those of several
+            widths, too, whose last layers cannot be compared weight by weight.
         jobs: Processes.
         repeats: How often the folds are dealt.
         progress: Told after each candidate on each population.
     """
-    usable = scorable(populations)
+    several = [population for population in populations if len(population.widths) > 1]
+    usable = scorable([population for population in populations if population not in several])
     experiments = [
         Experiment(population, candidate, (population.seen,), groups, dealings)
         for population in usable
@@ -62,11 +64,14 @@ def table2(
             paper = folds == "random" and measure == "accuracy"
             chosen = scores[(scores["folds"] == folds) & (scores["measure"] == measure)]
             tables[f"{title}, {what}"] = score_table(chosen, usable, candidates(), with_paper=paper)
-    left_out = [population.title for population in populations if population not in usable]
-    notes = [MEANS.format(repeats), PREDICTORS]
-    if left_out:
-        notes.append(f"Too few runs on one side of the threshold for {FOLDS} folds: {', '.join(left_out)}.")
-    return Result("table2", "Table 2: will the run end well?", tuple(notes), tables, scores)
+    few = [population for population in populations if population not in (*usable, *several)]
+    reasons = {
+        f"Too few runs on one side of the threshold for {FOLDS} folds": few,
+        "Of several widths, so that last layers cannot be compared weight by weight": several,
+    }
+    left_out = [f"{why}: {', '.join(one.title for one in which)}." for why, which in reasons.items() if which]
+    notes = (MEANS.format(repeats), PREDICTORS, *left_out)
+    return Result("table2", "Table 2: will the run end well?", notes, tables, scores)
 
 
 def candidates() -> tuple[Candidate, ...]:
