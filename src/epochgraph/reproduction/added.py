@@ -180,5 +180,5 @@ def _drawn(rows: pd.DataFrame, shown: dict[str, str]) -> Figure:
     figure.axes[0].set_ylim(bottom=0)  # shared, and frozen from now on
     for axis in figure.axes[::2]:
         axis.set_ylabel("mean absolute error,\naccuracy points")
-    legend_below(figure, figure.axes[0], columns=5)
+    legend_below(figure, figure.axes[0], columns=3)
     return figure

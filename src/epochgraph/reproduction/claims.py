@@ -203,5 +203,6 @@ CLAIMS = (
             ),
         )
         for other in others
+        for told in [other.replace("median", "the median")]
     ),
 )
