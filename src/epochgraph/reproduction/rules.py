@@ -194,7 +194,8 @@ USUAL: Mapping[str, Rule] = {
     "Hyperband": hyperband,
     f"one epoch, then the best {BEST}": one_epoch_then_best,
 }
-DECISION, FORECAST, HALVING = "our decision", "our forecast beside the best so far", "our forecast, then the best 3"
+DECISION, FORECAST = "our decision", "our forecast beside the best so far"
+HALVING = f"our forecast, then the best {BEST}"
 OURS = {DECISION: our_decision, FORECAST: beside_the_best, HALVING: forecast_then_best}
 
 
