@@ -89,15 +89,21 @@ def test_the_wrong_weights_say_what_is_wrong():
 
 def test_a_vector_of_another_length_is_refused():
     graph = rolled_graph({"fc.weight": torch.ones(2, 3)})
-    for multiply in (graph.matvec, graph.coarse):
-        with pytest.raises(ShapeMismatchError, match="the vector has shape"):
-            multiply(np.ones(4))
+    with pytest.raises(ShapeMismatchError, match="the vector has shape"):
+        graph.matvec(np.ones(4))
 
 
-def test_between_whole_parts_by_hand():
-    """5 (3 * 1 + 1 * 2) = 25, and 7 * 4 * 5 = 140."""
+def test_the_product_of_each_layer_by_hand():
+    """3 * 1 + 1 * 2 = 5 and 5 * (3, 1); 4 * 5 = 20 and 4 * 7 = 28; together the product with the adjacency."""
     graph = rolled_graph({"a.weight": torch.tensor([[3.0, 1.0]]), "b.weight": torch.tensor([[4.0]])})
-    np.testing.assert_allclose(graph.coarse(np.array([1.0, 2.0, 5.0, 7.0])), [[0, 25, 0], [25, 0, 140], [0, 140, 0]])
+    vector = np.array([1.0, 2.0, 5.0, 7.0])
+    first, second = graph.products(vector)
+    assert (first.target, first.sources, second.target, second.sources) == (1, (0,), 2, (1,))
+    np.testing.assert_allclose(first.forward, [5])
+    np.testing.assert_allclose(first.backward, [15, 5])
+    np.testing.assert_allclose(second.forward, [20])
+    np.testing.assert_allclose(second.backward, [28])
+    np.testing.assert_allclose(graph.matvec(vector), [15, 5, 33, 20])
 
 
 def test_tied_weights_are_found_under_either_name():

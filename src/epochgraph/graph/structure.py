@@ -1,9 +1,10 @@
 """Graph: one network at one moment, as ordered parts of nodes joined by weighted blocks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from itertools import pairwise
+from typing import NamedTuple
 
 import networkx as nx
 import numpy as np
@@ -27,6 +28,22 @@ FEW = 4
 
 _Reading = tuple[Block, int, tuple[int, ...]]
 """A block, its target and the sources that it reads."""
+
+
+class Product(NamedTuple):
+    """What a product with the adjacency comes to through one layer.
+
+    Attributes:
+        target: Index of the part that reads.
+        sources: Indices of the parts whose sum it reads, which have equally many nodes.
+        forward: For each node of the target, its weights times the values of what it reads.
+        backward: For each node of a source, the weights of its readers times their values.
+    """
+
+    target: int
+    sources: tuple[int, ...]
+    forward: Float64[np.ndarray, "targets"]
+    backward: Float64[np.ndarray, "sources"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,14 +88,11 @@ class Graph:
         """The adjacency times a vector of ones; computed once, since it also proves that all weights are finite."""
         if self.nonfinite:
             raise NonFiniteWeightsError(self.nonfinite)
-        result = np.zeros(self.size)
         sums = shared_out(lambda reading: reading[0].sums(), self._readings, self._work)
-        for (_, target, sources), of_both in zip(self._readings, sums, strict=True):
-            of_targets, of_sources = (some.numpy() for some in of_both)
-            result[self.ranges[target]] += len(sources) * of_targets
-            for source in sources:
-                result[self.ranges[source]] += of_sources
-        return result
+        return self.added(
+            Product(target, sources, len(sources) * of_targets.numpy(), of_sources.numpy())
+            for (_, target, sources), (of_targets, of_sources) in zip(self._readings, sums, strict=True)
+        )
 
     def matvec(self, x: NodeValues) -> NodeValues:
         """Multiply the adjacency by `x`, in time proportional to the number of weights.
@@ -90,48 +104,43 @@ class Graph:
             ShapeMismatchError: `x` has another length than the graph has nodes.
             NonFiniteWeightsError: The graph is recorded as diverged.
         """
-        result = np.zeros(self.size)
-        for target, sources, forward, backward in self._products(x):
-            result[self.ranges[target]] += forward
-            for source in sources:
-                result[self.ranges[source]] += backward
-        return result
+        return self.added(self.products(x))
 
-    def coarse(self, x: NodeValues) -> Float64[np.ndarray, "parts parts"]:
-        """The adjacency between whole parts, whose nodes are taken together in the proportions of a vector.
+    def products(self, x: NodeValues) -> Iterator[Product]:
+        """Multiply the adjacency by `x`, and keep apart what comes of each layer.
 
         Args:
             x: One value a node.
-
-        Returns:
-            x_p' A_pq x_q for all parts p and q, the Galerkin product: it costs as much as a `matvec`.
 
         Raises:
             ShapeMismatchError: `x` has another length than the graph has nodes.
             NonFiniteWeightsError: The graph is recorded as diverged.
         """
-        result = np.zeros((len(self.parts), len(self.parts)))
-        for target, sources, _, backward in self._products(x):
-            for source in sources:
-                result[target, source] += backward @ x[self.ranges[source]]
-        return result + result.T
-
-    def _products(self, x: NodeValues) -> Iterator[tuple[int, tuple[int, ...], NodeValues, NodeValues]]:
-        """For each reading its target and sources, its block times what the sources have, and the other way round."""
         x = np.asarray(x, dtype=np.float64)
         if x.shape != (self.size,):
             raise ShapeMismatchError("the vector", (self.size,), x.shape)
         if self.nonfinite:
             raise NonFiniteWeightsError(self.nonfinite)
 
+        parts = [x[nodes] for nodes in self.ranges]
+
         def products(reading: _Reading) -> tuple[torch.Tensor, torch.Tensor]:
             block, target, sources = reading
-            read = [x[self.ranges[source]] for source in sources]
-            return block.products(_sum(read), torch.from_numpy(x[self.ranges[target]]))
+            return block.products(_sum([parts[source] for source in sources]), torch.from_numpy(parts[target]))
 
         found = shared_out(products, self._readings, self._work)
         for (_, target, sources), (forward, backward) in zip(self._readings, found, strict=True):
-            yield target, sources, forward.numpy(), backward.numpy()
+            yield Product(target, sources, forward.numpy(), backward.numpy())
+
+    def added(self, products: Iterable[Product]) -> NodeValues:
+        """What the products of layers come to: one value a node."""
+        result = np.zeros(self.size)
+        parts = [result[nodes] for nodes in self.ranges]  # views of it
+        for product in products:
+            parts[product.target] += product.forward
+            for source in product.sources:
+                parts[source] += product.backward
+        return result
 
     @cached_property
     def _readings(self) -> tuple[_Reading, ...]:

@@ -145,7 +145,7 @@ def extended(past: Past, graph: Graph, features: Features) -> Extended:
     groups = features.groups(graph.parts)
     values = {measure.__name__: measure(graph) for measure in features.of_nodes}
     scores = values.get(eigenvector_centrality.__name__)
-    eigenvalue = None if scores is None else largest_eigenvalue(graph, scores)
+    eigenvalue = largest_eigenvalue(graph, scores) if scores is not None and features.change else None
     now = Snapshot(graph, values, eigenvalue, summary_values(graph, features.summaries, groups))
     initial = past.initial or now
     references = {"initial": initial, "previous": past.previous or now}

@@ -1,0 +1,111 @@
+"""The leading eigenvector of a large graph, from the adjacency between its parts."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float64
+
+from epochgraph.graph import Graph, NodeValues, PartValues, Product
+from epochgraph.measures.lanczos import norm
+
+SHRINKS = 3.0
+"""By how much a step has to shrink the error for the next to be worth its product. Parts of random or trained weights
+give ten to a thousand, as a matrix of norms has one large singular value; parts that fall into groups give less."""
+
+TIED = 1e-9
+"""Eigenvalues between parts that differ by less, relative to the largest, count as one."""
+
+FAINT = 1e-9
+"""What a part keeps of its length where the others take it all: enough to be found again, too little to be seen."""
+
+Between = Float64[np.ndarray, "parts parts"]
+"""One value for each pair of parts."""
+
+Shares = Float64[np.ndarray, "_"]
+"""One value for each of the parts that a layer reads."""
+
+
+def aggregated(graph: Graph, *, exact: float) -> tuple[NodeValues, bool]:
+    """Approach the leading eigenvector by products that are mixed anew, part by part, after each of them.
+
+    Each step asks for one product with the adjacency. From it comes the small adjacency between whole parts, whose
+    nodes are taken together in the proportions that they have so far; its leading eigenvector says how much each part
+    should have had, and the product is put together with as much. It starts from the degree. What converges slowly in a
+    power iteration is how much each part has, and that is exact here at every step; what is left is how the nodes of
+    one part share it. A layer that reads a sum of parts is multiplied once for all of them: its product is then shared
+    out to them by what each has in common with its targets.
+
+    Args:
+        graph: The graph; it has weights other than zero.
+        exact: The residual |A x - lambda x| / lambda of the vector x of unit length at which to end, if no mixture of
+            its parts has a larger lambda; what is returned is one step better.
+
+    Returns:
+        A non-negative vector of unit length, and whether the residual was reached. If a step shrinks it too little, the
+        iteration ends without.
+
+    References:
+        Rayleigh-Ritz on one vector a part; for Markov chains, where the step is the same, Koury, McAllister and
+        Stewart 1984, "Iterative methods for computing stationary distributions of nearly completely decomposable
+        Markov chains".
+    """
+    vector, last = np.asarray(graph.row_sums / norm(graph.row_sums)), np.inf
+    while True:
+        products = list(graph.products(vector))
+        image = graph.added(products)
+        value = float(vector @ image)
+        shares = [_shares(graph, product, vector) for product in products]
+        best, factors = _best(_between(products, shares, len(graph.parts)), _lengths(graph, vector))
+        # another mixture of the parts may be larger still, as where this one has led into a weaker component
+        error = max(norm(image - value * vector), best - value) / value
+        vector = graph.added(_scaled(*layer, factors) for layer in zip(products, shares, strict=True))
+        vector /= norm(vector)
+        if error <= exact or error > last / SHRINKS:
+            return vector, error <= exact
+        last = error
+
+
+def _shares(graph: Graph, product: Product, vector: NodeValues) -> Shares:
+    """What each of the parts that a layer reads has in common with its targets."""
+    return np.array([product.backward @ vector[graph.ranges[part]] for part in product.sources])
+
+
+def _lengths(graph: Graph, vector: NodeValues) -> PartValues:
+    return np.array([norm(vector[nodes]) for nodes in graph.ranges])
+
+
+def _between(products: Sequence[Product], shares: Sequence[Shares], parts: int) -> Between:
+    """The adjacency between whole parts, x_p' A_pq x_q for the parts of a vector x: the Galerkin product.
+
+    Args:
+        products: Of each layer with x.
+        shares: x_p' A_pq x_q of each, for all q that it reads.
+        parts: Number of parts.
+    """
+    found = np.zeros((parts, parts))
+    for product, of_each in zip(products, shares, strict=True):
+        np.add.at(found, (product.target, product.sources), of_each)
+    return found + found.T
+
+
+def _best(between: Between, lengths: PartValues) -> tuple[float, PartValues]:
+    """The largest eigenvalue between parts, and by how much to multiply each of them to have its eigenvector.
+
+    Args:
+        between: The adjacency between whole parts.
+        lengths: |x_p|.
+    """
+    units = np.where(lengths > 0, lengths, 1.0)
+    values, vectors = np.linalg.eigh(between / units[:, None] / units)
+    leading = vectors[:, values >= (1 - TIED) * values[-1]]
+    best = leading @ (leading.T @ lengths)
+    return float(values[-1]), np.asarray(np.maximum(best / norm(best), FAINT) / units)
+
+
+def _scaled(product: Product, shares: Shares, factors: PartValues) -> Product:
+    """The product of a layer with a vector whose parts are multiplied by factors; of a sum of parts approximately."""
+    read, total = factors[list(product.sources)], shares.sum()
+    of_sources = shares @ read / total if total else read.mean()
+    return Product(
+        product.target, product.sources, of_sources * product.forward, factors[product.target] * product.backward
+    )
