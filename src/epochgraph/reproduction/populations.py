@@ -103,6 +103,11 @@ def _lightened(run: Run) -> Run:
     return replace(run, recordings=kept, settings={**run.settings, FAMILY: family, DECADE: f"1e{int(decade)}"})
 
 
+def of_one_width(populations: Sequence[Population]) -> list[Population]:
+    """Those whose networks can be compared weight by weight."""
+    return [population for population in populations if len(population.widths) == 1]
+
+
 def on_cifar(populations: Sequence[Population]) -> list[Population]:
     """Those on CIFAR-10."""
     return [population for population in populations if population.kind[0] == CIFAR]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from epochgraph.predictors import Candidate, baker, from_weights, general, learned, without_graphs
 from epochgraph.predictors.curves import learning_curve
 from epochgraph.predictors.views import Together, View, changes, graph_features
-from epochgraph.reproduction.populations import Population
+from epochgraph.reproduction.populations import Population, of_one_width
 from epochgraph.reproduction.results import Result
 from epochgraph.reproduction.scoring import FOLDS, Experiment, Progress, scorable, scored
 from epochgraph.reproduction.tables import FOLDS_TITLES, score_table
@@ -28,7 +28,7 @@ def regression(populations: Sequence[Population], *, jobs: int, progress: Progre
         jobs: Processes.
         progress: Told after each candidate on each population.
     """
-    usable = scorable([population for population in populations if len(population.widths) == 1])
+    usable = scorable(of_one_width(populations))
     experiments = [
         Experiment(population, candidate, (population.seen,), groups, REPEATS, "regression")
         for population in usable

@@ -165,7 +165,7 @@ def beside_the_best(sweep: Sweep, *, unseen: str) -> np.ndarray:
     for run in range(len(trained)):
         hopeless = told.upper[run] < best
         if hopeless.any():
-            trained[run] = told.epochs[hopeless.argmax()]
+            trained[run] = min(told.epochs[hopeless.argmax()], sweep.epochs)
         else:
             best = max(best, sweep.curves[run, -1])
     return trained

@@ -8,7 +8,7 @@ from epochgraph.predictors import Candidate, baker, from_weights, learned, witho
 from epochgraph.predictors.curves import hyper_parameters, validation_curve
 from epochgraph.predictors.views import Together, View, changes, graph_features
 from epochgraph.reproduction.paper import TABLE_1, TABLE_2
-from epochgraph.reproduction.populations import Population, stopping_epoch
+from epochgraph.reproduction.populations import Population, of_one_width, stopping_epoch
 from epochgraph.reproduction.results import Result, cell
 from epochgraph.reproduction.scoring import FOLDS, Experiment, Progress, scorable, scored
 
@@ -49,8 +49,8 @@ def table2(
         repeats: How often the folds are dealt.
         progress: Told after each candidate on each population.
     """
-    several = [population for population in populations if len(population.widths) > 1]
-    usable = scorable([population for population in populations if population not in several])
+    comparable = of_one_width(populations)
+    usable = scorable(comparable)
     experiments = [
         Experiment(population, candidate, (population.seen,), groups, dealings)
         for population in usable
@@ -64,12 +64,12 @@ def table2(
             paper = folds == "random" and measure == "accuracy"
             chosen = scores[(scores["folds"] == folds) & (scores["measure"] == measure)]
             tables[f"{title}, {what}"] = score_table(chosen, usable, candidates(), with_paper=paper)
-    few = [population for population in populations if population not in (*usable, *several)]
     reasons = {
-        f"Too few runs on one side of the threshold for {FOLDS} folds": few,
-        "Of several widths, so that last layers cannot be compared weight by weight": several,
+        f"Too few runs on one side of the threshold for {FOLDS} folds": (comparable, usable),
+        "Of several widths, so that last layers cannot be compared weight by weight": (populations, comparable),
     }
-    left_out = [f"{why}: {', '.join(one.title for one in which)}." for why, which in reasons.items() if which]
+    without = {why: [one.title for one in all_ if one not in kept] for why, (all_, kept) in reasons.items()}
+    left_out = [f"{why}: {', '.join(titles)}." for why, titles in without.items() if titles]
     notes = (MEANS.format(repeats), PREDICTORS, *left_out)
     return Result("table2", "Table 2: will the run end well?", notes, tables, scores)
 

@@ -1,6 +1,6 @@
 """Operations that work place by place, or move values from place to place."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -91,17 +91,14 @@ def moved(walk: Walk, step: Step) -> Value:
     results = [walk.call(step, lambda value, n=n: _layer(value, n)) for n in range(count)]  # type: ignore[misc]
     shapes = walk.shape(step)
     several = bool(shapes) and isinstance(shapes[0], tuple)
+    outputs = [(shapes, results)]
+    if several:
+        outputs = [(shape, [layers[number] for layers in results]) for number, shape in enumerate(shapes)]
     found = tuple(
         Flow(shape, unknown=unknown) if unknown else _few(walk, step, [*map(_light, layers)], shape)
-        for shape, layers in (_each(shapes, results) if several else [(shapes, results)])
+        for shape, layers in outputs
     )
     return found if several else found[0]
-
-
-def _each(shapes: Sequence[Shape], results: Sequence[Sequence[Tensor]]) -> Iterator[tuple[Shape, list[Tensor]]]:
-    """The shape and the layers of each of several results."""
-    for number, shape in enumerate(shapes):
-        yield shape, [layers[number] for layers in results]
 
 
 def gated(walk: Walk, step: Step) -> Value:
