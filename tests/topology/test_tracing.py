@@ -1,11 +1,13 @@
 """What `trace` makes of each kind of layer and connection, worked out by hand."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 from torch import distributed, nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.nn import functional
 
 from epochgraph.errors import TracingError
@@ -271,6 +273,28 @@ def test_models_spread_over_machines_are_read_without_gathering_them():
     assert list(sharded._forward_pre_hooks.values()) == hooks
     assert len(hooks) > 0
     np.testing.assert_array_equal(rolled_graph(sharded, topology).row_sums, rolled_graph(built(), plain).row_sums)
+
+
+def test_two_processes_read_a_model_that_each_has_half_of(tmp_path):
+    torch.multiprocessing.spawn(_half, (str(tmp_path / "store"),), nprocs=2)
+
+
+def _half(rank: int, store: str) -> None:
+    """One of two processes; the other does the same at the same time."""
+    distributed.init_process_group("gloo", store=distributed.FileStore(store, 2), rank=rank, world_size=2)
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
+    plain = trace(model, torch.zeros(1, 3))
+    expected = rolled_graph(model, plain).row_sums
+    sharded = copy.deepcopy(model)
+    fully_shard(sharded, mesh=init_device_mesh("cpu", (2,)))
+    topology = trace(sharded, torch.zeros(1, 3))
+    np.testing.assert_array_equal(rolled_graph(sharded, topology).row_sums, expected)
+    flattened = FullyShardedDataParallel(model, device_id=torch.device("cpu"))
+    with pytest.raises(TracingError, match="trace the model before you wrap it"):
+        trace(flattened, torch.zeros(1, 3))
+    np.testing.assert_array_equal(rolled_graph(flattened, plain).row_sums, expected)
+    distributed.destroy_process_group()
 
 
 def test_the_model_and_the_random_state_are_left_as_they_were():

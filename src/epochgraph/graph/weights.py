@@ -32,7 +32,7 @@ class Weights:
     """
 
     def __init__(self, source: Source, topology: Topology, *, wide: bool = False) -> None:
-        self.tensors = unwrapped(source).state_dict() if isinstance(source, nn.Module) else source
+        self.tensors = unwrapped(source, flattened=False).state_dict() if isinstance(source, nn.Module) else source
         self.topology = topology
         self.wide = wide
 

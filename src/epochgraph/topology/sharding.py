@@ -38,6 +38,11 @@ def unsharded(model: nn.Module) -> Iterator[None]:
             table.update(before)
 
 
+def flattened(model: nn.Module) -> bool:
+    """Whether some of a model is in `FullyShardedDataParallel`, which keeps pieces of all parameters in a row."""
+    return any(type(module).__name__ == "FullyShardedDataParallel" for module in model.modules())
+
+
 def _hook_tables(module: nn.Module) -> tuple[dict[int, object], dict[int, object]]:
     return module._forward_pre_hooks, module._forward_hooks  # type: ignore[return-value]  # noqa: SLF001
 

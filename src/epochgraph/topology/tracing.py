@@ -18,7 +18,7 @@ from epochgraph.topology.input_axes import InputAxes
 from epochgraph.topology.program import Program, renamed
 from epochgraph.topology.recording import Inputs, exported
 from epochgraph.topology.rolled import RolledWiring
-from epochgraph.topology.sharding import unsharded
+from epochgraph.topology.sharding import flattened, unsharded
 from epochgraph.topology.structure import Coverage, Entry, Topology
 
 UNUSED = "the forward pass does not use it as the weight or bias of a joined layer"
@@ -31,6 +31,9 @@ RUNGS = (
     (VALUES, run_with_values),
 )
 """Ways to record a forward pass, from the one that sees most to the one that takes most."""
+
+AS_IT_IS = "Check that it runs on the example input, or use chain(model)."
+IN_PIECES = "FullyShardedDataParallel leaves no parameter its shape: trace the model before you wrap it."
 
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 
@@ -81,7 +84,8 @@ def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -
     first_names = {name: names[0] for names in tied for name in names}
     with _undisturbed(inner), unsharded(inner), _quiet():
         options = _uncached(inner, example_kwargs)
-        rung, recorded, wiring = _climbed(inner, _on_device(inner, (example_inputs, options)), first_names)
+        inputs = _on_device(inner, (example_inputs, options))
+        rung, recorded, wiring = _climbed(inner, inputs, first_names, IN_PIECES if flattened(model) else AS_IT_IS)
     return Topology(
         parts=tuple(wiring.parts),
         joins=tuple(wiring.joins),
@@ -94,7 +98,9 @@ def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -
     )
 
 
-def _climbed(model: nn.Module, inputs: Inputs, first_names: Mapping[str, str]) -> tuple[str, Program, RolledWiring]:
+def _climbed(
+    model: nn.Module, inputs: Inputs, first_names: Mapping[str, str], advice: str
+) -> tuple[str, Program, RolledWiring]:
     """The wiring by the first way of recording the forward pass that works, and what was wrong with those before."""
     found: list[str] = []
     for name, record in RUNGS:
@@ -110,10 +116,7 @@ def _climbed(model: nn.Module, inputs: Inputs, first_names: Mapping[str, str]) -
                 recorded = renamed(recording(functional=True), first_names)  # as if memory were not reused
                 wiring = _followed(recorded)
         return " for ".join([name, *(["; ".join(found)] if found else [])]), recorded, wiring
-    raise TracingError(
-        f"the forward pass of {type(model).__name__} could not be run ({found[-1]})",
-        "Check that it runs on the example input, or use chain(model).",
-    )
+    raise TracingError(f"the forward pass of {type(model).__name__} could not be run ({found[-1]})", advice)
 
 
 def _told(error: Exception) -> str:
@@ -137,10 +140,16 @@ def tied_names(model: nn.Module) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(names) for names in groups.values() if len(names) > 1)
 
 
-def unwrapped(model: nn.Module) -> nn.Module:
-    """The model inside the wrappers of data-parallel training and `torch.compile`."""
+def unwrapped(model: nn.Module, *, flattened: bool = True) -> nn.Module:
+    """The model inside the wrappers of data-parallel training and `torch.compile`.
+
+    Args:
+        model: The model.
+        flattened: Whether to look into `FullyShardedDataParallel`, too, where parameters have lost their shapes.
+    """
+    names = ("_orig_mod", "_fsdp_wrapped_module") if flattened else ("_orig_mod",)
     while True:
-        held = (getattr(model, name, None) for name in ("_orig_mod", "_fsdp_wrapped_module"))
+        held = (getattr(model, name, None) for name in names)
         inner = model.module if isinstance(model, WRAPPERS) else next((m for m in held if m is not None), None)
         if not isinstance(inner, nn.Module):
             return model
