@@ -41,11 +41,10 @@ class SignatureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     weights would scale the differences between all others to nothing. Then missing values become the median, with a
     column that says that they were missing, as divergence is informative; then every column is standardised.
 
-    The penalty of the support vector machine is chosen by cross-validation on the runs that it is fitted on.
-    Its probabilities are Platt's, from scores that cross-validation gave to runs it had not
-    been fitted on; it predicts the more probable class. Where the features say nothing, such scores lean against the
-    labels, so on a small population it may do slightly worse than chance. The network's probabilities are its own; of
-    more than a thousand features, it sees the principal axes (see `PrincipalAxes`).
+    The penalty of the support vector machine is chosen by cross-validation on the runs that it is fitted on. Its
+    probabilities are Platt's without an offset, from scores that cross-validation gave to runs it had not been fitted
+    on. The network's probabilities are its own; of more than a thousand features, it sees the principal axes (see
+    `PrincipalAxes`).
 
     Args:
         method: "svm" (radial basis functions) and "mlp" (a hidden layer of 100) are the paper's; "trees" (extremely
