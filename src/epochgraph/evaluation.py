@@ -243,6 +243,8 @@ def transferred(
         SettingError: A run lacks what a candidate looks at, or too few of `known` end one way.
         FeatureMismatchError: Signatures differ in the features that a candidate looks at.
     """
+    rarer = int(np.bincount(truth[0], minlength=2).min())
+    _check_enough("the number of known runs in the rarer class", rarer, 2, "to fit on")
     ends = np.concatenate(truth)
     split = [(np.arange(len(known)), np.arange(len(known), len(ends)))]
     rows = []

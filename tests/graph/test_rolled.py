@@ -70,8 +70,11 @@ def test_a_negative_variance_is_a_diverged_batch_norm():
     model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2))
     model[1].running_var.fill_(torch.nan)
     assert rolled_graph(model).nonfinite == {}
-    with pytest.raises(NonFiniteWeightsError, match=r"'1\.running_var' has 2"):
-        rolled_graph(model, fold_batch_norm=True)
+    for variance in (torch.nan, -1.0):
+        model[1].running_var.fill_(variance)
+        with pytest.raises(NonFiniteWeightsError, match=r"'1\.running_var' has 2"):
+            rolled_graph(model, fold_batch_norm=True)
+        assert rolled_graph(model, fold_batch_norm=True, nonfinite="record").nonfinite == {"1.running_var": 2}
 
 
 @pytest.mark.usefixtures("unchecked")

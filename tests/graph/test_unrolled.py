@@ -230,6 +230,8 @@ def test_what_cannot_be_unrolled_says_why():
         unrolled_graph(model, topology, (1, 9, 9))
     with pytest.raises(SettingError, match="input_shape"):
         unrolled_graph(model, topology, (6,))
+    with pytest.raises(SettingError, match="input_shape"):
+        unrolled_graph(nn.Linear(3, 2), trace(nn.Linear(3, 2), torch.zeros(3)), ())
     with torch.no_grad():
         model[0].weight[0, 0, 0, 0] = torch.nan
     with pytest.raises(NonFiniteWeightsError, match=r"'0\.weight' has 1 NaN"):
@@ -260,3 +262,6 @@ def test_batch_norm_folds_as_in_the_folded_network():
     expected = unrolled_graph(fused, trace(fused, torch.zeros(1, 1, 6, 6, dtype=torch.float64)), (1, 6, 6))
     folded = unrolled_graph(model, topology, (1, 6, 6), fold_batch_norm=True)
     np.testing.assert_allclose(degree(folded), degree(expected), rtol=1e-12)
+    nn.init.constant_(model[1].weight, torch.nan)
+    with pytest.raises(NonFiniteWeightsError, match=r"'1\.weight' has 2 NaN"):
+        unrolled_graph(model, topology, (1, 6, 6), fold_batch_norm=True)

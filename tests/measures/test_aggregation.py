@@ -9,7 +9,7 @@ from epochgraph.measures.aggregation import aggregated
 from epochgraph.topology import Part
 from epochgraph.zoo import resnet20
 
-EXACT = 3e-7
+TOLERANCE = 3e-7
 
 
 def counted(monkeypatch):
@@ -35,7 +35,7 @@ def test_of_a_residual_network_four_products_are_enough(monkeypatch):
     model = resnet20(classes=10)
     graph = rolled_graph(model.state_dict(), trace(model, torch.zeros(1, 3, 32, 32)))
     products = counted(monkeypatch)
-    scores, reached = aggregated(graph, exact=EXACT)
+    scores, reached = aggregated(graph, tolerance=TOLERANCE)
     assert reached
     assert len(products) <= 4
     np.testing.assert_allclose(scores, leading(graph), atol=1e-7)
@@ -47,7 +47,7 @@ def test_whole_parts_that_act_as_one_node_are_exact_after_one_step():
     shares = [random.random(size) + 0.5 for size in (5, 4, 3)]
     weights = [torch.from_numpy(np.outer(shares[layer + 1], shares[layer])) for layer in range(2)]
     graph = rolled_graph({"a.weight": weights[0], "b.weight": 100 * weights[1]})
-    scores, reached = aggregated(graph, exact=1e-12)
+    scores, reached = aggregated(graph, tolerance=1e-12)
     assert reached
     np.testing.assert_allclose(scores, leading(graph), atol=1e-12)
 
@@ -56,7 +56,7 @@ def test_it_says_so_where_the_nodes_of_a_part_converge_slowly():
     groups = torch.block_diag(torch.full((10, 10), 1.0), torch.full((10, 10), 0.99))
     groups += 1e-3
     graph = rolled_graph({"a.weight": groups, "b.weight": groups})
-    scores, reached = aggregated(graph, exact=EXACT)
+    scores, reached = aggregated(graph, tolerance=TOLERANCE)
     assert not reached
     assert np.isfinite(scores).all()
 
@@ -85,6 +85,6 @@ def test_a_component_that_seems_weaker_at_first_is_found(stronger, monkeypatch):
 
 def test_components_that_are_equal_share_the_scores():
     same = torch.rand(50, 40, generator=torch.Generator().manual_seed(0))
-    scores, reached = aggregated(of_two(same, same), exact=EXACT)
+    scores, reached = aggregated(of_two(same, same), tolerance=TOLERANCE)
     assert reached
     np.testing.assert_allclose(scores[:90], scores[90:], atol=1e-8)

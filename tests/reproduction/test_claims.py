@@ -42,7 +42,7 @@ LAST_LAYER, UNROLLED, VALIDATION = (claim.text for claim in CLAIMS if claim.resu
 def test_a_claim_about_populations_holds_everywhere_somewhere_or_nowhere():
     equal = verdicts(table2())
     assert equal == {LAST_LAYER: "does not hold", UNROLLED: "holds", VALIDATION: "does not hold"}
-    better = verdicts(table2(rolled_degree_MLP=0.1))
+    better = verdicts(table2(rolled_degree_MLP=0.1))  # the best of both, but for the mean that needs no graph
     assert better == {LAST_LAYER: "in 1 of 2", UNROLLED: "holds", VALIDATION: "in 1 of 2"}
     assert verdicts(table2(rolled_degree_MLP=0.1, validation_accuracy=0.2))[VALIDATION] == "does not hold"
 
@@ -54,6 +54,7 @@ def test_a_promise_is_judged_at_every_epoch():
                 "folds": FAMILY,
                 "situation": "weights-and-curve",
                 "epoch": epoch,
+                "family": "VGG",
                 "good": place < 20,
                 "decision": "stop" if place < stopped_good * (epoch == 1) or place >= 30 else "continue",
             }
@@ -69,6 +70,11 @@ def test_a_promise_is_judged_at_every_epoch():
     )
     assert kept["command"] == "`epochgraph reproduce decisions`"
     assert [*verdicts(decided(2)).values()] == ["in 1 of 2"]
+    other = decided(2).scores.assign(family="ResNet", decision="continue")
+    (both,) = claims([result("decisions", [*decided(2).scores.to_dict("records"), *other.to_dict("records")])]).to_dict(
+        "records"
+    )
+    assert (both["verdict"], both["found here"].split(" of")[0]) == ("in 3 of 4", "0% to 10%")
 
 
 def test_a_rule_is_better_if_it_spends_less_at_no_more_regret():
@@ -111,15 +117,21 @@ def test_transfers_and_curves_are_judged_by_what_they_reach():
         for epoch in (1, 4)
     ]
     assert [*verdicts(result("figure4", transferred)).values()] == ["in 1 of 2"] * 2
-    curves = [
-        {"epoch": epoch, "measure": "accuracy", "candidate": name, "population": "lenet", "mean": mean}
-        for epoch, name, mean in (
-            (9, "degree, svm, none", 0.7),
-            (11, "degree, svm, none", 0.9),
-            (9, "validation accuracy", 0.95),
-        )
-    ]
-    assert [*verdicts(result("figure3", curves)).values()] == ["does not hold"]
+
+
+def test_eighty_percent_is_not_the_best_of_many_and_more_than_the_larger_class():
+    def curves(mlp: float, larger: float) -> Result:
+        told = ((9, "svm, none", 0.9), (10, "svm, none", 0.8), (10, "mlp, none", mlp), (10, "mlp, linear", 0.9))
+        later = ((11, "svm, none", 0.9), (10, "validation accuracy", 0.95))
+        rows = [
+            {"epoch": epoch, "measure": "accuracy", "candidate": name, "population": "lenet", "mean": mean}
+            for epoch, name, mean in (*told, *later)
+        ]
+        return result("figure3", [row | {"larger class": larger} for row in rows])
+
+    assert [*verdicts(curves(0.79, 0.6)).values()] == ["does not hold"]
+    assert [*verdicts(curves(0.82, 0.6)).values()] == ["holds"]
+    assert [*verdicts(curves(0.82, 0.82)).values()] == ["does not hold"]
 
 
 def test_what_was_not_computed_is_not_claimed():

@@ -39,14 +39,14 @@ def test_successive_halving_keeps_the_best_third_for_three_times_as_long():
 
 def test_successive_halving_of_fewer_runs_begins_later():
     assert successive_halving(sweep(flat([0.1, 0.3, 0.2], epochs=12))).tolist() == [4, 12, 4]
-    assert successive_halving(sweep(flat([0.1, 0.3, 0.2], epochs=12)), first=1).tolist() == [1, 12, 1]
+    assert successive_halving(sweep(flat([0.1, 0.3, 0.2], epochs=12)), rungs=[1]).tolist() == [1, 12, 1]
     assert successive_halving(sweep(flat([0.1], epochs=12))).tolist() == [12]
 
 
 def test_successive_halving_judges_by_the_epoch_of_the_rung():
     """The late bloomer is cut, the early one stays, though it ends worst."""
     late, early, middle = [0.1, 0.9, 0.9], [0.8, 0.1, 0.1], [0.2, 0.5, 0.5]
-    assert successive_halving(sweep([late, early, middle]), first=1).tolist() == [1, 3, 1]
+    assert successive_halving(sweep([late, early, middle]), rungs=[1]).tolist() == [1, 3, 1]
 
 
 def test_hyperband_deals_the_runs_to_brackets_and_trains_each_once():
@@ -57,6 +57,14 @@ def test_hyperband_deals_the_runs_to_brackets_and_trains_each_once():
     assert trained[22:].tolist() == [9] * 5
     assert (trained[:14] == 9).sum() == 1
     assert trained[13] == 9
+
+
+def test_a_bracket_of_hyperband_has_one_cut_less_than_the_one_before():
+    """Of 12 epochs they cut after 12 / 9 and 12 / 3, after 12 / 3, and not at all."""
+    trained = hyperband(sweep(flat(np.linspace(0.1, 0.9, 27), epochs=12)))
+    assert sorted(trained[:14]) == [1] * 10 + [4] * 3 + [12]
+    assert sorted(trained[14:22]) == [4] * 6 + [12] * 2
+    assert trained[22:].tolist() == [12] * 5
 
 
 def test_the_median_rule_lets_five_finish_and_compares_with_their_averages():

@@ -40,6 +40,15 @@ def test_a_layer_that_does_not_fit_is_left_out_and_the_chain_goes_on():
     assert chained.coverage.share == pytest.approx(20 / 32)
 
 
+def test_a_weight_without_values_is_left_out():
+    chained = chain({"none.weight": torch.zeros(0, 3), "a.weight": torch.zeros(4, 3), "b.weight": torch.zeros(4, 0)})
+    assert [part.name for part in chained.parts] == ["input", "a"]
+    assert [(entry.name, entry.reason) for entry in chained.coverage.left_out] == [
+        ("none.weight", "it has no values"),
+        ("b.weight", "it has no values"),
+    ]
+
+
 def test_grouping_that_only_the_code_knows_is_not_guessed():
     tensors = {"a.weight": torch.zeros(8, 3, 1, 1), "b.weight": torch.zeros(8, 4, 1, 1)}
     assert [entry.name for entry in chain(tensors).coverage.left_out] == ["b.weight"]

@@ -256,6 +256,20 @@ def one_process(tmp_path):
 
 
 @pytest.mark.usefixtures("one_process")
+def test_buffers_and_constants_meet_the_parameters_of_a_spread_model():
+    def built() -> nn.Module:
+        layers = {"conv": nn.Conv2d(3, 4, 3), "norm": nn.BatchNorm2d(4), "fc": nn.Linear(4 * 36, 2)}
+        model = Wired(lambda m, x: m.fc(m.norm(m.conv(x)).flatten(1)) * m.scale + torch.arange(2.0), **layers)
+        model.register_buffer("scale", torch.ones(2))
+        return model
+
+    plain, sharded = trace(built(), torch.zeros(1, 3, 8, 8)), built()
+    fully_shard(sharded, mesh=init_device_mesh("cpu", (1,)))
+    topology = trace(sharded, torch.zeros(1, 3, 8, 8))
+    assert (topology.parts, topology.joins, topology.folds) == (plain.parts, plain.joins, plain.folds)
+
+
+@pytest.mark.usefixtures("one_process")
 def test_models_spread_over_machines_are_read_without_gathering_them():
     def built() -> nn.Module:
         torch.manual_seed(0)

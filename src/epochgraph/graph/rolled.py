@@ -80,7 +80,6 @@ def rolled_graph(
         topology = chain(source)
     storage = None if memory is None or not isinstance(source, Checkpoint) else Storage(memory, watch)
     weights = Weights(source, topology)
-    names = {join.parameter for join in topology.joins} | (_fold_names(topology) if fold_batch_norm else set())
     epoch = None if isinstance(source, nn.Module) else getattr(source, "epoch", None)
     described = node_features(weights, topology, features)
 
@@ -88,11 +87,11 @@ def rolled_graph(
         blocks = _blocks(topology, weights, storage, fold_batch_norm=fold_batch_norm, copy=copy)
         return Graph(topology.parts, blocks, described, epoch)
 
-    return finite(build, weights, names, nonfinite=nonfinite)
+    return finite(build, weights, folds=topology.folds if fold_batch_norm else (), nonfinite=nonfinite)
 
 
 def finite(
-    build: Callable[[Weights], Graph], weights: Weights, names: set[str], *, nonfinite: NonFinite = "raise"
+    build: Callable[[Weights], Graph], weights: Weights, *, folds: Collection[Fold], nonfinite: NonFinite = "raise"
 ) -> Graph:
     """Build a graph and see that its weights are finite, by the product that also is the degree.
 
@@ -101,7 +100,7 @@ def finite(
     Args:
         build: Makes the graph.
         weights: What it is made of.
-        names: The parameters that matter.
+        folds: The batch norms that are folded.
         nonfinite: Whether NaN or infinite weights are an error or recorded.
 
     Raises:
@@ -110,9 +109,15 @@ def finite(
     graph = build(weights)
     if np.isfinite(graph.row_sums).all():
         return graph
-    counts = weights.nonfinite(names)
+    joined = {join.parameter for join in weights.topology.joins}
+    counts = weights.nonfinite(joined | {name for fold in folds for name in (fold.scale, fold.variance) if name})
     if not counts:
-        return build(weights.widened())
+        graph = build(weights.widened())
+        if np.isfinite(graph.row_sums).all():
+            return graph
+        factors = {fold.variance: batch_norm_factors(fold, weights) for fold in folds}  # a variance below zero
+        counts = {name: int((~torch.isfinite(factor)).sum()) for name, factor in factors.items()}
+        counts = {name: count for name, count in counts.items() if count}
     if nonfinite == "raise":
         raise NonFiniteWeightsError(counts)
     return replace(graph, nonfinite=counts)
@@ -123,10 +128,6 @@ def batch_norm_factors(fold: Fold, weights: Weights) -> Tensor:
     variance = weights.numbers(fold.variance).double().cpu()
     scale = torch.ones_like(variance) if fold.scale is None else weights.numbers(fold.scale).double().cpu()
     return scale.abs() / torch.sqrt(variance + fold.epsilon)
-
-
-def _fold_names(topology: Topology) -> set[str]:
-    return {name for fold in topology.folds for name in (fold.scale, fold.variance) if name}
 
 
 def _blocks(

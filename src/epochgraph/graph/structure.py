@@ -1,6 +1,6 @@
 """Graph: one network at one moment, as ordered parts of nodes joined by weighted blocks."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from itertools import pairwise
@@ -22,9 +22,6 @@ NodeValues = Float64[np.ndarray, "nodes"]
 
 PartValues = Float64[np.ndarray, "parts"]
 """One value a part, in forward order; NaN where a part has none."""
-
-FEW = 4
-"""Vectors that torch adds up one after another, as NumPy does in a fraction of the time of two calls."""
 
 _Reading = tuple[Block, int, tuple[int, ...]]
 """A block, its target and the sources that it reads."""
@@ -126,7 +123,8 @@ class Graph:
 
         def products(reading: _Reading) -> tuple[torch.Tensor, torch.Tensor]:
             block, target, sources = reading
-            return block.products(_sum([parts[source] for source in sources]), torch.from_numpy(parts[target]))
+            read = reduce(np.add, [parts[source] for source in sources])
+            return block.products(torch.from_numpy(read), torch.from_numpy(parts[target]))
 
         found = shared_out(products, self._readings, self._work)
         for (_, target, sources), (forward, backward) in zip(self._readings, found, strict=True):
@@ -182,7 +180,8 @@ class Graph:
 
         Returns:
             Nodes 0, 1, ... in the order of node values, with attributes `part` (name), `layer` (its index), `index`
-            (within the part) and the node features that were asked for; edges with attribute `weight`.
+            (within the part) and the node features that were asked for; edges with attribute `weight`. The entry of a
+            node's edge to itself is twice the weight, since it counts both ways; NetworkX doubles it in a degree.
         """
         graph = nx.from_scipy_sparse_array(self.to_scipy())
         for layer, (part, nodes) in enumerate(zip(self.parts, self.ranges, strict=True)):
@@ -192,10 +191,3 @@ class Graph:
                     rows = values[layer]
                     graph.nodes[node][name] = None if rows is None else rows[index]
         return graph
-
-
-def _sum(vectors: Sequence[NodeValues]) -> torch.Tensor:
-    """Their sum, to the bit what torch has always made of them: a few are added one after another, many are not."""
-    if len(vectors) > FEW:
-        return torch.stack([torch.from_numpy(vector) for vector in vectors]).sum(0)
-    return torch.from_numpy(reduce(np.add, vectors))

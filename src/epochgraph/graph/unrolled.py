@@ -56,7 +56,7 @@ def unrolled_graph(
     if len(inputs) != 1:
         raise TracingError(f"the model has {len(inputs)} inputs", "An unrolled graph needs exactly one.")
     (recorded,) = inputs
-    if len(input_shape) not in (len(recorded.shape), len(recorded.shape) - 1) or min(input_shape) < 1:
+    if len(input_shape) not in (len(recorded.shape), len(recorded.shape) - 1) or min(input_shape, default=0) < 1:
         raise SettingError("input_shape", input_shape, f"one input's shape, such as {recorded.shape[1:]}")
     shape = (recorded.shape[: len(recorded.shape) - len(input_shape)]) + tuple(input_shape)
     batched = len(input_shape) < len(recorded.shape)
@@ -74,7 +74,7 @@ def unrolled_graph(
         blocks = {pair: found[0] if len(found) == 1 else Sum(tuple(found)) for pair, found in wiring.blocks.items()}
         return Graph(tuple(wiring.parts), blocks)
 
-    return finite(build, Weights(source, topology), {join.parameter for join in topology.joins})
+    return finite(build, Weights(source, topology), folds=topology.folds if fold_batch_norm else ())
 
 
 def _folds(topology: Topology) -> dict[str, Fold]:

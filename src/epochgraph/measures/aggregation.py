@@ -25,8 +25,8 @@ Shares = Float64[np.ndarray, "_"]
 """One value for each of the parts that a layer reads."""
 
 
-def aggregated(graph: Graph, *, exact: float) -> tuple[NodeValues, bool]:
-    """Approach the leading eigenvector by products that are mixed anew, part by part, after each of them.
+def aggregated(graph: Graph, *, tolerance: float) -> tuple[NodeValues, bool]:
+    """The leading eigenvector by iterative aggregation and disaggregation: parts are mixed anew after each product.
 
     Each step asks for one product with the adjacency. From it comes the small adjacency between whole parts, whose
     nodes are taken together in the proportions that they have so far; its leading eigenvector says how much each part
@@ -37,8 +37,8 @@ def aggregated(graph: Graph, *, exact: float) -> tuple[NodeValues, bool]:
 
     Args:
         graph: The graph; it has weights other than zero.
-        exact: The residual |A x - lambda x| / lambda of the vector x of unit length at which to end, if no mixture of
-            its parts has a larger lambda; what is returned is one step better.
+        tolerance: The residual |A x - lambda x| / lambda of the vector x of unit length at which to end, if no mixture
+            of its parts has a larger lambda; what is returned is one step better.
 
     Returns:
         A non-negative vector of unit length, and whether the residual was reached. If a step shrinks it too little, the
@@ -60,8 +60,8 @@ def aggregated(graph: Graph, *, exact: float) -> tuple[NodeValues, bool]:
         error = max(norm(image - value * vector), best - value) / value
         vector = graph.added(_scaled(*layer, factors) for layer in zip(products, shares, strict=True))
         vector /= norm(vector)
-        if error <= exact or error > last / SHRINKS:
-            return vector, error <= exact
+        if error <= tolerance or error > last / SHRINKS:
+            return vector, error <= tolerance
         last = error
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from epochgraph.errors import EmptyGraphError
 from epochgraph.graph import Graph, NodeValues
 from epochgraph.measures.aggregation import aggregated
-from epochgraph.measures.lanczos import EXACT, leading, norm
+from epochgraph.measures.lanczos import TOLERANCE, leading, norm
 
 POLISH = 2
 """Power steps at the end. They shrink what the rounding of float32 products has left of all other eigenvectors but that
@@ -14,7 +14,7 @@ of -lambda, which has the same absolute values."""
 LARGE = 1 << 20
 """Weights in large layers beyond which each product counts."""
 
-EXACT_IF_LARGE = 3e-7
+TOLERANCE_IF_LARGE = 3e-7
 """The residual at which to end then: one more step or two is to come, and products in float32 tell hardly more."""
 
 SHARE = 1e-3
@@ -29,16 +29,17 @@ def eigenvector_centrality(graph: Graph) -> NodeValues:
     same graph gives the same scores. In a large graph the eigenvector between whole parts is taken out of every product
     (`aggregated`), from the degree on: that needs four or five products, where Lanczos needs ten to thirty.
     They are unique if one component has the largest eigenvalue (Perron-Frobenius); the nodes of every other component,
-    isolated nodes among them, then score 0 (in a large graph up to 1e-8). If several components share it exactly, the
-    scores are the part of the vector of ones, or of the degree, that lies in the space of their eigenvectors, which
-    favours none.
+    isolated nodes among them, then score 0. If several components share it exactly, the scores are the part of the
+    vector of ones, or of the degree, that lies in the space of their eigenvectors, which favours none. In a large graph
+    the residual is 3e-7 of the eigenvalue: other components score up to that over their relative distance in
+    eigenvalue, and those that are nearer than some 1e-5 are not told apart.
 
     Returns:
         Non-negative scores of unit Euclidean length; rescaling all weights does not change them.
 
     Raises:
         EmptyGraphError: All weights are zero.
-        ConvergenceError: Two components are so nearly equal that the iteration cannot tell them apart.
+        ConvergenceError: Two components are so nearly equal that Lanczos cannot tell them apart.
         NonFiniteWeightsError: The graph is recorded as diverged.
 
     References:
@@ -47,17 +48,17 @@ def eigenvector_centrality(graph: Graph) -> NodeValues:
     if graph.row_sums.max() == 0:
         raise EmptyGraphError
     if graph.work <= LARGE:
-        return _iterated(graph, np.full(graph.size, graph.size**-0.5), EXACT)
-    scores, found = aggregated(graph, exact=EXACT_IF_LARGE)
+        return _iterated(graph, np.full(graph.size, graph.size**-0.5), TOLERANCE)
+    scores, found = aggregated(graph, tolerance=TOLERANCE_IF_LARGE)
     if found:
         return scores
     start = scores + SHARE * graph.row_sums / norm(graph.row_sums)
-    return _iterated(graph, start / norm(start), EXACT_IF_LARGE)
+    return _iterated(graph, start / norm(start), TOLERANCE_IF_LARGE)
 
 
-def _iterated(graph: Graph, start: NodeValues, exact: float) -> NodeValues:
-    largest = graph.row_sums.max()
-    _, vector = leading(lambda x: np.asarray(graph.matvec(x) / largest), start, exact=exact)  # of the order of one
+def _iterated(graph: Graph, start: NodeValues, tolerance: float) -> NodeValues:
+    largest = graph.row_sums.max()  # makes eigenvalues of the order of one
+    _, vector = leading(lambda x: np.asarray(graph.matvec(x) / largest), start, tolerance=tolerance)
     scores: NodeValues = np.abs(vector)
     for _ in range(POLISH):
         scores = graph.matvec(scores / largest)

@@ -14,10 +14,10 @@ BASIS = 12
 KEPT = 4
 """Those that it goes on with when they are that many: the best approximations so far."""
 
-EXACT = 1e-12
+TOLERANCE = 1e-12
 """Length of A x - lambda x, in units of the operator, at which x is an eigenvector."""
 
-PRODUCTS = 10_000
+MAX_PRODUCTS = 10_000
 """Products before the iteration is given up; the leading vector of ordinary networks needs twenty to thirty."""
 
 LONG = 1 << 14
@@ -25,7 +25,7 @@ LONG = 1 << 14
 
 
 def leading(
-    product: Callable[[NodeValues], NodeValues], start: NodeValues, *, exact: float = EXACT
+    product: Callable[[NodeValues], NodeValues], start: NodeValues, *, tolerance: float = TOLERANCE
 ) -> tuple[float, NodeValues]:
     """The largest eigenvalue and its eigenvector, by Lanczos iteration with thick restarts.
 
@@ -36,7 +36,7 @@ def leading(
     Args:
         product: Multiplies by the operator, whose eigenvalues are of the order of one, as the tolerance is.
         start: A vector of unit length that is not orthogonal to the result.
-        exact: The residual at which to end; the error of the eigenvalue is at most that, and mostly its square.
+        tolerance: The residual at which to end; the error of the eigenvalue is at most that, and mostly its square.
 
     Raises:
         ConvergenceError: The iteration does not end.
@@ -46,12 +46,12 @@ def leading(
     """
     basis = start[None, :]
     projected, coupling = np.zeros((0, 0)), np.zeros(0)
-    for _ in range(PRODUCTS):
+    for _ in range(MAX_PRODUCTS):
         rest, share = _orthogonal(basis, product(basis[-1]))
         length = norm(rest)
         projected = np.block([[projected, coupling[:, None]], [coupling, share]])
         values, mixtures = np.linalg.eigh(projected)
-        if length * abs(mixtures[-1, -1]) <= exact:
+        if length * abs(mixtures[-1, -1]) <= tolerance:
             return float(values[-1]), _mixed(mixtures[:, -1:].T, basis)[0]
         # from the recurrence: as products with the image they would bring the rounding of float32 into `projected`
         coupling = np.append(np.zeros(len(basis) - 1), length)
@@ -59,7 +59,7 @@ def leading(
             basis, projected = _mixed(mixtures[:, -KEPT:].T, basis), np.diag(values[-KEPT:])
             coupling = length * mixtures[-1, -KEPT:]
         basis = np.vstack([basis, rest / length])
-    raise ConvergenceError(PRODUCTS, len(start))
+    raise ConvergenceError(MAX_PRODUCTS, len(start))
 
 
 def norm(vector: NodeValues) -> float:

@@ -9,10 +9,10 @@ from epochgraph.graph import Graph, NodeValues
 DAMPING = 0.85
 """The probability of a step along an edge; Brin and Page's."""
 
-EXACT = 1e-7
+TOLERANCE = 1e-7
 """Length of the residual, in units of the right-hand side: no less can be had of products in float32."""
 
-PRODUCTS = 1_000
+MAX_PRODUCTS = 1_000
 """Products with the adjacency before the iteration is given up; the damping bounds them to some dozens."""
 
 
@@ -43,9 +43,9 @@ def pagerank(graph: Graph) -> NodeValues:
         return np.asarray(x - DAMPING * graph.matvec(x / roots) / roots)
 
     matrix = LinearOperator((graph.size, graph.size), matvec=product, dtype=np.float64)
-    solution, unfinished = cg(matrix, 1 / roots, rtol=EXACT, maxiter=PRODUCTS)
+    solution, unfinished = cg(matrix, 1 / roots, rtol=TOLERANCE, maxiter=MAX_PRODUCTS)
     if unfinished:
-        raise ConvergenceError(PRODUCTS, graph.size)
+        raise ConvergenceError(MAX_PRODUCTS, graph.size)
     scores: NodeValues = solution * roots
     scores /= scores.sum()
     return scores

@@ -6,7 +6,7 @@ from epochgraph.errors import EmptyGraphError
 from epochgraph.graph import Graph, NodeValues
 from epochgraph.measures.lanczos import leading
 
-EXACT = 1e-7
+TOLERANCE = 1e-7
 """Length of the residual at which the eigenvalue is found: no less can be had of products in float32."""
 
 
@@ -48,5 +48,5 @@ def spectral_gap(graph: Graph) -> float:
         return np.asarray(graph.matvec(x / roots) / roots - 2 * (first @ x) * first)
 
     start = np.where(joined, np.random.default_rng(0).standard_normal(graph.size), 0)
-    second, _ = leading(product, start / np.linalg.norm(start), exact=EXACT)
+    second, _ = leading(product, start / np.linalg.norm(start), tolerance=TOLERANCE)
     return min(max(1 - second, 0.0), 2.0)

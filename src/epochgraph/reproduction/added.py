@@ -12,6 +12,7 @@ from epochgraph.predictors import Candidate, learned
 from epochgraph.predictors.curves import hyper_parameters, learning_curve
 from epochgraph.predictors.shipped import EPOCHS
 from epochgraph.predictors.views import Together, View, folded, pooled_changes
+from epochgraph.reproduction.differences import RESAMPLES, paired_difference
 from epochgraph.reproduction.panels import BLUE, FAINT, GREEN, INK, RED, legend_below, panels
 from epochgraph.reproduction.populations import DECADE, FAMILY, Population, on_cifar, united
 from epochgraph.reproduction.results import Result
@@ -25,7 +26,6 @@ DECADES = 3
 """Of learning rates that a population needs, for each to be told from others."""
 
 REPEATS = 3
-RESAMPLES = 2000
 CURVE, HYPER, BOTH = "learning curve", "hyper-parameters", "curve and hyper-parameters"
 SIGNATURE = "curve, hyper-parameters and changes"
 COLOURS = {CURVE: INK, HYPER: FAINT, BOTH: BLUE, "changes": GREEN, SIGNATURE: RED}
@@ -40,8 +40,13 @@ NOTE = f"""Mean absolute error of the final test accuracy as told from the first
 better. All predictors are forests of extremely randomised trees. The learning curve is every validation accuracy and
 training loss so far; the changes are those of the graphs since the start and since the last snapshot, batch norms
 folded. Differences are of the same runs, with everything known ("{SIGNATURE}") less without graphs: below zero where
-graphs add something. In brackets is their 95 % interval, from {RESAMPLES} samples of whole learning rates with
-replacement; in bold, it excludes zero."""
+graphs add something. In brackets is their 95 % interval, from {RESAMPLES} samples with replacement: of whole learning
+rates of each population or, where decades or architectures are held out, of these; of single populations always of
+learning rates. In bold, it excludes zero."""
+
+RATES = ("population", "learning_rate")
+UNITS = {"random": RATES, "learning_rate": RATES, DECADE: ("population", DECADE), FAMILY: (FAMILY,)}
+"""What is drawn as a whole for an interval, by what is held out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ class _Told:
                 "epoch": self.epochs[0],
                 "candidate": self.candidate.name,
                 "population": [run.settings["recipe"] for run in self.runs],
-                "learning_rate": [run.settings["learning_rate"] for run in self.runs],
+                **{name: [run.settings[name] for run in self.runs] for name in ("learning_rate", DECADE, FAMILY)},
                 "run": [run.name for run in self.runs],
                 "error": 100 * errors,
             }
@@ -111,7 +116,7 @@ def added(populations: Sequence[Population], *, jobs: int, progress: Progress | 
     tables = {}
     for folds, title in shown.items():
         of_folds = rows[rows["folds"] == folds]
-        tables[title[0].upper() + title[1:]] = _table(of_folds)
+        tables[title[0].upper() + title[1:]] = _table(of_folds, UNITS[folds])
         for other in (CURVE, BOTH) if folds != "random" else ():
             tables[f"Each population, less the {other}: {title}"] = _by_population(of_folds, other)
     return Result("added", "What do signatures add?", (NOTE,), tables, rows, _drawn(rows, shown))
@@ -135,12 +140,14 @@ def candidates() -> tuple[Candidate, ...]:
     return tuple(Candidate(name, view, learned("regression", "trees")) for name, view in views.items())
 
 
-def _table(rows: pd.DataFrame) -> pd.DataFrame:
+def _table(rows: pd.DataFrame, units: Sequence[str]) -> pd.DataFrame:
     """A row an epoch: the error of each candidate, and the differences."""
     errors = rows.pivot_table(index="epoch", columns="candidate", values="error", sort=False)
     table = errors.map("{:.1f}".format).sort_index().rename_axis(columns=None)
     for other in (CURVE, HYPER, BOTH):
-        table[f"less the {other}"] = [_difference(rows[rows["epoch"] == epoch], other) for epoch in table.index]
+        table[f"less the {other}"] = [
+            paired_difference(rows[rows["epoch"] == epoch], SIGNATURE, other, units=units) for epoch in table.index
+        ]
     return table.rename(index="epoch {:g}".format).rename_axis(index=None)
 
 
@@ -148,22 +155,12 @@ def _by_population(rows: pd.DataFrame, other: str) -> pd.DataFrame:
     """A row a population, a column an epoch: the difference to another candidate."""
     names = dict.fromkeys(rows["population"])
     cells = {
-        f"epoch {epoch:g}": [_difference(of[of["population"] == name], other) for name in names]
+        f"epoch {epoch:g}": [
+            paired_difference(of[of["population"] == name], SIGNATURE, other, units=RATES) for name in names
+        ]
         for epoch, of in rows.groupby("epoch")
     }
     return pd.DataFrame(cells, index=list(names))
-
-
-def _difference(rows: pd.DataFrame, other: str) -> str:
-    """How much less the error with signatures is, with its interval."""
-    keys = ["population", "learning_rate", "run"]
-    errors = rows.pivot_table(index=keys, columns="candidate", values="error")
-    paired = (errors[SIGNATURE] - errors[other]).groupby(["population", "learning_rate"])
-    sums, counts = paired.sum().to_numpy(), paired.count().to_numpy()
-    drawn = np.random.default_rng(0).integers(len(sums), size=(RESAMPLES, len(sums)))
-    low, high = np.quantile(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1), [0.025, 0.975])
-    text = f"{sums.sum() / counts.sum():+.1f} [{low:+.1f}, {high:+.1f}]"
-    return f"**{text}**" if low * high > 0 else text
 
 
 def _drawn(rows: pd.DataFrame, shown: dict[str, str]) -> Figure:

@@ -70,10 +70,19 @@ def _best(table: pd.DataFrame, names: Iterable[str]) -> pd.Series:
     return table[[f"{name} {method}" for name in names for method in ("SVM", "MLP")]].max(axis=1)
 
 
+def _mean(table: pd.DataFrame, names: Iterable[str]) -> pd.Series:
+    """The mean of both of the paper's classifiers and of some views: nothing is chosen by how well it does."""
+    return table[[f"{name} {method}" for name in names for method in ("SVM", "MLP")]].mean(axis=1)
+
+
 def _within_ten_epochs(scores: pd.DataFrame) -> tuple[Iterable[bool], str]:
-    chosen = scores[(scores["measure"] == "accuracy") & (scores["epoch"] <= 10)]
-    best = chosen[chosen["candidate"] != "validation accuracy"].groupby("population")["mean"].max()
-    return best >= 0.8, f"{best.min():.0%} to {best.max():.0%}"
+    """Without smoothing, both measures and both classifiers taken together; of fewer than ten epochs, after all."""
+    plain = (scores["measure"] == "accuracy") & scores["candidate"].str.endswith(", none") & (scores["epoch"] <= 10)
+    chosen = scores[plain]
+    last = chosen[chosen["epoch"] == chosen.groupby("population")["epoch"].transform("max")].groupby("population")
+    told, larger = last["mean"].mean(), last["larger class"].first()
+    beside = f"the larger class is {larger.min():.0%} to {larger.max():.0%}"
+    return (told >= 0.8) & (told > larger), f"{told.min():.0%} to {told.max():.0%} at epoch 10; {beside}"
 
 
 def _above_last_layer(scores: pd.DataFrame) -> tuple[Iterable[bool], str]:
@@ -84,13 +93,13 @@ def _above_last_layer(scores: pd.DataFrame) -> tuple[Iterable[bool], str]:
 
 def _as_good_as_unrolled(scores: pd.DataFrame) -> tuple[Iterable[bool], str]:
     table = _accuracies(scores)
-    gain = _best(table, ROLLED) - _best(table, ["unrolled degree"])
+    gain = _best(table, ROLLED[:1]) - _best(table, ["unrolled degree"])
     return gain >= 0, f"{100 * gain.min():+.0f} to {100 * gain.max():+.0f} points"
 
 
 def _above_validation_accuracy(scores: pd.DataFrame) -> tuple[Iterable[bool], str]:
     table = _accuracies(scores, "balanced_accuracy")
-    gain = _best(table, ROLLED) - table["validation accuracy"]
+    gain = _mean(table, ROLLED) - table["validation accuracy"]
     return gain > 0, f"{100 * gain.min():+.0f} to {100 * gain.max():+.0f} points of balanced accuracy"
 
 
@@ -121,8 +130,9 @@ def _promise(folds: str) -> Callable[[pd.DataFrame], tuple[Iterable[bool], str]]
     def judged(scores: pd.DataFrame) -> tuple[Iterable[bool], str]:
         chosen = scores[(scores["folds"] == folds) & (scores["situation"] == SITUATION)]
         stopped = chosen["decision"] == "stop"
-        good = stopped[chosen["good"]].groupby(chosen["epoch"]).mean()
-        bad = stopped[~chosen["good"]].groupby(chosen["epoch"]).mean()
+        units = ["epoch", "family"] if folds == FAMILY else ["epoch"]  # each architecture that is new counts
+        good = stopped[chosen["good"]].groupby([chosen[unit] for unit in units]).mean()
+        bad = stopped[~chosen["good"]].groupby([chosen[unit] for unit in units]).mean()
         shares = [f"{of.min():.0%} to {of.max():.0%}" for of in (good, bad)]
         return good <= RATE, f"{shares[0]} of the good runs stopped, {shares[1]} of the bad"
 
@@ -156,7 +166,7 @@ CLAIMS = (
         "table2",
         _above_last_layer,
     ),
-    Claim("They tell as much as the unrolled graph", f"{PAPER}, table 2", "table2", _as_good_as_unrolled),
+    Claim("Their degrees tell as much as the unrolled graph's", f"{PAPER}, table 2", "table2", _as_good_as_unrolled),
     Claim(
         "Learned from some networks, the degree signature tells the end of others",
         f"{PAPER}, fig. 4",

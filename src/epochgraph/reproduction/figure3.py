@@ -53,6 +53,7 @@ def figure3(
         for candidate in _candidates()
     ]
     scores = scored(experiments, jobs=jobs, progress=progress)
+    scores["larger class"] = scores["population"].map({one.name: one.larger_class for one in usable})
     table, figure = _best(scores, usable), _drawn(scores, usable)
     return Result("figure3", "Figure 3: accuracy against epochs seen", (LINES, PAPER), {"": table}, scores, figure)
 
@@ -118,8 +119,7 @@ def _panel(axis: Axes, accuracies: pd.DataFrame, population: Population, measure
             label = f"{method.upper()}, smoothing: {smoothing}"
             axis.plot(line.index, line, color=COLOURS[method], ls=STYLES[smoothing], lw=1.6, label=label)
     axis.plot(accuracies.index, accuracies[BASELINE], color=INK, lw=1.2, label=BASELINE)
-    larger = max(population.good, len(population.runs) - population.good) / len(population.runs)
-    axis.axhline(larger, color=FAINT, lw=1, label="larger class")
+    axis.axhline(population.larger_class, color=FAINT, lw=1, label="larger class")
     axis.set_xlabel("epochs seen")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))

@@ -22,6 +22,10 @@ from epochgraph.reproduction.scoring import Progress, scored
 from epochgraph.runs import Run
 
 EPOCHS = (1, 2, 3, 4)
+
+LEAST = 2
+"""Runs that end one way, to learn from."""
+
 COLOURS = (GREEN, RED, BLUE, YELLOW, INK, FAINT)
 
 NOTE = """Fitted on all runs of some networks, told of all runs of another kind; mean over three seeds. Balanced
@@ -97,8 +101,8 @@ def candidates() -> tuple[Candidate, ...]:
 
 
 def transfers(populations: Sequence[Population]) -> list[Transfer]:
-    """All that the published populations allow whose runs end both ways."""
-    mixed = [population for population in populations if 0 < population.good < len(population.runs)]
+    """All that the published populations allow."""
+    mixed = [population for population in populations if _mixed(population)]
     of_kind: dict[tuple[str, str], list[Population]] = {}
     for population in mixed:
         of_kind.setdefault(population.kind, []).append(population)
@@ -121,6 +125,11 @@ def transfers(populations: Sequence[Population]) -> list[Transfer]:
     return found + [transfer for population in mixed for transfer in _to_wider(population)]
 
 
+def _mixed(population: Population) -> bool:
+    """Whether enough runs end each way to learn from."""
+    return min(population.good, len(population.runs) - population.good) >= LEAST
+
+
 def _transfer(name: str, sources: Sequence[Population], targets: Sequence[Population]) -> Transfer:
     known, others = ([run for one in side for run in one.runs] for side in (sources, targets))
     ends = [np.concatenate([_ends(one) for one in side]) for side in (sources, targets)]
@@ -136,7 +145,7 @@ def _to_wider(population: Population) -> list[Transfer]:
         replace(population, runs=tuple(run for run in population.runs if run.settings["width"] == width))
         for width in (widths[0], widths[-1])
     )
-    if not all(0 < side.good < len(side.runs) for side in (narrow, wide)):
+    if not (_mixed(narrow) and _mixed(wide)):
         return []
     return [_transfer(f"width {widths[0]:g} to {widths[-1]:g} ({population.kind[1]})", [narrow], [wide])]
 

@@ -24,7 +24,8 @@ COLOURS = ("#1b7f79", "#4fa9a3", "#9bd0cc", "#c8553d", "#e3a08f", "#22313f")
 NOTE = """Seconds of one core, median over all snapshots and runs, as recorded while the populations were trained (with
 whatever else the machine did). Degrees are found while their graph is built, for the same product proves the weights
 finite: what is left to time of them is a copy. *Saved* is the training from the epoch that table 2 looks at to the
-early-stopping epoch, median over the runs; *spent* is all that the rolled signatures up to there have cost."""
+early-stopping epoch, median over the runs that end badly; *spent* is all that the rolled signatures of the snapshots up
+to there have cost, median over the runs."""
 
 
 def figure5(populations: Sequence[Population]) -> Result:
@@ -42,10 +43,11 @@ def _times(population: Population) -> dict[str, str | float]:
     times = {name: float(snapshots[column].median()) for name, column in COSTS.items()}
     whole = [run.metrics[run.metrics.index % 1 == 0].loc[1:] for run in population.runs]
     epoch = float(pd.concat([metrics["seconds"] for metrics in whole]).median())
-    left = pd.Series([max(0.0, stopping_epoch(run) - population.seen) for run in population.runs]).median()
-    signatures = population.seen * sum(seconds for name, seconds in times.items() if name.startswith("rolled"))
-    saved = {SAVED: epoch * float(left), SPENT: signatures}
-    return {"population": population.name, **times, EPOCH: epoch, **saved}
+    bad = [run for run in population.runs if run.final_accuracy() < population.threshold]
+    left = pd.Series([max(0.0, stopping_epoch(run) - population.seen) for run in bad]).median()
+    rolled = [column for name, column in COSTS.items() if name.startswith("rolled")]
+    spent = pd.Series([run.metrics[rolled].loc[: population.seen].sum().sum() for run in population.runs]).median()
+    return {"population": population.name, **times, EPOCH: epoch, SAVED: epoch * float(left), SPENT: float(spent)}
 
 
 def _seconds(value: float) -> str:

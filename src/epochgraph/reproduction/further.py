@@ -14,6 +14,7 @@ from epochgraph.measures import SUMMARIES
 from epochgraph.predictors import Candidate, learned, without_graphs
 from epochgraph.predictors.features import feature_table
 from epochgraph.predictors.views import Selected, Together, View
+from epochgraph.reproduction.differences import RESAMPLES, paired_difference
 from epochgraph.reproduction.panels import BLUE, FAINT, GREEN, INK, RED, YELLOW, label_left, legend_below, panels
 from epochgraph.reproduction.populations import Population
 from epochgraph.reproduction.results import Result
@@ -25,7 +26,6 @@ FOLDER = "further"
 
 EPOCHS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0)
 REPEATS = 2
-RESAMPLES = 2000
 GROUPS = "learning_rate"
 OF_NODES = {"degree": ("degree",), "eigenvector": ("eigenvector_centrality", "eigenvalue")}
 OTHERS = {summary.__name__.replace("_", " "): (summary.__name__,) for summary in SUMMARIES}
@@ -161,21 +161,10 @@ def _differences(rows: pd.DataFrame) -> pd.DataFrame:
     pairs = {f"{name} less degree": (name, "degree") for name in (*OTHERS, ALL)}
     pairs |= {f"{BOTH}: with {name} less without": (f"both with {name}", BOTH) for name in (*OTHERS, ALL)}
     cells = {
-        f"epoch {epoch:g}": [_difference(of, *pair) for pair in pairs.values()]
+        f"epoch {epoch:g}": [paired_difference(of, *pair, units=[GROUPS]) for pair in pairs.values()]
         for epoch, of in rows[rows["epoch"] > 0].groupby("epoch")
     }
     return pd.DataFrame(cells, index=list(pairs))
-
-
-def _difference(rows: pd.DataFrame, candidate: str, other: str) -> str:
-    """How much less the error of a candidate is than another's, with its interval."""
-    errors = rows.pivot_table(index=[GROUPS, "run"], columns="candidate", values="error")
-    paired = (errors[candidate] - errors[other]).groupby(GROUPS)
-    sums, counts = paired.sum().to_numpy(), paired.count().to_numpy()
-    drawn = np.random.default_rng(0).integers(len(sums), size=(RESAMPLES, len(sums)))
-    low, high = np.quantile(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1), [0.025, 0.975])
-    text = f"{sums.sum() / counts.sum():+.1f} [{low:+.1f}, {high:+.1f}]"
-    return f"**{text}**" if low * high > 0 else text
 
 
 def _drawn(rows: pd.DataFrame, populations: Sequence[Population]) -> Figure:

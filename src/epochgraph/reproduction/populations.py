@@ -58,6 +58,11 @@ class Population:
         return sum(run.final_accuracy() >= self.threshold for run in self.runs)
 
     @property
+    def larger_class(self) -> float:
+        """The share of the good runs, or of the others if these are more."""
+        return max(self.good, len(self.runs) - self.good) / len(self.runs)
+
+    @property
     def widths(self) -> list[float]:
         """The different widths of its networks, the narrowest first."""
         return sorted({float(str(run.settings.get("width", 1))) for run in self.runs})

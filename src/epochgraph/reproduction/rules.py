@@ -1,8 +1,9 @@
 """Rules that stop the runs of a sweep early: ours, and the usual ones."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import count, takewhile
 from math import ceil
 
 import numpy as np
@@ -96,33 +97,41 @@ def one_epoch_then_best(sweep: Sweep) -> np.ndarray:
     return trained
 
 
-def successive_halving(sweep: Sweep, *, runs: np.ndarray | None = None, first: int | None = None) -> np.ndarray:
-    """Of the runs the best third goes on, to three times the epochs, and so forth.
+def successive_halving(
+    sweep: Sweep, *, runs: np.ndarray | None = None, rungs: Iterable[int] | None = None
+) -> np.ndarray:
+    """Of the runs the best third goes on at each rung, and those that are left to the end.
 
     Args:
         sweep: The runs.
         runs: The places of those that take part; None for all.
-        first: The epochs of the first rung; None for those with which one run is left for the end.
+        rungs: Epochs after which runs are cut; None for those, each three times the one before, with which one run is
+            left for the end.
 
     References:
         Jamieson and Talwalkar 2016, "Non-stochastic best arm identification and hyperparameter optimization".
     """
     trained = np.zeros(len(sweep.final))
     left = np.arange(len(trained)) if runs is None else runs
-    cuts = int(np.log(max(1, len(left))) / np.log(ETA) + 1e-9)
-    rung = max(1, round(sweep.epochs / ETA**cuts)) if first is None else first
-    while len(left) > 1 and rung < sweep.epochs:
-        trained[left] = rung
-        left = _best(sweep, left, rung, max(1, len(left) // ETA))
-        rung *= ETA
+    for rung in _rungs(len(left), sweep.epochs) if rungs is None else rungs:
+        if len(left) > 1:
+            trained[left] = rung
+            left = _best(sweep, left, rung, max(1, len(left) // ETA))
     trained[left] = sweep.epochs
     return trained
 
 
-def hyperband(sweep: Sweep) -> np.ndarray:
-    """The runs are dealt, in order, to brackets of successive halving with ever later first rungs.
+def _rungs(runs: int, epochs: int) -> Iterator[int]:
+    cuts = int(np.log(max(1, runs)) / np.log(ETA) + 1e-9)
+    first = max(1, round(epochs / ETA**cuts))
+    return takewhile(lambda rung: rung < epochs, (first * ETA**number for number in count()))
 
-    The brackets have the sizes of Hyperband in proportion, so that together they are the sweep.
+
+def hyperband(sweep: Sweep) -> np.ndarray:
+    """The runs are dealt, in order, to brackets of successive halving with ever fewer cuts; the last has none.
+
+    A bracket cuts after R / 3^s, ..., R / 9, R / 3 of R epochs. The brackets have the sizes of Hyperband in proportion,
+    so that together they are the sweep.
 
     References:
         Li et al. 2018, "Hyperband: a novel bandit-based approach to hyperparameter optimization", algorithm 1.
@@ -131,9 +140,9 @@ def hyperband(sweep: Sweep) -> np.ndarray:
     sizes = np.array([ceil((last + 1) / (s + 1) * ETA**s) for s in range(last, -1, -1)])
     ends = np.rint(np.cumsum(sizes) / sizes.sum() * len(sweep.final)).astype(int)
     trained = np.zeros(len(sweep.final))
-    for bracket, (begin, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
-        if end > begin:
-            trained += successive_halving(sweep, runs=np.arange(begin, end), first=ETA**bracket)
+    for cuts, begin, end in zip(range(last, -1, -1), [0, *ends[:-1]], ends, strict=True):
+        rungs = [max(1, round(sweep.epochs / ETA**left)) for left in range(cuts, 0, -1)]
+        trained += successive_halving(sweep, runs=np.arange(begin, end), rungs=rungs)
     return trained
 
 
@@ -205,7 +214,7 @@ def rules(sweep: Sweep) -> Mapping[str, Rule]:
     return {**USUAL, **ours}
 
 
-def _best(sweep: Sweep, runs: np.ndarray, epoch: int, count: int) -> np.ndarray:
+def _best(sweep: Sweep, runs: np.ndarray, epoch: int, kept: int) -> np.ndarray:
     """The places of the best of some runs after an epoch."""
     order = np.argsort(-sweep.curves[runs, epoch - 1], kind="stable")
-    return np.asarray(runs[order[:count]])
+    return np.asarray(runs[order[:kept]])

@@ -31,17 +31,21 @@ lies in `zoos/`:
 {populations}
 
 **How they were calibrated.** Each architecture was held out as a whole, with all its depths and widths, and told by a
-forest fitted on the others; intervals and decisions rest on those errors. So the figures below are of architectures
-that the forest had not seen. A good end is {threshold:.0%} or more, unless you say otherwise; "good runs stopped" are
-those that the decision at a rate of {rate:.0%} would have stopped. Where it says "abstains", the architectures are too
-different from each other, or too few, for a promise about another one: then no run is stopped, unless it has diverged.
+forest fitted on the others; intervals and decisions rest on those errors. So the errors below are of architectures
+that the forest had not seen. A good end is {threshold:.0%} or more, unless you say otherwise. A run is stopped if less
+is told of it than what the table says, by which at most {rate:.0%} of the good runs would have been. Where it says
+"abstains", the architectures are too different from each other, or too few, for a promise about another one: then no
+run is stopped, unless it has diverged.
 
 {figures}
 
+How many good and bad runs are stopped by limits that were found without them stands in `docs/results`, under
+"Promises".
+
 **What they were not tested on.** Other data, other optimisers than SGD with momentum, other batch sizes, transformers,
 pretrained networks. A run that lies further outside of the known ones than any of them did while it was held out is
-given no decision; but not every difference shows in a range. What the decisions kept and saved on new learning rates
-and new architectures stands in `docs/results`. For networks of your own kind, `epochgraph fit` learns from your runs.
+given no decision; but not every difference shows in a range. For networks of your own kind, `epochgraph fit` learns
+from your runs.
 """
 
 
@@ -93,11 +97,9 @@ def _figures(predictor: Predictor) -> Mapping[str, str]:
     calibration = predictor.calibration
     assert calibration is not None  # noqa: S101 - `fitted` gives each one
     told, truth = calibration.told, calibration.truth
-    good, limit = truth >= THRESHOLD, calibration.limit(THRESHOLD, RATE)
-    stopped = np.zeros(len(told), dtype=bool) if limit is None else told < limit
+    limit = calibration.limit(THRESHOLD, RATE)
     return {
         "mean absolute error, points": f"{100 * np.abs(told - truth).mean():.1f}",
         "Kendall's τ": f"{kendalltau(told, truth).statistic:.2f}",
-        "good runs stopped": "abstains" if limit is None else f"{(stopped & good).sum()} of {good.sum()}",
-        "bad runs stopped": "abstains" if limit is None else f"{(stopped & ~good).sum()} of {(~good).sum()}",
+        "stops below": "abstains" if limit is None else f"{limit:.1%}",
     }

@@ -116,6 +116,9 @@ class _Chain:
 
     def add_layer(self, layer: _Candidate, name: str) -> None:
         shape = tuple(self.tensors[name].shape)
+        if 0 in shape:
+            self.leave_out((name, layer.bias), "it has no values")
+            return
         if not self.parts and not layer.unsupported:
             self.parts.append(Part("input", shape[1] * (layer.groups or 1)))
         inputs, groups, reason = self.fit(shape, layer)

@@ -1,4 +1,4 @@
-"""Models whose parameters lie in pieces on several machines: read as if each were one tensor without data."""
+"""Models whose parameters lie in pieces on several machines: read as if each were one tensor, of zeros."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +11,8 @@ from torch import nn
 def unsharded(model: nn.Module) -> Iterator[None]:
     """Let a model of `fully_shard` run where it stands: no piece is gathered, and all is put back afterwards.
 
-    Its parameters are replaced by tensors of their whole shape on the "meta" device, and the hooks that would gather
-    them are taken out; hooks of others stay.
+    Its parameters are replaced by tensors of their whole shape that take the memory of one value, and the hooks that
+    would gather them are taken out; hooks of others stay.
     """
     sharded = [
         (module, name, parameter)
@@ -24,7 +24,7 @@ def unsharded(model: nn.Module) -> Iterator[None]:
     kept = [dict(table) for table in hooks]
     try:
         for module, name, parameter in sharded:
-            whole = torch.empty(parameter.shape, dtype=parameter.dtype, device="meta")
+            whole = torch.zeros((), dtype=parameter.dtype, device=parameter.device).expand(parameter.shape)
             module._parameters[name] = nn.Parameter(whole, requires_grad=parameter.requires_grad)  # noqa: SLF001
         for table in hooks:
             for key in [key for key, hook in table.items() if _gathers(hook)]:
