@@ -19,7 +19,7 @@ from epochgraph.files import atomic_write
 from epochgraph.predictors.calibration import Calibration
 from epochgraph.predictors.estimators import SignatureClassifier, SignatureRegressor, Task
 
-VERSION = 3
+VERSION = 4
 HEADER = "epochgraph.json"
 """Our entry in skops' archive, so that a file is understood before any of its objects are looked at."""
 
