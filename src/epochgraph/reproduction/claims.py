@@ -201,7 +201,7 @@ CLAIMS = (
     ),
     *(
         Claim(
-            f"{what} spends less than {other}, at no more regret", "us", "sweeps", _cheaper(f"{ours}, {KNOWN}", other)
+            f"{what} spends less than {told}, at no more regret", "us", "sweeps", _cheaper(f"{ours}, {KNOWN}", other)
         )
         for what, ours, others in (
             ("Our decision", DECISION, ("median rule",)),
