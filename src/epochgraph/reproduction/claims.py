@@ -200,9 +200,7 @@ CLAIMS = (
         for folds, what in HELD_OUT
     ),
     *(
-        Claim(
-            f"{what} spends less than {told}, at no more regret", "us", "sweeps", _cheaper(f"{ours}, {KNOWN}", other)
-        )
+        Claim(f"{what} spends less than {told}, at no more regret", "us", "sweeps", _cheaper(f"{ours}, {KNOWN}", other))
         for what, ours, others in (
             ("Our decision", DECISION, ("median rule",)),
             ("To stop what our forecast does not see reach the best so far", FORECAST, ("median rule", "Hyperband")),
