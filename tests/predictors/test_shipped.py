@@ -22,7 +22,7 @@ ZOO = Path(__file__).parents[2] / "zoos" / "lenet-cifar10-reduced.parquet"
 
 
 def grown(model: LeNet, epoch: int) -> dict[str, torch.Tensor]:
-    return {name: tensor * (1 + 0.01 * epoch) for name, tensor in model.state_dict().items()}
+    return {name: tensor * (1 + 1e-4 * epoch) for name, tensor in model.state_dict().items()}
 
 
 def predict(*arguments: object) -> str:
@@ -95,9 +95,9 @@ def test_predict_needs_nothing_but_checkpoints(tmp_path):
     told = json.loads(predict(tmp_path, "--json", "--threshold", "0.5"))
     assert told["times"] == [0, 1, 2]
     assert told["threshold"] == 0.5
-    assert 0.05 < told["accuracy"] < 0.4
+    assert 0.05 < told["accuracy"] < 0.3
     assert told["interval"][0] <= told["accuracy"] <= told["interval"][1]
     assert told["p_good"] < 0.3
-    assert told["decision"] in {"stop", "abstain", "continue"}
+    assert told["decision"] in {"stop", "abstain"}
     assert told["reason"]
     assert "A good end is a final accuracy of 0.4 or more." in predict(tmp_path)

@@ -42,7 +42,7 @@ LAST_LAYER, UNROLLED, VALIDATION = (claim.text for claim in CLAIMS if claim.resu
 def test_a_claim_about_populations_holds_everywhere_somewhere_or_nowhere():
     equal = verdicts(table2())
     assert equal == {LAST_LAYER: "does not hold", UNROLLED: "holds", VALIDATION: "does not hold"}
-    better = verdicts(table2(rolled_degree_MLP=0.1))  # the best of both, but for the mean that needs no graph
+    better = verdicts(table2(rolled_degree_MLP=0.1))
     assert better == {LAST_LAYER: "in 1 of 2", UNROLLED: "holds", VALIDATION: "in 1 of 2"}
     assert verdicts(table2(rolled_degree_MLP=0.1, validation_accuracy=0.2))[VALIDATION] == "does not hold"
 

@@ -102,7 +102,7 @@ def candidates() -> tuple[Candidate, ...]:
 
 def transfers(populations: Sequence[Population]) -> list[Transfer]:
     """All that the published populations allow."""
-    mixed = [population for population in populations if _mixed(population)]
+    mixed = [population for population in populations if population.rarer >= LEAST]
     of_kind: dict[tuple[str, str], list[Population]] = {}
     for population in mixed:
         of_kind.setdefault(population.kind, []).append(population)
@@ -125,11 +125,6 @@ def transfers(populations: Sequence[Population]) -> list[Transfer]:
     return found + [transfer for population in mixed for transfer in _to_wider(population)]
 
 
-def _mixed(population: Population) -> bool:
-    """Whether enough runs end each way to learn from."""
-    return min(population.good, len(population.runs) - population.good) >= LEAST
-
-
 def _transfer(name: str, sources: Sequence[Population], targets: Sequence[Population]) -> Transfer:
     known, others = ([run for one in side for run in one.runs] for side in (sources, targets))
     ends = [np.concatenate([_ends(one) for one in side]) for side in (sources, targets)]
@@ -145,7 +140,7 @@ def _to_wider(population: Population) -> list[Transfer]:
         replace(population, runs=tuple(run for run in population.runs if run.settings["width"] == width))
         for width in (widths[0], widths[-1])
     )
-    if not (_mixed(narrow) and _mixed(wide)):
+    if min(narrow.rarer, wide.rarer) < LEAST:
         return []
     return [_transfer(f"width {widths[0]:g} to {widths[-1]:g} ({population.kind[1]})", [narrow], [wide])]
 

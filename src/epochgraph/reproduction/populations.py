@@ -58,9 +58,14 @@ class Population:
         return sum(run.final_accuracy() >= self.threshold for run in self.runs)
 
     @property
+    def rarer(self) -> int:
+        """How many runs end well, or not, whichever are fewer."""
+        return min(self.good, len(self.runs) - self.good)
+
+    @property
     def larger_class(self) -> float:
-        """The share of the good runs, or of the others if these are more."""
-        return max(self.good, len(self.runs) - self.good) / len(self.runs)
+        """The share of the others."""
+        return (len(self.runs) - self.rarer) / len(self.runs)
 
     @property
     def widths(self) -> list[float]:

@@ -67,7 +67,7 @@ class Experiment:
 
 def scorable(populations: Sequence[Population]) -> tuple[Population, ...]:
     """Those with enough runs on both sides of their threshold for five folds."""
-    return tuple(one for one in populations if min(one.good, len(one.runs) - one.good) >= FOLDS)
+    return tuple(one for one in populations if one.rarer >= FOLDS)
 
 
 def scored(experiments: Sequence[Scorable], *, jobs: int, progress: Progress | None = None) -> pd.DataFrame:

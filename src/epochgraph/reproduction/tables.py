@@ -65,11 +65,10 @@ def table2(
             chosen = scores[(scores["folds"] == folds) & (scores["measure"] == measure)]
             tables[f"{title}, {what}"] = score_table(chosen, usable, candidates(), with_paper=paper)
     reasons = {
-        f"Too few runs on one side of the threshold for {FOLDS} folds": (comparable, usable),
-        "Of several widths, so that last layers cannot be compared weight by weight": (populations, comparable),
+        f"Too few runs on one side of the threshold for {FOLDS} folds": _without(comparable, usable),
+        "Of several widths, so that last layers cannot be compared weight by weight": _without(populations, comparable),
     }
-    without = {why: [one.title for one in all_ if one not in kept] for why, (all_, kept) in reasons.items()}
-    left_out = [f"{why}: {', '.join(titles)}." for why, titles in without.items() if titles]
+    left_out = [f"{why}: {', '.join(titles)}." for why, titles in reasons.items() if titles]
     notes = (MEANS.format(repeats), PREDICTORS, *left_out)
     return Result("table2", "Table 2: will the run end well?", notes, tables, scores)
 
@@ -91,6 +90,11 @@ def candidates() -> tuple[Candidate, ...]:
         *from_weights("classification", "mlp"),
         *(Candidate(f"{name} trees", view, trees) for name, view in both.items()),
     )
+
+
+def _without(populations: Sequence[Population], kept: Sequence[Population]) -> list[str]:
+    """The titles of those that are not kept."""
+    return [population.title for population in populations if population not in kept]
 
 
 def _about(population: Population) -> dict[str, object]:

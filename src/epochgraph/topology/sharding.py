@@ -38,7 +38,7 @@ def unsharded(model: nn.Module) -> Iterator[None]:
             table.update(before)
 
 
-def flattened(model: nn.Module) -> bool:
+def is_flattened(model: nn.Module) -> bool:
     """Whether some of a model is in `FullyShardedDataParallel`, which keeps pieces of all parameters in a row."""
     return any(type(module).__name__ == "FullyShardedDataParallel" for module in model.modules())
 

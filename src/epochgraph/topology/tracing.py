@@ -18,7 +18,7 @@ from epochgraph.topology.input_axes import InputAxes
 from epochgraph.topology.program import Program, renamed
 from epochgraph.topology.recording import Inputs, exported
 from epochgraph.topology.rolled import RolledWiring
-from epochgraph.topology.sharding import flattened, unsharded
+from epochgraph.topology.sharding import is_flattened, unsharded
 from epochgraph.topology.structure import Coverage, Entry, Topology
 
 UNUSED = "the forward pass does not use it as the weight or bias of a joined layer"
@@ -85,7 +85,7 @@ def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -
     with _undisturbed(inner), unsharded(inner), _quiet():
         options = _uncached(inner, example_kwargs)
         inputs = _on_device(inner, (example_inputs, options))
-        rung, recorded, wiring = _climbed(inner, inputs, first_names, IN_PIECES if flattened(model) else AS_IT_IS)
+        rung, recorded, wiring = _climbed(inner, inputs, first_names, IN_PIECES if is_flattened(model) else AS_IT_IS)
     return Topology(
         parts=tuple(wiring.parts),
         joins=tuple(wiring.joins),
