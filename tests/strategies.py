@@ -39,7 +39,7 @@ def blocks(draw: st.DrawFn, targets: int | None = None, sources: int | None = No
             width = draw(st.integers(1, 8))
             readings = draw(st.sets(st.tuples(st.integers(0, width - 1), st.integers(0, sources - 1)), max_size=12))
             # Every node is read once at least, so that only groups can disconnect a graph.
-            pairs = torch.tensor([*readings, *((width + node, node) for node in range(sources))])
+            pairs = np.array([*readings, *((width + node, node) for node in range(sources))])
             return Gathered(Dense(draw(matrices(targets, width + sources))), pairs[:, 0], pairs[:, 1], sources)
         case "streamed":
             return streamed(
@@ -49,7 +49,7 @@ def blocks(draw: st.DrawFn, targets: int | None = None, sources: int | None = No
             return Transposed(draw(st.builds(Dense, matrices(sources, targets))))
         case "scaled":
             factors = draw(st.lists(st.floats(0.5, 2.0), min_size=targets, max_size=targets))
-            return Scaled(draw(dense), torch.tensor(factors, dtype=torch.float64))
+            return Scaled(draw(dense), np.array(factors))
         case "sum":
             return Sum((draw(dense), draw(dense)))
         case "functional":

@@ -55,10 +55,7 @@ def test_measuring_twice_gives_the_same_bits(measure, graph):
 def test_scaling_all_weights_scales_degree_and_leaves_eigenvector_centrality(graph, factor):
     scaled = Graph(
         graph.parts,
-        {
-            joined: Scaled(block, torch.full((block.shape[0],), factor, dtype=torch.float64))
-            for joined, block in graph.blocks.items()
-        },
+        {joined: Scaled(block, np.full(block.shape[0], factor)) for joined, block in graph.blocks.items()},
     )
     np.testing.assert_allclose(degree(scaled), factor * degree(graph), rtol=1e-5)
     tolerance = 1e-6 + turned_by_rounding(graph)

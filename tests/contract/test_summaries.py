@@ -33,7 +33,7 @@ def generic(draw: st.DrawFn) -> Graph:
 
 
 def scaled(graph: Graph, factor: float) -> Graph:
-    factors = {joined: torch.full((b.shape[0],), factor, dtype=torch.float64) for joined, b in graph.blocks.items()}
+    factors = {joined: np.full(b.shape[0], factor) for joined, b in graph.blocks.items()}
     return Graph(graph.parts, {joined: Scaled(block, factors[joined]) for joined, block in graph.blocks.items()})
 
 

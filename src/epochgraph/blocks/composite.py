@@ -1,15 +1,19 @@
 """Blocks made of blocks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float64, Int64
 from scipy import sparse
 from torch import Tensor
 from typing_extensions import override
 
-from epochgraph.blocks.structure import Block, Entries
+from epochgraph.blocks.structure import Block, Entries, Pair, SourceValues, TargetValues
+
+Places = Int64[np.ndarray, "readings"]
+"""A position or a node of each reading."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,8 +28,8 @@ class Gathered(Block):
     """
 
     block: Block
-    positions: Tensor
-    nodes: Tensor
+    positions: Places
+    nodes: Places
     size: int
 
     @property
@@ -34,29 +38,29 @@ class Gathered(Block):
         return self.block.shape[0], self.size
 
     @override
-    def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        read = source.new_zeros(self.block.shape[1]).index_add_(0, self.positions, source[self.nodes])
+    def products(self, source: SourceValues, target: TargetValues) -> Pair:
+        read = np.bincount(self.positions, source[self.nodes], self.block.shape[1])
         forward, at_positions = self.block.products(read, target)
         return forward, self._at_nodes(at_positions)
 
     @override
-    def sums(self) -> tuple[Tensor, Tensor]:
+    def sums(self) -> Pair:
         """Where each position is read by equally many nodes, those of the block do: it need not be multiplied."""
-        readers = torch.bincount(self.positions, minlength=self.block.shape[1])
+        readers = np.bincount(self.positions, minlength=self.block.shape[1])
         if len(readers) == 0 or readers.min() != readers.max():
             return super(Gathered, self).sums()
         of_targets, of_positions = self.block.sums()
         return of_targets * readers[0], self._at_nodes(of_positions)
 
-    def _at_nodes(self, at_positions: Tensor) -> Tensor:
-        return at_positions.new_zeros(self.size).index_add_(0, self.nodes, at_positions[self.positions])
+    def _at_nodes(self, at_positions: Float64[np.ndarray, "positions"]) -> SourceValues:
+        return np.bincount(self.nodes, at_positions[self.positions], self.size)
 
     @override
     def entries(self) -> Entries:
         rows, columns, values = self.block.entries()
         inner = sparse.coo_array((values, (rows, columns)), shape=self.block.shape).tocsr()
-        places = (self.positions.numpy(), self.nodes.numpy())
-        reading = sparse.coo_array((np.ones(len(places[0])), places), shape=(self.block.shape[1], self.size)).tocsr()
+        readings = (np.ones(len(self.nodes)), (self.positions, self.nodes))
+        reading = sparse.coo_array(readings, shape=(self.block.shape[1], self.size)).tocsr()
         found = (inner @ reading).tocoo()
         return found.row.astype(np.int64), found.col.astype(np.int64), found.data
 
@@ -87,12 +91,12 @@ class Transposed(Block):
         return targets, sources
 
     @override
-    def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def products(self, source: SourceValues, target: TargetValues) -> Pair:
         backward, forward = self.block.products(target, source)
         return forward, backward
 
     @override
-    def sums(self) -> tuple[Tensor, Tensor]:
+    def sums(self) -> Pair:
         of_sources, of_targets = self.block.sums()
         return of_targets, of_sources
 
@@ -121,7 +125,7 @@ class Scaled(Block):
     """
 
     block: Block
-    factors: Tensor
+    factors: Float64[np.ndarray, "targets"]
 
     @property
     @override
@@ -129,20 +133,20 @@ class Scaled(Block):
         return self.block.shape
 
     @override
-    def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def products(self, source: SourceValues, target: TargetValues) -> Pair:
         forward, backward = self.block.products(source, self.factors * target)
         return self.factors * forward, backward
 
     @override
     def entries(self) -> Entries:
         rows, columns, values = self.block.entries()
-        return rows, columns, values * self.factors.numpy()[rows]
+        return rows, columns, values * self.factors[rows]
 
     @override
     def magnitudes(self) -> Iterator[Tensor]:
         begin = 0
         for weights in self.block.magnitudes():  # those of some target nodes after those of others, or of all
-            factors = self.factors[begin % len(self.factors) :][: len(weights)]
+            factors = torch.from_numpy(self.factors[begin % len(self.factors) :][: len(weights)])
             begin += len(weights)
             yield factors.reshape(-1, *[1] * (weights.dim() - 1)).to(weights.device) * weights
 
@@ -168,14 +172,14 @@ class Sum(Block):
         return self.blocks[0].shape
 
     @override
-    def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def products(self, source: SourceValues, target: TargetValues) -> Pair:
         pairs = [block.products(source, target) for block in self.blocks]
-        return torch.stack([pair[0] for pair in pairs]).sum(0), torch.stack([pair[1] for pair in pairs]).sum(0)
+        return _added(pairs)
 
     @override
-    def sums(self) -> tuple[Tensor, Tensor]:
+    def sums(self) -> Pair:
         pairs = [block.sums() for block in self.blocks]
-        return torch.stack([pair[0] for pair in pairs]).sum(0), torch.stack([pair[1] for pair in pairs]).sum(0)
+        return _added(pairs)
 
     @override
     def entries(self) -> Entries:
@@ -190,3 +194,8 @@ class Sum(Block):
     @override
     def work(self) -> int:
         return sum(block.work for block in self.blocks)
+
+
+def _added(pairs: Sequence[Pair]) -> Pair:
+    forward, backward = zip(*pairs, strict=True)
+    return np.sum(forward, axis=0), np.sum(backward, axis=0)

@@ -9,7 +9,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from epochgraph.blocks.kernels import ROWS, absolute_products, absolute_sums, plain
-from epochgraph.blocks.structure import Block, Entries, home, matrix_entries
+from epochgraph.blocks.structure import Block, Entries, Pair, SourceValues, TargetValues, away, home, matrix_entries
 
 CHUNK = 1024 * 1024
 """Weights that a temporary copy is made of at a time: few enough to stay in the processor's cache."""
@@ -34,10 +34,10 @@ class Dense(Block):
         return self.weights.shape[0], self.weights.shape[1]
 
     @override
-    def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def products(self, source: SourceValues, target: TargetValues) -> Pair:
         if plain(self.weights):
             return absolute_products(self.weights, source, target)
-        x, y = source.to(self.weights), target.to(self.weights)
+        x, y = away(source, self.weights), away(target, self.weights)
         forward = torch.empty_like(y)
         backward = torch.zeros(self.shape[1], dtype=torch.float64, device=x.device)
         for begin, chunk in self.chunks():
@@ -48,7 +48,7 @@ class Dense(Block):
         return home(forward), home(backward)
 
     @override
-    def sums(self) -> tuple[Tensor, Tensor]:
+    def sums(self) -> Pair:
         return absolute_sums(self.weights)
 
     @property
@@ -95,9 +95,9 @@ class Grouped(Block):
         return self.weights.reshape(self.groups, -1, self.weights.shape[1])
 
     @override
-    def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        x = source.to(self.weights).reshape(self.groups, -1, 1)
-        y = target.to(self.weights).reshape(self.groups, -1, 1)
+    def products(self, source: SourceValues, target: TargetValues) -> Pair:
+        x = away(source, self.weights).reshape(self.groups, -1, 1)
+        y = away(target, self.weights).reshape(self.groups, -1, 1)
         return home((self.stacked @ x).flatten()), home((self.stacked.mT @ y).flatten())
 
     @override

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from epochgraph.blocks.structure import Block, Entries, home, matrix_entries
+from epochgraph.blocks.structure import Block, Entries, Pair, SourceValues, TargetValues, away, home, matrix_entries
 
 MOST_ENTRIES = 100_000_000
 """An operator with more source-target pairs than this is not written out entry by entry."""
@@ -37,11 +37,11 @@ class Functional(Block):
         return self.size
 
     @override
-    def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        x = source.to(self.weights).requires_grad_()
+    def products(self, source: SourceValues, target: TargetValues) -> Pair:
+        x = away(source, self.weights).requires_grad_()
         with torch.enable_grad():
             forward = self.function(x).flatten()
-        (backward,) = torch.autograd.grad(forward, x, target.to(self.weights))
+        (backward,) = torch.autograd.grad(forward, x, away(target, self.weights))
         return home(forward.detach()), home(backward)
 
     @cached_property

@@ -7,9 +7,10 @@ half of a float32, and become one in the cache, a few of a row at a time.
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float
 from torch import Tensor
 
+from epochgraph.blocks.structure import Pair, SourceValues, TargetValues, home
 from epochgraph.compilation import compiled
 
 ROWS = 256
@@ -39,33 +40,33 @@ def norms(weights: Float[Tensor, "pairs weights"]) -> Float[Tensor, "pairs"]:
 
 def absolute_sums(
     weights: Float[Tensor, "targets sources"],
-) -> tuple[Float64[Tensor, "targets"], Float64[Tensor, "sources"]]:
+) -> Pair:
     """The sums of |W| over each row and each column."""
     if not plain(weights):
         magnitudes = weights.abs()
-        return magnitudes.sum(1, dtype=torch.float64).cpu(), magnitudes.sum(0, dtype=torch.float64).cpu()
+        return home(magnitudes.sum(1, dtype=torch.float64)), home(magnitudes.sum(0, dtype=torch.float64))
     of_rows, of_columns = np.zeros(weights.shape[0]), np.zeros(weights.shape[1])
     if weights.dtype == torch.bfloat16:
         _absolute_sums_of_bits(_bits(weights), of_rows, of_columns, ROWS, COLUMNS)
     else:
         _absolute_sums(weights.numpy(), of_rows, of_columns, ROWS, COLUMNS)
-    return torch.from_numpy(of_rows), torch.from_numpy(of_columns)
+    return of_rows, of_columns
 
 
 def absolute_products(
     weights: Float[Tensor, "targets sources"],
-    source: Float64[Tensor, "sources"],
-    target: Float64[Tensor, "targets"],
-) -> tuple[Float64[Tensor, "targets"], Float64[Tensor, "sources"]]:
+    source: SourceValues,
+    target: TargetValues,
+) -> Pair:
     """|W| times a vector, and its transpose times another: both in one pass over W, for weights that are `plain`."""
     forward, backward = np.zeros(weights.shape[0]), np.zeros(weights.shape[1])
     dtype = np.float64 if weights.dtype == torch.float64 else np.float32
-    x, y = source.numpy().astype(dtype), target.numpy().astype(dtype)
+    x, y = source.astype(dtype), target.astype(dtype)
     if weights.dtype == torch.bfloat16:
         _products_of_bits(_bits(weights), x, y, forward, backward, ROWS, COLUMNS)
     else:
         _products(weights.numpy(), x, y, forward, backward, ROWS, COLUMNS)
-    return torch.from_numpy(forward), torch.from_numpy(backward)
+    return forward, backward
 
 
 def plain(weights: Tensor) -> bool:

@@ -5,13 +5,10 @@ from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
-import torch
 from torch import Tensor
 from typing_extensions import override
 
-from epochgraph.blocks.structure import Block, Entries
-
-Sums = tuple[Tensor, Tensor]
+from epochgraph.blocks.structure import Block, Entries, Pair, SourceValues, TargetValues
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +45,7 @@ class Scan:
         self.step = step
         self.ways = tuple(ways)
         self._kept: dict[int, list[Block]] = {}
-        self._sums: tuple[Sums, ...] = ()
+        self._sums: tuple[Pair, ...] = ()
         self._lock = Lock()
 
     def blocks(self, way: int) -> Iterator[tuple[slice, Block]]:
@@ -60,23 +57,20 @@ class Scan:
         for nodes, made in self._made({way}, {index for index, other in enumerate(self.ways) if other.kept}):
             yield nodes, made[way]
 
-    def sums(self, way: int) -> Sums:
+    def sums(self, way: int) -> Pair:
         """The sums of one way; those of all ways are made in one pass, and never again."""
         with self._lock:  # threads that ask for several ways would read the weight once each
             if not self._sums:
                 self._sums = self._all_sums()
         return self._sums[way]
 
-    def _all_sums(self) -> tuple[Sums, ...]:
-        found = tuple(
-            (torch.empty(self.count, dtype=torch.float64), torch.zeros(way.sources, dtype=torch.float64))
-            for way in self.ways
-        )
+    def _all_sums(self) -> tuple[Pair, ...]:
+        found = tuple((np.empty(self.count), np.zeros(way.sources)) for way in self.ways)
         light = {index for index, way in enumerate(self.ways) if way.kept and way.light}
         for nodes, made in self._made(set(range(len(self.ways))), light):
             for index, (of_targets, of_sources) in enumerate(found):
                 of_targets[nodes], some = made[index].sums()
-                of_sources.add_(some)
+                of_sources[:] += some
         return found
 
     def _made(self, wanted: set[int], kept: set[int]) -> Iterator[tuple[slice, dict[int, Block]]]:
@@ -113,16 +107,15 @@ class Streamed(Block):
         return self.scan.count, self.scan.ways[self.way].sources
 
     @override
-    def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        forward = torch.empty(self.shape[0], dtype=torch.float64)
-        backward = torch.zeros(self.shape[1], dtype=torch.float64)
+    def products(self, source: SourceValues, target: TargetValues) -> Pair:
+        forward, backward = np.empty(self.shape[0]), np.zeros(self.shape[1])
         for nodes, block in self.scan.blocks(self.way):
             forward[nodes], some = block.products(source, target[nodes])
             backward += some
         return forward, backward
 
     @override
-    def sums(self) -> tuple[Tensor, Tensor]:
+    def sums(self) -> Pair:
         return self.scan.sums(self.way)
 
     @property

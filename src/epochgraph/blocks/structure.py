@@ -8,6 +8,10 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
+SourceValues = Float64[np.ndarray, "sources"]
+TargetValues = Float64[np.ndarray, "targets"]
+Pair = tuple[TargetValues, SourceValues]
+
 Entries = tuple[Int64[np.ndarray, "edges"], Int64[np.ndarray, "edges"], Float64[np.ndarray, "edges"]]
 """Target node, source node and weight of each edge."""
 
@@ -15,7 +19,7 @@ Entries = tuple[Int64[np.ndarray, "edges"], Int64[np.ndarray, "edges"], Float64[
 class Block(ABC):
     """Non-negative weights between the nodes of two parts, as an operator from source to target nodes.
 
-    Vectors enter and leave as float64 on the CPU; inside, a block works in the dtype and on the device of its weights.
+    Vectors enter and leave in NumPy's float64; inside, a block works in the dtype and on the device of its weights.
     """
 
     @property
@@ -24,7 +28,7 @@ class Block(ABC):
         """Number of target nodes and of source nodes."""
 
     @abstractmethod
-    def products(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def products(self, source: SourceValues, target: TargetValues) -> Pair:
         """Multiply by both sides in one pass over the weights, which is what a symmetric adjacency needs.
 
         Args:
@@ -35,10 +39,10 @@ class Block(ABC):
             The operator times `source` (one value a target node), and its transpose times `target`.
         """
 
-    def sums(self) -> tuple[Tensor, Tensor]:
+    def sums(self) -> Pair:
         """The sums of the weights of each target node and of each source node: the products with ones."""
         targets, sources = self.shape
-        return self.products(torch.ones(sources, dtype=torch.float64), torch.ones(targets, dtype=torch.float64))
+        return self.products(np.ones(sources), np.ones(targets))
 
     @property
     def work(self) -> int:
@@ -54,9 +58,15 @@ class Block(ABC):
         """The weights as non-negative tensors, each distinct one once, in an order that stays the same over a run."""
 
 
-def home(vector: Tensor) -> Tensor:
-    """The vector as it leaves a block: float64 on the CPU."""
-    return vector.to(device="cpu", dtype=torch.float64)
+def away(vector: Float64[np.ndarray, "nodes"], weights: Tensor) -> Tensor:
+    """The vector as it enters a block: in the dtype and on the device of its weights."""
+    return torch.tensor(vector, dtype=weights.dtype, device=weights.device)
+
+
+def home(vector: Tensor) -> Float64[np.ndarray, "nodes"]:
+    """The vector as it leaves a block."""
+    found: np.ndarray = vector.to(device="cpu", dtype=torch.float64).numpy()
+    return found
 
 
 def matrix_entries(matrix: Tensor) -> Entries:

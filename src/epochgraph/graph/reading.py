@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from epochgraph.blocks import Block, Dense, Gathered, Grouped, Transposed, norms
+from epochgraph.blocks import Block, Dense, Gathered, Grouped, Places, Transposed, norms
 from epochgraph.errors import ShapeMismatchError
 from epochgraph.topology import Join, Topology
 from epochgraph.topology.spans import NO_NODE, Span, nodes
@@ -31,8 +31,8 @@ class Reading:
     repeat: int
     groups: int
     sources: int
-    positions: Tensor | None
-    nodes: Tensor | None
+    positions: Places | None
+    nodes: Places | None
     size: int
 
     @property
@@ -50,8 +50,7 @@ class Reading:
     def block(self, weight: Tensor, *, copy: bool) -> Block:
         """The block of a weight, or of some rows of it, from its positions to its target nodes."""
         if self.groups > 1:
-            stacked = weight.flatten(2) if weight.dim() > 2 else weight[:, :, None]
-            return Grouped(_norms(stacked, copy=True), self.groups)
+            return Grouped(_norms(weight, weight.shape[1], copy=True), self.groups)
         return _dense(weight if self.columns is None else weight[:, self.columns], self.repeat, copy=copy)
 
     def gathered(self, block: Block) -> Block:
@@ -104,18 +103,21 @@ def _dense(weight: Tensor, repeat: int, *, copy: bool) -> Block:
     """A dense block of a weight that reads each node at `repeat` consecutive positions."""
     if weight.dim() == 2 and repeat == 1 and not weight.is_contiguous() and weight.mT.is_contiguous():
         return Transposed(_dense(weight.mT, 1, copy=copy))
-    grouped = weight.reshape(weight.shape[0], weight.shape[1] // repeat, -1)
-    return Dense(_norms(grouped, copy=copy), signed=grouped.shape[2] == 1 and not copy)
+    sources = weight.shape[1] // repeat
+    single = weight.numel() == weight.shape[0] * sources
+    return Dense(_norms(weight, sources, copy=copy), signed=single and not copy)
 
 
-def _norms(weight: Tensor, *, copy: bool) -> Tensor:
-    """L2 norms over the last axis, the weights between two nodes, shaped as the first two.
+def _norms(weight: Tensor, sources: int, *, copy: bool) -> Tensor:
+    """L2 norms of all weights between a target and each of its sources, shaped (targets, sources).
 
     Of a single weight it is the absolute value or, without a copy, the weight itself.
     """
-    if weight.shape[2] == 1:
-        return weight[:, :, 0].abs() if copy else weight[:, :, 0]
-    return norms(weight.reshape(-1, weight.shape[2])).reshape(weight.shape[:2])
+    pairs = weight.shape[0] * sources
+    if weight.numel() == pairs:
+        matrix = weight.reshape(weight.shape[0], sources)
+        return matrix.abs() if copy else matrix
+    return norms(weight.reshape(pairs, -1)).view(weight.shape[0], sources)
 
 
 def _repeat(read: np.ndarray) -> int:
@@ -126,7 +128,7 @@ def _repeat(read: np.ndarray) -> int:
     return repeat if even and len(np.unique(read[starts])) == len(starts) else 1
 
 
-def _places(read: np.ndarray, widths: np.ndarray, size: int) -> tuple[Tensor, Tensor] | tuple[None, None]:
+def _places(read: np.ndarray, widths: np.ndarray, size: int) -> tuple[Places, Places] | tuple[None, None]:
     """Position and node of each reading; None where the positions are the nodes in order."""
     if (widths == 1).all() and np.array_equal(read, np.arange(size)):
         return None, None
@@ -134,4 +136,4 @@ def _places(read: np.ndarray, widths: np.ndarray, size: int) -> tuple[Tensor, Te
     within = np.arange(len(positions)) - np.repeat(np.cumsum(widths) - widths, widths)
     found = np.repeat(read, widths) + within
     carried = np.repeat(read, widths) != NO_NODE
-    return torch.from_numpy(positions[carried]), torch.from_numpy(found[carried])
+    return positions[carried], found[carried]

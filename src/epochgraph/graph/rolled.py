@@ -134,23 +134,20 @@ def _blocks(
     topology: Topology, weights: Weights, storage: Storage | None, *, fold_batch_norm: bool, copy: bool
 ) -> dict[tuple[int, int], Block]:
     """One block for each pair of joined parts; what several joins read in the same way is one and the same block."""
-    folds = {fold.part: fold for fold in topology.folds} if fold_batch_norm else {}
-    keys = [_reader(join, topology) for join in topology.joins]
-    readers = dict(zip(keys, topology.joins, strict=True))
+    first = sorted(set(topology.readers))
+    readers = [topology.joins[place] for place in first]
     if storage is None:
         readings = Readings(topology)
-        made = {key: _block(join, weights, readings, copy=copy) for key, join in readers.items()}
+        made = [_block(join, weights, readings, copy=copy) for join in readers]
     else:
-        streamed = streamed_blocks(tuple(readers.values()), topology, weights, storage)
-        made = dict(zip(readers, streamed, strict=True))
-
-    def scaled(block: Block, fold: Fold | None) -> Block:
-        return block if fold is None else Scaled(block, batch_norm_factors(fold, weights))
-
-    shared = {key: scaled(made[key], folds.get(join.target)) for key, join in readers.items()}
+        made = streamed_blocks(readers, topology, weights, storage)
+    if fold_batch_norm:
+        folds = {fold.part: fold for fold in topology.folds}
+        made = [_scaled(block, folds.get(join.target), weights) for block, join in zip(made, readers, strict=True)]
+    shared = dict(zip(first, made, strict=True))
     joined: dict[tuple[int, int], list[Block]] = {}
-    for join, key in zip(topology.joins, keys, strict=True):
-        joined.setdefault((join.source, join.target), []).append(shared[key])
+    for join, place in zip(topology.joins, topology.readers, strict=True):
+        joined.setdefault((join.source, join.target), []).append(shared[place])
     return {pair: found[0] if len(found) == 1 else Sum(tuple(found)) for pair, found in joined.items()}
 
 
@@ -160,6 +157,5 @@ def _block(join: Join, weights: Weights, readings: Readings, *, copy: bool) -> B
     return how.gathered(how.block(weight, copy=copy))
 
 
-def _reader(join: Join, topology: Topology) -> tuple[object, ...]:
-    """What tells blocks apart: joins that agree in it read different parts through the same weights."""
-    return join.parameter, join.inputs, join.groups, join.target, topology.parts[join.source].size
+def _scaled(block: Block, fold: Fold | None, weights: Weights) -> Block:
+    return block if fold is None else Scaled(block, batch_norm_factors(fold, weights).numpy())

@@ -199,4 +199,4 @@ def _rows(weight: _Weight, weights: Weights, storage: Storage) -> Callable[[int,
 def _gathering(uses: Sequence[_Use]) -> int:
     """Bytes of the lists of nodes that blocks gather, each of which exists once."""
     lists = {id(index): index for use in uses for index in (use.how.positions, use.how.nodes) if index is not None}
-    return sum(index.numel() * index.element_size() for index in lists.values())
+    return sum(index.nbytes for index in lists.values())

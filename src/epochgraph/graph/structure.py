@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 import networkx as nx
 import numpy as np
-import torch
 from jaxtyping import Float64
 from scipy import sparse
 
-from epochgraph.blocks import Block
+from epochgraph.blocks import Block, Pair
 from epochgraph.errors import NonFiniteWeightsError, ShapeMismatchError
 from epochgraph.graph.cores import shared_out
 from epochgraph.topology import Part
@@ -87,7 +86,7 @@ class Graph:
             raise NonFiniteWeightsError(self.nonfinite)
         sums = shared_out(lambda reading: reading[0].sums(), self._readings, self._work)
         return self.added(
-            Product(target, sources, len(sources) * of_targets.numpy(), of_sources.numpy())
+            Product(target, sources, len(sources) * of_targets, of_sources)
             for (_, target, sources), (of_targets, of_sources) in zip(self._readings, sums, strict=True)
         )
 
@@ -121,14 +120,13 @@ class Graph:
 
         parts = [x[nodes] for nodes in self.ranges]
 
-        def products(reading: _Reading) -> tuple[torch.Tensor, torch.Tensor]:
+        def products(reading: _Reading) -> Pair:
             block, target, sources = reading
-            read = reduce(np.add, [parts[source] for source in sources])
-            return block.products(torch.from_numpy(read), torch.from_numpy(parts[target]))
+            return block.products(reduce(np.add, [parts[source] for source in sources]), parts[target])
 
         found = shared_out(products, self._readings, self._work)
         for (_, target, sources), (forward, backward) in zip(self._readings, found, strict=True):
-            yield Product(target, sources, forward.numpy(), backward.numpy())
+            yield Product(target, sources, forward, backward)
 
     def added(self, products: Iterable[Product]) -> NodeValues:
         """What the products of layers come to: one value a node."""

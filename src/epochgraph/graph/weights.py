@@ -103,7 +103,8 @@ class Weights:
 
     def calculable(self, tensor: Tensor) -> Tensor:
         """A tensor in a dtype to calculate with, as `numbers` has it."""
-        return tensor.to(torch.float64 if self.wide or tensor.dtype == torch.float64 else torch.float32)
+        dtype = torch.float64 if self.wide else torch.float32
+        return tensor if tensor.dtype in (dtype, torch.float64) else tensor.to(dtype)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a weight of a checkpoint; one that is computed is computed for that.

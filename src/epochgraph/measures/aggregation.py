@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float64
+from scipy.linalg import eigh
 
 from epochgraph.graph import Graph, NodeValues, PartValues, Product
-from epochgraph.measures.lanczos import norm
+from epochgraph.measures.vectors import inner, norm
 
 SHRINKS = 3.0
 """By how much a step has to shrink the error for the next to be worth its product. Parts of random or trained weights
@@ -53,7 +54,7 @@ def aggregated(graph: Graph, *, tolerance: float) -> tuple[NodeValues, bool]:
     while True:
         products = list(graph.products(vector))
         image = graph.added(products)
-        value = float(vector @ image)
+        value = inner(vector, image)
         shares = [_shares(graph, product, vector) for product in products]
         best, factors = _best(_between(products, shares, len(graph.parts)), _lengths(graph, vector))
         # another mixture of the parts may be larger still, as where this one has led into a weaker component
@@ -67,7 +68,7 @@ def aggregated(graph: Graph, *, tolerance: float) -> tuple[NodeValues, bool]:
 
 def _shares(graph: Graph, product: Product, vector: NodeValues) -> Shares:
     """What each of the parts that a layer reads has in common with its targets."""
-    return np.array([product.backward @ vector[graph.ranges[part]] for part in product.sources])
+    return np.array([inner(product.backward, vector[graph.ranges[part]]) for part in product.sources])
 
 
 def _lengths(graph: Graph, vector: NodeValues) -> PartValues:
@@ -96,7 +97,8 @@ def _best(between: Between, lengths: PartValues) -> tuple[float, PartValues]:
         lengths: |x_p|.
     """
     units = np.where(lengths > 0, lengths, 1.0)
-    values, vectors = np.linalg.eigh(between / units[:, None] / units)
+    # by QR: divide and conquer, NumPy's way, wakes the threads of BLAS for some dozens of parts (see `vectors`)
+    values, vectors = eigh(between / units[:, None] / units, driver="ev", check_finite=False)
     leading = vectors[:, values >= (1 - TIED) * values[-1]]
     best = leading @ (leading.T @ lengths)
     return float(values[-1]), np.asarray(np.maximum(best / norm(best), FAINT) / units)

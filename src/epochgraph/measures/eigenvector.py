@@ -5,7 +5,8 @@ import numpy as np
 from epochgraph.errors import EmptyGraphError
 from epochgraph.graph import Graph, NodeValues
 from epochgraph.measures.aggregation import aggregated
-from epochgraph.measures.lanczos import TOLERANCE, leading, norm
+from epochgraph.measures.lanczos import TOLERANCE, leading
+from epochgraph.measures.vectors import inner, norm
 
 POLISH = 2
 """Power steps at the end. They shrink what the rounding of float32 products has left of all other eigenvectors but that
@@ -73,4 +74,4 @@ def largest_eigenvalue(graph: Graph, scores: NodeValues) -> float:
         graph: The graph.
         scores: Its eigenvector centrality, of unit length.
     """
-    return float(scores @ graph.matvec(scores))
+    return inner(scores, graph.matvec(scores))

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from epochgraph.compilation import compiled
 from epochgraph.errors import ConvergenceError
 from epochgraph.graph import NodeValues
+from epochgraph.measures.vectors import norm, shares, take
 
 BASIS = 12
 """Vectors that Lanczos holds: few, as they may be as long as millions of nodes."""
@@ -19,9 +19,6 @@ TOLERANCE = 1e-12
 
 MAX_PRODUCTS = 10_000
 """Products before the iteration is given up; the leading vector of ordinary networks needs twenty to thirty."""
-
-LONG = 1 << 14
-"""Nodes beyond which vectors are not handed to BLAS, whose threads wait for each other longer than one alone needs."""
 
 
 def leading(
@@ -62,41 +59,14 @@ def leading(
     raise ConvergenceError(MAX_PRODUCTS, len(start))
 
 
-def norm(vector: NodeValues) -> float:
-    """The Euclidean length of a vector."""
-    return float(np.linalg.norm(vector) if len(vector) <= LONG else np.sqrt(np.square(vector).sum()))
-
-
 def _orthogonal(basis: np.ndarray, image: NodeValues) -> tuple[NodeValues, float]:
     """What of a vector is orthogonal to all of the basis, and the share that the last of the basis has in it."""
-    if len(image) <= LONG:
-        shares = basis @ image
-        rest = image - shares @ basis
-        rest -= (basis @ rest) @ basis  # once is not enough where most of the image cancels
-        return rest, shares[-1]
-    rest, shares, more = image.copy(), np.empty(len(basis)), np.empty(len(basis))
-    for found in (shares, more):
-        _shares(basis, rest, found)
-        _take(basis, found, rest)
-    return rest, shares[-1]
+    rest, found = image.copy(), shares(basis, image)
+    take(basis, found, rest)
+    take(basis, shares(basis, rest), rest)  # once is not enough where most of the image cancels
+    return rest, found[-1]
 
 
 def _mixed(mixtures: np.ndarray, basis: np.ndarray) -> np.ndarray:
     """Vectors that are mixed of the basis."""
-    return mixtures @ basis if basis.shape[1] <= LONG else np.asarray(np.einsum("km,mn->kn", mixtures, basis))
-
-
-@compiled
-def _shares(basis: np.ndarray, vector: np.ndarray, found: np.ndarray) -> None:
-    for index in range(basis.shape[0]):
-        total = 0.0
-        for node in range(vector.size):
-            total += basis[index, node] * vector[node]
-        found[index] = total
-
-
-@compiled
-def _take(basis: np.ndarray, shares: np.ndarray, vector: np.ndarray) -> None:
-    for index in range(basis.shape[0]):
-        for node in range(vector.size):
-            vector[node] -= shares[index] * basis[index, node]
+    return np.asarray(np.einsum("km,mn->kn", mixtures, basis))

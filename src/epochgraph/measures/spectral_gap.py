@@ -5,6 +5,7 @@ import numpy as np
 from epochgraph.errors import EmptyGraphError
 from epochgraph.graph import Graph, NodeValues
 from epochgraph.measures.lanczos import leading
+from epochgraph.measures.vectors import inner, norm
 
 TOLERANCE = 1e-7
 """Length of the residual at which the eigenvalue is found: no less can be had of products in float32."""
@@ -45,8 +46,8 @@ def spectral_gap(graph: Graph) -> float:
     first = np.sqrt(strengths / strengths.sum())
 
     def product(x: NodeValues) -> NodeValues:
-        return np.asarray(graph.matvec(x / roots) / roots - 2 * (first @ x) * first)
+        return np.asarray(graph.matvec(x / roots) / roots - 2 * inner(first, x) * first)
 
     start = np.where(joined, np.random.default_rng(0).standard_normal(graph.size), 0)
-    second, _ = leading(product, start / np.linalg.norm(start), tolerance=TOLERANCE)
+    second, _ = leading(product, start / norm(start), tolerance=TOLERANCE)
     return min(max(1 - second, 0.0), 2.0)

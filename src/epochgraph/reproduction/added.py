@@ -25,7 +25,7 @@ LEAST = 4 * FOLDS
 DECADES = 3
 """Of learning rates that a population needs, for each to be told from others."""
 
-REPEATS = 3
+REPEATS = 2
 CURVE, HYPER, BOTH = "learning curve", "hyper-parameters", "curve and hyper-parameters"
 SIGNATURE = "curve, hyper-parameters and changes"
 COLOURS = {CURVE: INK, HYPER: FAINT, BOTH: BLUE, "changes": GREEN, SIGNATURE: RED}

@@ -18,7 +18,7 @@ from epochgraph.reproduction.results import Result, cell
 from epochgraph.reproduction.scoring import FOLDS, Experiment, Progress, scorable, scored
 from epochgraph.signature.smoothing import Smoothing
 
-REPEATS = 3
+REPEATS = 2
 """Dealings of the folds: fewer than in the tables, for there are hundreds of points."""
 
 METHODS: tuple[Method, ...] = ("svm", "mlp")

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from epochgraph.graph import Graph, NodeValues
+from epochgraph.measures.vectors import norm
 from epochgraph.signature.scopes import Scope
 
 Reference = Literal["initial", "previous"]
@@ -39,11 +40,11 @@ def node_changes(now: NodeValues, then: NodeValues) -> tuple[float, float]:
     The angle is taken from the chord of the unit vectors, which stays exact where the cosine rounds to one. Where a
     norm is zero there is no direction, and both are NaN.
     """
-    norms = np.linalg.norm(now), np.linalg.norm(then)
+    norms = norm(now), norm(then)
     if not all(norms):
         return np.nan, np.nan
     a, b = now / norms[0], then / norms[1]
-    angle = 2 * np.arctan2(np.linalg.norm(a - b), np.linalg.norm(a + b))
+    angle = 2 * np.arctan2(norm(a - b), norm(a + b))
     return float(angle), float(np.log(norms[0] / norms[1]))
 
 

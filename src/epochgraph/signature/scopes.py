@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal
-
-import numpy as np
-from jaxtyping import Int64
 
 from epochgraph.topology import Part
 
@@ -17,17 +15,17 @@ DEPTHS = ("early", "middle", "late")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scope:
-    """A group of parts.
+    """A group of parts that follow each other.
 
     Attributes:
         name: "graph", "part:" and the part's name, or "depth:" and the third.
         parts: Indices of the parts.
-        nodes: Indices of their nodes.
+        nodes: Where their nodes stand in a vector of node values.
     """
 
     name: str
     parts: frozenset[int]
-    nodes: Int64[np.ndarray, "nodes"]
+    nodes: slice
 
 
 def scopes(parts: Sequence[Part], scoping: Scoping) -> list[Scope]:
@@ -39,18 +37,17 @@ def scopes(parts: Sequence[Part], scoping: Scoping) -> list[Scope]:
             middle and late third by their place in the forward order. A third without parts is left out.
     """
     if scoping == "graph":
-        return [_scope("graph", parts, range(len(parts)))]
+        return [Scope("graph", frozenset(range(len(parts))), slice(0, sum(part.size for part in parts)))]
+    begins = list(accumulate((part.size for part in parts), initial=0))
     if scoping == "part":
-        return [_scope(f"part:{part.name}", parts, [index]) for index, part in enumerate(parts)]
+        return [_scope(f"part:{part.name}", [index], begins) for index, part in enumerate(parts)]
     thirds = [min(2, 3 * index // max(1, len(parts) - 1)) for index in range(len(parts))]
     return [
-        _scope(f"depth:{depth}", parts, [index for index, number in enumerate(thirds) if number == third])
+        _scope(f"depth:{depth}", [index for index, number in enumerate(thirds) if number == third], begins)
         for third, depth in enumerate(DEPTHS)
         if third in thirds
     ]
 
 
-def _scope(name: str, parts: Sequence[Part], chosen: Sequence[int]) -> Scope:
-    begins = np.cumsum([0, *(part.size for part in parts)])
-    nodes = np.concatenate([np.arange(begins[index], begins[index + 1]) for index in chosen])
-    return Scope(name, frozenset(chosen), nodes)
+def _scope(name: str, chosen: Sequence[int], begins: Sequence[int]) -> Scope:
+    return Scope(name, frozenset(chosen), slice(begins[chosen[0]], begins[chosen[-1] + 1]))

@@ -131,6 +131,13 @@ class Topology:
         """Other names under which a checkpoint may hold a parameter."""
         return {names[0]: names[1:] for names in self.tied}
 
+    @cached_property
+    def readers(self) -> tuple[int, ...]:
+        """For each join the first one that reads through the same weight in the same way, maybe from another part."""
+        first: dict[tuple[object, ...], int] = {}
+        keys = ((j.parameter, j.inputs, j.groups, j.target, self.parts[j.source].size) for j in self.joins)
+        return tuple(first.setdefault(key, place) for place, key in enumerate(keys))
+
     @property
     def sizes(self) -> tuple[int, ...]:
         """Number of nodes of each part."""
