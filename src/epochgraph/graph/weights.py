@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from epochgraph.checkpoints import Checkpoint, Place, Stored
 from epochgraph.errors import MissingParameterError, ShapeMismatchError, TracingError, WeightDtypeError
 from epochgraph.topology import Topology, unwrapped
-from epochgraph.topology.operations import computed
+from epochgraph.topology.computing import computed
 from epochgraph.topology.program import Program
 
 Source = nn.Module | Mapping[str, Tensor]

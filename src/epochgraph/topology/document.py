@@ -8,7 +8,7 @@ from typing import Any
 
 from epochgraph.errors import UnreadableFileError
 from epochgraph.files import atomic_write
-from epochgraph.topology.operations import is_computable
+from epochgraph.topology.computing import is_computable
 from epochgraph.topology.program import Argument, Program, Ref, Source, Step
 from epochgraph.topology.spans import Span
 from epochgraph.topology.structure import Coverage, Entry, Fold, Join, Part, Topology

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from epochgraph.topology import operations as ops
+from epochgraph.topology.computing import call
 from epochgraph.topology.flow import Flow, Weight, Wiring
 from epochgraph.topology.program import Argument, Program, Ref, Shape, Source, Step
 from epochgraph.topology.spans import NO_NODE
@@ -184,7 +185,7 @@ class Walk:
         options = {key: filled(self.value(value)) for key, value in step.options if value is not None}
         if any(isinstance(a, Tensor) and a.dtype == torch.int64 for a in flat(arguments)):
             return _on_indices(step.operation, arguments, options)
-        return ops.call(step.operation, arguments, options)
+        return call(step.operation, arguments, options)
 
 
 def is_weight(value: object) -> TypeGuard[Source | Computed]:
@@ -244,12 +245,12 @@ def _on_indices(operation: str, arguments: list[Any], options: dict[str, Any]) -
         case "view" | "_unsafe_view" | "reshape":  # indices need not lie in memory as the values do
             return _reshaped(*arguments)
         case "im2col":  # its padding is zero, which is a node: count from one
-            return ops.call(operation, [(arguments[0] + 1).double(), *arguments[1:]], options).long() - 1
+            return call(operation, [(arguments[0] + 1).double(), *arguments[1:]], options).long() - 1
         case name if name.startswith(("pad", "reflection_pad", "replication_pad", "upsample")):
-            result = ops.call(operation, [arguments[0].double(), *arguments[1:]], options)  # exact up to 2 ** 53 nodes
+            result = call(operation, [arguments[0].double(), *arguments[1:]], options)  # exact up to 2 ** 53 nodes
             return result.long()
         case _:
-            return ops.call(operation, arguments, options)
+            return call(operation, arguments, options)
 
 
 def _padded(nodes: Tensor, amounts: list[int]) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from epochgraph.topology import operations as ops
+from epochgraph.topology.computing import computed
 from epochgraph.topology.flow import Flow, Geometry, Layer
 from epochgraph.topology.program import Shape, Source, Step, layout
 from epochgraph.topology.rules.places import combined
@@ -169,7 +170,7 @@ def values(walk: Walk, value: Any) -> Tensor | None:
     program = walk.derivation(value.name)
     if any(source.values is None for source in program.sources) or prod(value.shape) > MOST_VALUES:
         return None
-    found = ops.computed(program, {s.name: torch.tensor(s.values).reshape(s.shape) for s in program.sources})
+    found = computed(program, {s.name: torch.tensor(s.values).reshape(s.shape) for s in program.sources})
     return found if isinstance(found, Tensor) and not found.is_floating_point() else None
 
 
