@@ -1,5 +1,6 @@
 """What signatures add, what decisions keep, what is shipped: computed on the published populations, cut small."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from epochgraph.predictors import read_predictor
 from epochgraph.predictors.shipped import EPOCHS, SITUATIONS
 from epochgraph.reproduction import added as added_module
 from epochgraph.reproduction import decisions as decisions_module
+from epochgraph.reproduction import sweeps as sweeps_module
 from epochgraph.reproduction.added import HYPER, added, candidates
-from epochgraph.reproduction.decisions import decidable, decisions, held_out_predictions
+from epochgraph.reproduction.decisions import HeldOut, decidable, decisions
 from epochgraph.reproduction.populations import DECADE, FAMILY, Population, read_populations, united
-from epochgraph.reproduction.rules import KNOWN, NEW, OURS, USUAL
+from epochgraph.reproduction.rules import KNOWN, NEW, OURS, USUAL, no_stopping
 from epochgraph.reproduction.shipping import ship
 from epochgraph.reproduction.sweeps import sweeps
 
@@ -89,8 +91,8 @@ def test_a_held_out_run_does_not_teach_what_is_told_of_it(three):
     ]
 
     def told(given):
-        pairs = held_out_predictions(given, "weights", 1, FAMILY)
-        return {run.name: prediction for run, prediction in pairs if run.settings[FAMILY] == "LeNet"}
+        found = HeldOut(given, "weights", 1, FAMILY).predictions()
+        return {run.name: prediction for _, run, prediction in found if run.settings[FAMILY] == "LeNet"}
 
     assert told(shuffled) == told(runs)
     assert len(told(runs)) == 28
@@ -103,28 +105,56 @@ def test_too_few_learning_rates_or_architectures_are_not_held_out(three):
         decidable(united([replace(three[1], runs=three[1].runs[:3])]))
 
 
-def test_sweeps_are_replayed_by_every_rule(three, monkeypatch):
-    monkeypatch.setattr(decisions_module, "EPOCHS", (1.0,))
-    monkeypatch.setattr("epochgraph.reproduction.sweeps.ORDERS", 3)
+@pytest.fixture
+def few_sweeps(monkeypatch):
+    """Three sweeps, of one way to halve the learning rates, and predictors that are asked twice."""
+    monkeypatch.setattr(sweeps_module, "ORDERS", 3)
+    monkeypatch.setattr(sweeps_module, "DEALINGS", 1)
+    for module in (decisions_module, sweeps_module):
+        monkeypatch.setattr(module, "EPOCHS", (0.5, 1.0))
+
+
+@pytest.mark.usefixtures("few_sweeps")
+def test_sweeps_are_replayed_by_every_rule(three):
     result = sweeps(three, jobs=1)
     table = result.tables["Mean over the populations"]
     assert table.index.tolist()[: len(USUAL)] == [*USUAL]
     assert table.index.tolist()[len(USUAL) :] == [f"{name}, {unseen}" for unseen in (KNOWN, NEW) for name in OURS]
-    assert table.loc["no stopping", "epochs trained"] == "100.0% (0.0%)"
+    assert table.loc["no stopping", "epochs trained"] == "100.0% ± 0.0%"
     mean = result.scores.groupby("rule")[["epochs", "regret", "best stopped"]].mean()
     assert mean.loc["no stopping", "best stopped"] == 0
     assert mean.loc["our decision, new learning rates", "epochs"] < 1
     assert (mean["regret"] >= 0).all()
-    with pytest.raises(SettingError, match="27 or more on CIFAR-10"):
-        sweeps([replace(three[0], runs=three[0].runs[:20])], jobs=1)
+    with pytest.raises(SettingError, match="18 or more on CIFAR-10"):
+        sweeps([replace(three[0], runs=three[0].runs[:17])], jobs=1)
 
 
-def test_sweeps_are_the_same_with_what_the_decisions_found(three, monkeypatch):
-    monkeypatch.setattr(decisions_module, "EPOCHS", (1.0,))
-    monkeypatch.setattr("epochgraph.reproduction.sweeps.ORDERS", 3)
+@pytest.mark.usefixtures("few_sweeps")
+def test_sweeps_are_the_same_with_what_the_decisions_found(three):
     alone, after = sweeps(three, jobs=1), sweeps(three, jobs=1, told=decisions(three, jobs=1).scores)
     assert after.markdown() == alone.markdown()
     pd.testing.assert_frame_equal(after.scores, alone.scores)
+
+
+@pytest.mark.usefixtures("few_sweeps")
+def test_a_sweep_knows_nothing_of_its_own_half_of_the_learning_rates(three, monkeypatch):
+    """Each run is told in a fold that has all runs of its learning rate, and a sweep is of one fold."""
+    seen = []
+    monkeypatch.setattr(sweeps_module, "rules", lambda sweep: seen.append(sweep) or {"no stopping": no_stopping})
+    sweeps(three, jobs=1)
+    lenets = three[1]
+    whole = range(1, lenets.epochs + 1)
+    curve_of = {run: tuple(run.metrics["validation_accuracy"].loc[whole]) for run in lenets.runs}
+    counts = Counter(curve_of.values())  # runs that learn nothing are all alike
+    rate_of = {curve: run.settings["learning_rate"] for run, curve in curve_of.items() if counts[curve] == 1}
+    drawn = {tuple(curve) for curve in next(one.curves for one in seen if one.epochs == lenets.epochs)}
+    rates = {rate_of[curve] for curve in drawn & rate_of.keys()}
+    assert len(rates) > 3
+    found = HeldOut(united(three), "weights-and-curve", 1.0, "learning_rate", 2, 0).predictions()
+    folds = {(run.settings["learning_rate"], fold) for fold, run, _ in found}
+    assert len({fold for rate, fold in folds if rate in rates}) == 1
+    assert len({fold for _, fold in folds}) == 2
+    assert len(folds) == len({rate for rate, _ in folds})
 
 
 def test_shipped_predictors_are_written_with_a_card_of_their_own_figures(three, tmp_path):

@@ -8,7 +8,9 @@ from epochgraph.reproduction.rules import (
     USUAL,
     Sweep,
     Told,
+    accuracy_then_best,
     beside_the_best,
+    best_first,
     forecast_then_best,
     hyperband,
     median_rule,
@@ -24,7 +26,7 @@ UNKNOWN = np.empty((0, 3))
 
 def sweep(curves, told=None) -> Sweep:
     curves = np.asarray(curves, dtype=float)
-    return Sweep(curves, curves[:, -1], {} if told is None else {KNOWN: told})
+    return Sweep(curves, curves[:, 0], 0.25, curves[:, -1], {} if told is None else {KNOWN: told})
 
 
 def flat(levels, epochs=9) -> np.ndarray:
@@ -104,6 +106,27 @@ def test_the_third_of_which_most_is_expected_goes_on_and_then_the_best_three():
     told = Told(EPOCHS, stop=UNKNOWN, forecast=forecast, upper=UNKNOWN)
     trained = forecast_then_best(sweep(flat(np.zeros(12)), told), unseen=KNOWN)
     assert trained.tolist() == [0.25] * 8 + [9, 9, 9, 1]
+
+
+def test_the_schedule_of_the_forecast_goes_by_the_validation_accuracy_too():
+    made = sweep(flat(np.linspace(0.1, 0.9, 12)))
+    assert accuracy_then_best(made).tolist() == [0.25] * 8 + [1, 9, 9, 9]
+
+
+def test_the_most_hopeful_goes_on_first_and_others_stop_beside_what_it_reached():
+    """The third ends at 0.7: the second cannot, by what is told of it after an epoch, nor can the first from the start.
+
+    The fourth is looked at till it is told to reach less than it was; the last, of which nothing is promised, finishes.
+    """
+    upper = [[0.6, 0.9, 0.9], [0.75, 0.6, 0.9], [0.9, 0.8, 0.8], [0.85, 0.84, 0.65], [np.inf] * 3]
+    told = Told(EPOCHS, stop=UNKNOWN, forecast=np.zeros((5, 3)), upper=np.array(upper))
+    trained = best_first(sweep(flat([0.9, 0.9, 0.7, 0.9, 0.1]), told), unseen=KNOWN)
+    assert trained.tolist() == [0.25, 1, 9, 2, 9]
+
+
+def test_of_equal_hopes_the_best_forecast_goes_first():
+    told = Told(EPOCHS, stop=UNKNOWN, forecast=np.array([[0.2] * 3, [0.6] * 3]), upper=np.array([[0.7, 0.7, 0.5]] * 2))
+    assert best_first(sweep(flat([0.9, 0.6]), told), unseen=KNOWN).tolist() == [2, 9]
 
 
 def test_what_is_told_of_some_runs_is_theirs():

@@ -12,7 +12,7 @@ from epochgraph.predictors import Candidate, learned
 from epochgraph.predictors.curves import hyper_parameters, learning_curve
 from epochgraph.predictors.shipped import EPOCHS
 from epochgraph.predictors.views import Together, View, folded, pooled_changes
-from epochgraph.reproduction.differences import RESAMPLES, paired_difference
+from epochgraph.reproduction.differences import MANY, RESAMPLES, paired_difference
 from epochgraph.reproduction.panels import BLUE, FAINT, GREEN, INK, RED, legend_below, panels
 from epochgraph.reproduction.populations import DECADE, FAMILY, Population, on_cifar, united
 from epochgraph.reproduction.results import Result
@@ -42,7 +42,8 @@ training loss so far; the changes are those of the graphs since the start and si
 folded. Differences are of the same runs, with everything known ("{SIGNATURE}") less without graphs: below zero where
 graphs add something. In brackets is their 95 % interval, from {RESAMPLES} samples with replacement: of whole learning
 rates of each population or, where decades or architectures are held out, of these; of single populations always of
-learning rates. In bold, it excludes zero."""
+learning rates. In bold, it excludes zero, and is of {MANY} of them at least: of fewer it is too narrow. One in twenty
+would be bold by chance. The folds are dealt {REPEATS} times."""
 
 RATES = ("population", "learning_rate")
 UNITS = {"random": RATES, "learning_rate": RATES, DECADE: ("population", DECADE), FAMILY: (FAMILY,)}
@@ -146,7 +147,7 @@ def _table(rows: pd.DataFrame, units: Sequence[str]) -> pd.DataFrame:
     table = errors.map("{:.1f}".format).sort_index().rename_axis(columns=None)
     for other in (CURVE, HYPER, BOTH):
         table[f"less the {other}"] = [
-            paired_difference(rows[rows["epoch"] == epoch], SIGNATURE, other, units=units) for epoch in table.index
+            str(paired_difference(rows[rows["epoch"] == epoch], SIGNATURE, other, units=units)) for epoch in table.index
         ]
     return table.rename(index="epoch {:g}".format).rename_axis(index=None)
 
@@ -156,7 +157,7 @@ def _by_population(rows: pd.DataFrame, other: str) -> pd.DataFrame:
     names = dict.fromkeys(rows["population"])
     cells = {
         f"epoch {epoch:g}": [
-            paired_difference(of[of["population"] == name], SIGNATURE, other, units=RATES) for name in names
+            str(paired_difference(of[of["population"] == name], SIGNATURE, other, units=RATES)) for name in names
         ]
         for epoch, of in rows.groupby("epoch")
     }

@@ -1,14 +1,42 @@
 """Paired differences of errors, with their intervals."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 RESAMPLES = 2000
+MANY = 8
+"""Units below which a bootstrap's interval is too narrow to be believed."""
 
 
-def paired_difference(rows: pd.DataFrame, candidate: str, other: str, *, units: Sequence[str]) -> str:
+class Difference(NamedTuple):
+    """How much less one error is than another.
+
+    Attributes:
+        mean: Below zero is where it is less.
+        low: Where its 95 % interval begins.
+        high: Where it ends.
+        units: How many were drawn from.
+    """
+
+    mean: float
+    low: float
+    high: float
+    units: int
+
+    @property
+    def certain(self) -> bool:
+        """Whether the interval excludes zero, and can be believed."""
+        return self.low * self.high > 0 and self.units >= MANY
+
+    def __str__(self) -> str:
+        text = f"{self.mean:+.1f} [{self.low:+.1f}, {self.high:+.1f}]"
+        return f"**{text}**" if self.certain else text
+
+
+def paired_difference(rows: pd.DataFrame, candidate: str, other: str, *, units: Sequence[str]) -> Difference:
     """How much less the error of a candidate is than another's of the same runs.
 
     Args:
@@ -18,7 +46,7 @@ def paired_difference(rows: pd.DataFrame, candidate: str, other: str, *, units: 
         units: Columns; runs that agree in them are drawn together.
 
     Returns:
-        The mean with its 95 % interval, by the percentiles of a bootstrap of units; in bold if that excludes zero.
+        The mean with its 95 % interval, by the percentiles of a bootstrap of units.
     """
     keys = [*dict.fromkeys([*units, "population", "run"])]
     errors = rows.pivot_table(index=keys, columns="candidate", values="error")
@@ -26,5 +54,4 @@ def paired_difference(rows: pd.DataFrame, candidate: str, other: str, *, units: 
     sums, counts = paired.sum().to_numpy(), paired.count().to_numpy()
     drawn = np.random.default_rng(0).integers(len(sums), size=(RESAMPLES, len(sums)))
     low, high = np.quantile(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1), [0.025, 0.975])
-    text = f"{sums.sum() / counts.sum():+.1f} [{low:+.1f}, {high:+.1f}]"
-    return f"**{text}**" if low * high > 0 else text
+    return Difference(float(sums.sum() / counts.sum()), float(low), float(high), len(sums))

@@ -30,7 +30,7 @@ TITLES = {"degree": "weighted degree", "eigenvector_centrality": "eigenvector ce
 LINES = f"""Mean accuracy of {REPEATS} dealings of {FOLDS}-fold cross-validation of the paper's signatures (five
 statistics over the whole graph at each epoch), without smoothing and with both of the paper's. The black line needs no
 graph: a support vector machine that is told the validation accuracy of the same epoch. The grey line is the share of
-the larger class."""
+the larger class. The table is of the mean over the measures, smoothings and classifiers, of which none is chosen."""
 
 PAPER = "The paper's own figure is a picture without numbers; its text tells 80 to 95 % within ten epochs."
 
@@ -80,19 +80,20 @@ def _accuracies(scores: pd.DataFrame, population: Population) -> pd.DataFrame:
 
 
 def _best(scores: pd.DataFrame, populations: Sequence[Population]) -> pd.DataFrame:
-    """For each population the first epoch at which signatures reach 80 % and 90 %, and what they reach by epoch 10."""
+    """The first epoch at which the mean of all lines reaches 80 % and 90 %, and its most up to epoch 10."""
     rows = {}
     for population in populations:
         accuracies = _accuracies(scores, population)
-        graphs = accuracies.drop(columns=BASELINE).max(axis="columns")
+        graphs = accuracies.drop(columns=BASELINE).mean(axis="columns")
         baseline = accuracies[BASELINE]
         rows[population.title] = {
             "80 % from epoch": _first(graphs, 0.8),
             "90 % from epoch": _first(graphs, 0.9),
-            "best up to epoch 10": cell(graphs.loc[:10].max()),
+            "most up to epoch 10": cell(graphs.loc[:10].max()),
             "validation accuracy: 80 % from": _first(baseline, 0.8),
             "90 % from": _first(baseline, 0.9),
-            "its best up to epoch 10": cell(baseline.loc[:10].max()),
+            "its most up to epoch 10": cell(baseline.loc[:10].max()),
+            "larger class": cell(population.larger_class),
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 

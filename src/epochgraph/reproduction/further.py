@@ -161,7 +161,7 @@ def _differences(rows: pd.DataFrame) -> pd.DataFrame:
     pairs = {f"{name} less degree": (name, "degree") for name in (*OTHERS, ALL)}
     pairs |= {f"{BOTH}: with {name} less without": (f"both with {name}", BOTH) for name in (*OTHERS, ALL)}
     cells = {
-        f"epoch {epoch:g}": [paired_difference(of, *pair, units=[GROUPS]) for pair in pairs.values()]
+        f"epoch {epoch:g}": [str(paired_difference(of, *pair, units=[GROUPS])) for pair in pairs.values()]
         for epoch, of in rows[rows["epoch"] > 0].groupby("epoch")
     }
     return pd.DataFrame(cells, index=list(pairs))

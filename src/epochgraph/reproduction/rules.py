@@ -48,11 +48,15 @@ class Sweep:
 
     Attributes:
         curves: Validation accuracy of each run (a row) after each whole epoch, from 1 on.
+        early: Validation accuracy of each run when our predictor is asked first.
+        first: The epochs by then: a fraction of one.
         final: Test accuracy of each run at its end.
         told: What our predictor tells of them, by what it has not seen.
     """
 
     curves: np.ndarray
+    early: np.ndarray
+    first: float
     final: np.ndarray
     told: Mapping[str, Told]
 
@@ -180,6 +184,36 @@ def beside_the_best(sweep: Sweep, *, unseen: str) -> np.ndarray:
     return trained
 
 
+def best_first(sweep: Sweep, *, unseen: str) -> np.ndarray:
+    """All runs are begun; then the one that may still become the best goes on, till it is told of anew or has finished.
+
+    As in `beside_the_best` runs stop that are not expected to reach the best of those that finished, but no run is
+    finished only because it came early. Runs have to be put aside and taken up again, as in successive halving.
+
+    Args:
+        sweep: The runs.
+        unseen: What the predictor has not seen of them, one of `Sweep.told`.
+    """
+    told, best = sweep.told[unseen], -np.inf
+    looks = int((told.epochs < sweep.epochs).sum())  # what is told at the end comes too late
+    seen, runs = np.zeros(len(sweep.final), dtype=int), np.arange(len(sweep.final))
+    trained, live = np.full(len(runs), sweep.first), np.ones(len(runs), dtype=bool)
+    while (live := live & (told.upper[runs, seen] >= best)).any():
+        likely = np.lexsort((told.forecast[runs, seen], told.upper[runs, seen], live))[-1]
+        if seen[likely] + 1 < looks:
+            seen[likely] += 1
+            trained[likely] = told.epochs[seen[likely]]
+        else:
+            trained[likely], live[likely] = sweep.epochs, False
+            best = max(best, sweep.curves[likely, -1])
+    return trained
+
+
+def accuracy_then_best(sweep: Sweep) -> np.ndarray:
+    """The third with the best validation accuracy at first go on for an epoch, and the best of them to the end."""
+    return _then_best(sweep, sweep.early, sweep.curves[:, 0])
+
+
 def forecast_then_best(sweep: Sweep, *, unseen: str) -> np.ndarray:
     """The third of which most is expected at first go on for an epoch, and the best of them by then to the end.
 
@@ -188,24 +222,29 @@ def forecast_then_best(sweep: Sweep, *, unseen: str) -> np.ndarray:
         unseen: What the predictor has not seen of them, one of `Sweep.told`.
     """
     told = sweep.told[unseen]
-    trained = np.full(len(sweep.final), float(told.epochs[0]))
-    third = np.argsort(-told.forecast[:, 0], kind="stable")[: max(1, round(len(trained) / ETA))]
+    return _then_best(sweep, told.forecast[:, 0], told.forecast[:, np.searchsorted(told.epochs, 1)])
+
+
+def _then_best(sweep: Sweep, at_first: np.ndarray, after_one: np.ndarray) -> np.ndarray:
+    trained = np.full(len(sweep.final), sweep.first)
+    third = np.argsort(-at_first, kind="stable")[: max(1, round(len(trained) / ETA))]
     trained[third] = 1
-    expected = told.forecast[third, np.searchsorted(told.epochs, 1)]
-    trained[third[np.argsort(-expected, kind="stable")[:BEST]]] = sweep.epochs
+    trained[third[np.argsort(-after_one[third], kind="stable")[:BEST]]] = sweep.epochs
     return trained
 
 
+ACCURACY = f"validation accuracy, then the best {BEST}"
 USUAL: Mapping[str, Rule] = {
     "no stopping": no_stopping,
     "median rule": median_rule,
     "successive halving": successive_halving,
     "Hyperband": hyperband,
     f"one epoch, then the best {BEST}": one_epoch_then_best,
+    ACCURACY: accuracy_then_best,
 }
-DECISION, FORECAST = "our decision", "our forecast beside the best so far"
+DECISION, FORECAST, FIRST = "our decision", "our forecast beside the best so far", "our forecast, best first"
 HALVING = f"our forecast, then the best {BEST}"
-OURS = {DECISION: our_decision, FORECAST: beside_the_best, HALVING: forecast_then_best}
+OURS = {DECISION: our_decision, FORECAST: beside_the_best, FIRST: best_first, HALVING: forecast_then_best}
 
 
 def rules(sweep: Sweep) -> Mapping[str, Rule]:

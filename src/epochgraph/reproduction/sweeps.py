@@ -9,39 +9,47 @@ from matplotlib.ticker import PercentFormatter
 
 from epochgraph.errors import SettingError
 from epochgraph.predictors.shipped import EPOCHS
-from epochgraph.reproduction.decisions import RATE, THRESHOLD, decided
+from epochgraph.reproduction.decisions import RATE, THRESHOLD, HeldOut, decidable
 from epochgraph.reproduction.panels import BLUE, FAINT, GREEN, RED, legend_below, panels
-from epochgraph.reproduction.populations import FAMILY, Population, on_cifar
+from epochgraph.reproduction.populations import FAMILY, Population, on_cifar, united
 from epochgraph.reproduction.results import Result
 from epochgraph.reproduction.rules import BEST, ETA, KNOWN, NEW, STARTUP, Sweep, Told, rules
-from epochgraph.reproduction.scoring import Progress
+from epochgraph.reproduction.scoring import Progress, scored
 
 ORDERS = 500
-SWEEP = 27
-"""Runs of a sweep: as many as give successive halving whole rungs."""
+SWEEP = 18
+"""Runs of a sweep, or as many as half of the learning rates of a population have."""
+
+LEAST = 9
+"""Runs of that half, for a sweep to have something to choose from."""
+
+DEALINGS = 4
+"""Ways to deal the learning rates into halves."""
 
 SITUATION = "weights-and-curve"
 
-PROTOCOLS = {KNOWN: "learning_rate", NEW: FAMILY}
-
-NOTE = f"""Each of {ORDERS} sweeps is {SWEEP} runs of a population in random order. A run's progress is its recorded
-validation accuracy; the sweep ends with the run of the best final one among those that were not stopped. "Epochs" are
-those trained, as a share of training all to the end. "Regret" is what the test accuracy of that run lacks, in points,
-to that of the best run of the sweep: training all has some too, for validation and test images differ. Good runs are
-those of {THRESHOLD:.0%} or more. In brackets is the standard error of the mean over the sweeps.
+NOTE = f"""Each of {ORDERS} sweeps is {SWEEP} runs of a population in random order, all of one half of its learning
+rates: of {DEALINGS} random ways to halve them, one half after the other. A half with fewer runs gives all of them, one
+with less than {LEAST} none. A run's progress is its recorded validation accuracy; the sweep ends with the run of the
+best final one among those that were not stopped. "Epochs" are those trained, as a share of training all to the end.
+"Regret" is what the test accuracy of that run lacks, in points, to that of the best run of the sweep: training all has
+some too, for validation and test images differ. Good runs are those of {THRESHOLD:.0%} or more. Beside the mean over
+the populations is its standard error: they are few.
 
 The median rule (Golovin et al. 2017) lets the first {STARTUP} runs finish. Successive halving (Jamieson and Talwalkar
 2016) and Hyperband (Li et al. 2018) keep one run of {ETA}. Our predictor (`{SITUATION}`) is asked after
-{", ".join(f"{epoch:g}" for epoch in EPOCHS)} epochs; it was fitted and calibrated without the run's learning rate, or
-without its whole architecture. Our decision stops what it condemns; {RATE:.0%} of the good runs are the most that it
-may stop, by its promise, each time. Our forecast beside the best so far stops what it does not expect, with 95 %, to
-reach the best of the runs that have finished (predictive termination, Domhan et al. 2015). Our forecast, then the best
-{BEST}, keeps one run of {ETA} after {EPOCHS[0]:g} epochs, and the best {BEST} of them by the forecast after one.
+{", ".join(f"{epoch:g}" for epoch in EPOCHS)} epochs; it was fitted and calibrated without any run of the half of the
+learning rates that the sweep is of, or without its whole architecture. Our decision stops what it condemns; {RATE:.0%}
+of the good runs are the most that it may stop, by its promise, each time. Our forecast beside the best so far stops
+what it does not expect, with 95 %, to reach the best of the runs that have finished (predictive termination, Domhan et
+al. 2015). Best first begins all runs, and goes on with the one that may end highest; it stops by the same rule. Our
+forecast, then the best {BEST}, keeps one run of {ETA} after {EPOCHS[0]:g} epochs, and the best {BEST} of them by the
+forecast after one; beside it stands the same by the validation accuracy, which shows what the schedule alone saves.
 
-The last rule is one of seven schedules that were tried when the zoo had six such populations: that with the least
-regret. Populations and runs that came later had no say in it."""
+The schedule of the last rule is one of seven that were tried when the zoo had six such populations: that with the least
+regret. Populations and runs that came later had no say in it. Best first has nothing that could be tried."""
 
-MARKS = (*zip([FAINT, *[GREEN] * 4, *[RED] * 3, *[BLUE] * 3], "osD^vsD^sD^", strict=True),)
+MARKS = (*zip([FAINT, *[GREEN] * 5, *[RED] * 4, *[BLUE] * 4], "osD^vPsDX^sDX^", strict=True),)
 
 
 def sweeps(
@@ -58,41 +66,66 @@ def sweeps(
         jobs: Processes.
         told: What is `decided` about these populations, the scores of `decisions`; None to find it.
         progress: Told after each epoch of our decisions.
+
+    Raises:
+        SettingError: No population is large enough, or they have too few learning rates.
     """
     large = [population for population in on_cifar(populations) if len(population.runs) >= SWEEP]
     if not large:
         sizes = [len(population.runs) for population in populations]
         raise SettingError("runs of the populations", sizes, f"{SWEEP} or more on CIFAR-10, for a sweep")
-    if told is None:
-        told = decided(populations, [SITUATION], jobs=jobs, progress=progress)
-    told = told[told["situation"] == SITUATION]
-    rows, tables = [], {}
-    for population in large:
-        found = _replayed(population, told[told["population"] == population.name])
-        tables[population.title] = _table(found)
-        rows.append(found.assign(population=population.name))
-    every = pd.concat(rows, ignore_index=True)
-    tables = {"Mean over the populations": _table(every), **tables}
-    mean = every.groupby(["population", "rule"], sort=False).mean().drop(columns="sweep").reset_index()
+    told = _with_halves(populations, told, jobs=jobs, progress=progress)
+    rows = [
+        _replayed(population, told[told["population"] == population.name]).assign(population=population.name)
+        for population in large
+    ]
+    mean = pd.concat(rows).groupby(["population", "rule"], sort=False).mean().drop(columns="sweep").reset_index()
+    tables = {"Mean over the populations": _mean_table(mean)}
+    tables |= {one.title: _table(mean[mean["population"] == one.name].set_index("rule")) for one in large}
     return Result("sweeps", "Sweeps replayed", (NOTE,), tables, mean, _drawn(mean))
+
+
+def _with_halves(
+    populations: Sequence[Population], told: pd.DataFrame | None, *, jobs: int, progress: Progress | None
+) -> pd.DataFrame:
+    """What is told of each run without its half of the learning rates, for each dealing, and without its architecture.
+
+    In sweeps of the runs of `decisions`, which are told without their own learning rate, the predictor would have
+    learned from the others of the very same sweep.
+    """
+    runs = united(populations)
+    wanted = [HeldOut(runs, SITUATION, epoch, "learning_rate", 2, seed) for seed in range(DEALINGS) for epoch in EPOCHS]
+    if told is None and FAMILY in decidable(runs):
+        wanted += [HeldOut(runs, SITUATION, epoch, FAMILY) for epoch in EPOCHS]
+    of_halves = scored(wanted, jobs=jobs, progress=progress)
+    known = [] if told is None else [told[(told["situation"] == SITUATION) & (told["folds"] == FAMILY)]]
+    return pd.concat([of_halves, *known], ignore_index=True)
 
 
 def _replayed(population: Population, told: pd.DataFrame) -> pd.DataFrame:
     """A row a sweep and rule."""
     runs, whole = population.runs, np.arange(1, population.epochs + 1)
-    known = {
-        unseen: _told(told[told["folds"] == folds], [run.name for run in runs])
-        for unseen, folds in PROTOCOLS.items()
-        if (told["folds"] == folds).any()
-    }
-    curves = np.stack([run.metrics["validation_accuracy"].reindex(whole).to_numpy() for run in runs])
+    names = [run.name for run in runs]
+    of_architecture = told[told["folds"] == FAMILY]
+    new = {} if of_architecture.empty else {NEW: _told(of_architecture, names)}
+    halves = [
+        (np.flatnonzero(folds == fold), _told(of_seed, names))
+        for _, of_seed in told[told["folds"] != FAMILY].groupby("seed")
+        for folds in [of_seed.groupby("run")["fold"].first().loc[names].to_numpy()]
+        for fold in (0, 1)
+        if (folds == fold).sum() >= LEAST
+    ]
+    progress = [run.metrics["validation_accuracy"] for run in runs]
+    curves = np.nan_to_num(np.stack([accuracy.reindex(whole).to_numpy() for accuracy in progress]))
+    early = np.nan_to_num(np.array([accuracy[EPOCHS[0]] for accuracy in progress]))
     final = np.array([run.final_accuracy() for run in runs])
     generator = np.random.default_rng(0)
     rows = []
     for number in range(ORDERS):
-        order = generator.permutation(len(runs))[:SWEEP]
-        ours = {unseen: every.of(order) for unseen, every in known.items()}
-        sweep = Sweep(np.nan_to_num(curves[order]), final[order], ours)
+        places, known = halves[number % len(halves)]
+        order = generator.permutation(places)[:SWEEP]
+        ours = {unseen: every.of(order) for unseen, every in {KNOWN: known, **new}.items()}
+        sweep = Sweep(curves[order], early[order], EPOCHS[0], final[order], ours)
         rows += [{"sweep": number, "rule": name, **_outcome(sweep, rule(sweep))} for name, rule in rules(sweep).items()]
     return pd.DataFrame(rows)
 
@@ -108,9 +141,11 @@ def _told(rows: pd.DataFrame, runs: Sequence[str]) -> Told:
 
 
 def _outcome(sweep: Sweep, trained: np.ndarray) -> dict[str, float]:
-    """What a rule spent on a sweep, and what it missed."""
+    """What a rule spent on a sweep, and what it missed; of all that it stops, the longest is finished."""
+    if trained.max() < sweep.epochs:
+        trained = np.where(np.arange(len(trained)) == trained.argmax(), sweep.epochs, trained)
     finished, good = trained == sweep.epochs, sweep.final >= THRESHOLD
-    kept = np.where(finished, sweep.curves[:, -1], -1.0)  # nothing finished: the first run, as good as any
+    kept = np.where(finished, sweep.curves[:, -1], -1.0)
     return {
         "epochs": trained.sum() / (len(trained) * sweep.epochs),
         "regret": 100 * (sweep.final.max() - sweep.final[kept.argmax()]),
@@ -119,19 +154,26 @@ def _outcome(sweep: Sweep, trained: np.ndarray) -> dict[str, float]:
     }
 
 
-def _table(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row a rule."""
-    of_rule = rows.groupby("rule", sort=False)[["epochs", "regret", "good stopped", "best stopped"]]
-    mean, error = of_rule.mean(), of_rule.sem()
+def _table(means: pd.DataFrame) -> pd.DataFrame:
+    """A row a rule, as the rows of its means are."""
     return pd.DataFrame(
         {
-            "epochs trained": [f"{m:.1%} ({e:.1%})" for m, e in zip(mean["epochs"], error["epochs"], strict=True)],
-            "regret, points": [f"{m:.2f} ({e:.2f})" for m, e in zip(mean["regret"], error["regret"], strict=True)],
-            "good runs stopped": mean["good stopped"].map("{:.0%}".format).to_list(),
-            "best run stopped": mean["best stopped"].map("{:.0%}".format).to_list(),
-        },
-        index=mean.index.rename(None),
-    )
+            "epochs trained": means["epochs"].map("{:.1%}".format),
+            "regret, points": means["regret"].map("{:.2f}".format),
+            "good runs stopped": means["good stopped"].map("{:.0%}".format),
+            "best run stopped": means["best stopped"].map("{:.0%}".format),
+        }
+    ).rename_axis(index=None)
+
+
+def _mean_table(of_populations: pd.DataFrame) -> pd.DataFrame:
+    """A row a rule: its mean over the populations, with the standard error of that."""
+    of_rule = of_populations.drop(columns="population").groupby("rule", sort=False)
+    table, error = _table(of_rule.mean()), of_rule.sem()
+    if error["regret"].notna().all():
+        table["epochs trained"] += " ± " + error["epochs"].map("{:.1%}".format)
+        table["regret, points"] += " ± " + error["regret"].map("{:.2f}".format)
+    return table
 
 
 def _drawn(mean: pd.DataFrame) -> Figure:
