@@ -9,7 +9,7 @@ DATA ?=
 
 help:
 	@echo "make demo             train 60 small networks on real digits and tell how each will end (about 2 minutes)"
-	@echo "make demo DATA=PATH   the same on images of your own: a folder or archive with one folder a class"
+	@echo "make demo DATA=PATH   the same on images of your own: a folder or archive with train/CLASS and test/CLASS"
 	@echo "make test             the whole test suite"
 	@echo "make check            lint, types, import rules"
 	@echo "make bench            speed, as ratios measured side by side"

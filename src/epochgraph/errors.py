@@ -133,10 +133,10 @@ class WeightDtypeError(EpochgraphError, TypeError):
 
 
 class EmptyGraphError(EpochgraphError, ValueError):
-    """All weights are zero, so no node is more central than another."""
+    """All weights are zero, so a measure says nothing."""
 
     def __str__(self) -> str:
-        return "all weights of the graph are zero: eigenvector centrality is undefined. Check the checkpoint."
+        return "all weights of the graph are zero: the measure is undefined. Check the checkpoint."
 
 
 class ConvergenceError(EpochgraphError, RuntimeError):

@@ -402,7 +402,7 @@ def test_an_interrupted_demo_says_so_and_keeps_what_is_finished(tmp_path):
         _, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
-    assert "what is finished is kept" in errors
+    assert "what is written is kept" in errors
     finished = list(runs.glob("[!.]*"))  # a worker may be ended while it writes to a hidden file, which nobody reads
     assert 2 <= len(finished) < 60
     assert all(read_stored_run(path).name for path in finished)

@@ -54,6 +54,12 @@ def test_there_is_one_for_each_situation_and_epoch_with_its_card():
     assert f"{found[0][2].trained_on['runs']} networks on CIFAR-10" in card
 
 
+def test_an_accuracy_in_percent_is_refused():
+    run = lenet_run(until=2)
+    with pytest.raises(SettingError, match=r"'mine'.*10\.0.*a fraction"):
+        shipped_predictor(replace(run, metrics=run.metrics.assign(validation_accuracy=10.0)))
+
+
 def test_the_one_that_sees_most_is_taken():
     assert shipped_predictor(lenet_run(until=4)).times == (0.0, 1.0, 2.0, 3.0)
     blind = shipped_predictor(lenet_run(until=2, losses=False))

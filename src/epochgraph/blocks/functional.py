@@ -9,6 +9,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from epochgraph.blocks.structure import Block, Entries, Pair, SourceValues, TargetValues, away, home, matrix_entries
+from epochgraph.errors import SettingError
 
 MOST_ENTRIES = 100_000_000
 """An operator with more source-target pairs than this is not written out entry by entry."""
@@ -46,9 +47,14 @@ class Functional(Block):
 
     @cached_property
     def matrix(self) -> Tensor:
-        """The operator written out, a row for each target node; for small graphs only."""
+        """The operator written out, a row for each target node; for small graphs only.
+
+        Raises:
+            SettingError: It has more than `MOST_ENTRIES` pairs of nodes.
+        """
         if self.size[0] * self.size[1] > MOST_ENTRIES:
-            raise ValueError(f"an operator of {self.size} nodes is too large to be written out")
+            expected = f"at most {MOST_ENTRIES:,} pairs, to be written out"
+            raise SettingError("nodes of an unrolled layer", self.size, expected)
         zero = torch.zeros(self.size[1]).to(self.weights)
         columns = [self.function(zero.index_fill(0, torch.tensor([n]), 1.0)).flatten() for n in range(self.size[1])]
         return torch.stack(columns, dim=1)

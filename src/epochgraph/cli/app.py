@@ -39,7 +39,8 @@ zoo = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     help="""Populations of trained networks, to learn from: `train` makes one after a recipe, `status` tells how far it
-    is, `export` writes it as one file and `import` reads that back, `recipes` lists what comes with the package.""",
+    is, `export` writes it as one file and `import` reads that back, `fit` fits predictors on several of them, `recipes`
+    lists what comes with the package.""",
 )
 zoo.command()(zoo_commands.train)
 zoo.command()(zoo_commands.status)
@@ -77,7 +78,8 @@ def main() -> None:
     except SystemExit as stop:  # Typer has turned the keyboard's interrupt into an exit
         if stop.code != INTERRUPTED:
             raise
-        _stop("epochgraph: interrupted; what is finished is kept, the same command goes on from there.", INTERRUPTED)
+        on = "what is written is kept, and demo, extract and zoo train go on from there"
+        _stop(f"epochgraph: interrupted; {on}.", INTERRUPTED)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         sys.stderr.close()
         sys.exit(0)

@@ -61,7 +61,7 @@ Memory = Annotated[
 def demo(
     data: Annotated[
         Path | None,
-        typer.Argument(help="Images with one folder a class, in a folder or archive; none for scikit-learn's digits."),
+        typer.Argument(help="A folder or archive with train/CLASS and test/CLASS; none for scikit-learn's digits."),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the runs and the picture.")] = Path("out/demo"),
     runs: Annotated[int, typer.Option(help="Networks to train.")] = 60,
@@ -143,7 +143,8 @@ def extract(
 ) -> None:
     """Turn the checkpoints of runs into stored signatures.
 
-    A run is a folder of checkpoints (.pt .pth .th .ckpt .bin .safetensors) whose names tell their epoch. Beside them
+    A run is a folder of checkpoints (.pt .pth .th .ckpt .bin .safetensors) whose names tell their epoch: 0 is the
+    untrained network, 1 is after the first pass over the data. Beside them
     may lie `metrics.csv`, with a column `epoch` and one a metric (train_loss, validation_accuracy, test_accuracy, ...),
     and `settings.json`, an object with the run's settings (learning_rate, ...); fit and evaluate need them. Runs that
     are stored already are left as they are, so an interrupted command goes on.
@@ -248,8 +249,8 @@ def predict(
 
     The predictors that come with the package know networks for ten classes (CIFAR-10) trained from scratch, and need
     the initial checkpoint (epoch 0) and one after 1/4, 1/2, 1, 2, 3 or 5 epochs, with all whole epochs before it. They
-    look at `metrics.csv` (validation_accuracy, train_loss) if it is there. For your own kind of networks, `fit` learns
-    from your finished runs.
+    look at `metrics.csv` if it is there: validation_accuracy, as fractions, and train_loss, the mean cross-entropy. For
+    your own kind of networks, `fit` learns from your finished runs.
 
     The decision is "stop" where at most `--rate` of the runs with a good end would be told as badly, and "abstain"
     where that cannot be promised. With `--json` an object is printed; for several stored runs, a list of them.

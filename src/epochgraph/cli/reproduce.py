@@ -41,23 +41,26 @@ RESULTS = ("table1", "table2", "regression", "figure3", "figure4", "figure5", "a
 
 
 def run(what: str, zoos: Path, out: Path, *, jobs: int | None) -> None:
-    """Compute the results, print the first table of each, and write all."""
+    """Compute the results, write each at once, and print the first table of all."""
     populations = read_populations(zoos)
     chosen = RESULTS if what == ALL else (what,)
     results: list[Result] = []
+    paths: list[Path] = []
+    left_out: list[str] = []
     with progress_bar() as progress:
         for name in chosen:
             task = progress.add_task(name, total=None)
             show = partial(_show, progress, task)
             try:
                 results.append(_computed(name, populations, results, jobs or usable_cores(), show))
+                paths += results[-1].write(out)
             except SettingError as error:
                 if what != ALL:
                     raise
-                notes.print(f"{name} is left out: {error}", highlight=False)
-    paths = [path for result in results for path in result.write(out)]
+                left_out.append(f"{name} is left out: {error}")
+                notes.print(left_out[-1], highlight=False)
     if what == ALL:
-        paths.append(_page(results, out))
+        paths.append(_page(results, left_out, out))
     for result in results:
         console.print(Markdown(result.summary()))
     console.print("\n" + "\n".join(f"Written: {path}" for path in paths), highlight=False)
@@ -79,7 +82,7 @@ def _show(bar: Bar, task: TaskID, done: int, total: int) -> None:
     bar.update(task, completed=done, total=total)
 
 
-def _page(results: Sequence[Result], out: Path) -> Path:
+def _page(results: Sequence[Result], left_out: Sequence[str], out: Path) -> Path:
     """All results on one page."""
     path = out / "README.md"
     head = (
@@ -87,10 +90,11 @@ def _page(results: Sequence[Result], out: Path) -> Path:
         "Vahedian et al., CIKM 2022, from the populations in `zoos/`. This page was written by\n"
         "`epochgraph reproduce all --out docs/results`; nothing on it is typed.\n\n"
         "## The claims\n\n"
-        "Each is judged on every population, transfer or epoch that it is about. What all of it is made of stands\n"
-        "below; the populations are smaller than the paper's, and reduced.\n\n"
+        "Each is judged by its mean on every population, transfer or epoch that it is about; a difference in bold is\n"
+        "certain (its 95 % interval excludes zero). What all of it is made of stands below; the populations are smaller\n"
+        "than the paper's, and reduced.\n\n"
     )
-    body = [markdown_table(claims(results)), "", *(result.markdown() for result in results)]
+    body = [markdown_table(claims(results)), "", *left_out, *(result.markdown() for result in results)]
     with atomic_write(path) as temporary:
         temporary.write_text(head + "\n".join(body), "utf-8")
     return path

@@ -52,7 +52,7 @@ def train(
     finished runs stay, a run in progress goes on from its last saved epoch, failed runs are tried again. The images
     are decoded once and kept in the user's cache. On a GPU, networks of one width are trained side by side.
 
-    Example: `epochgraph zoo train lenet-cifar10-reduced -d cifar10.tar.xz -o zoo/lenet --limit 20`
+    Example: `epochgraph zoo train lenet-cifar10-reduced -d cifar-10-python.tar.gz -o zoo/lenet --limit 20`
     """
     from epochgraph.cli import zoo as command
     from epochgraph.zoo.resources import usable_resources

@@ -54,6 +54,8 @@ def rolled_graph(
             thread.
 
     Raises:
+        SettingError: Another `nonfinite`, an unknown feature, or a negative memory.
+        TracingError: No topology is given, and the weights are no chain.
         MissingParameterError: A weight of the topology is not in `source`.
         ShapeMismatchError: A weight has another shape than the topology says.
         NonFiniteWeightsError: Weights are NaN or infinite and `nonfinite` is "raise".

@@ -81,7 +81,11 @@ class Graph:
 
     @cached_property
     def row_sums(self) -> NodeValues:
-        """The adjacency times a vector of ones; computed once, since it also proves that all weights are finite."""
+        """The adjacency times a vector of ones; computed once, since it also proves that all weights are finite.
+
+        Raises:
+            NonFiniteWeightsError: The graph is recorded as diverged.
+        """
         if self.nonfinite:
             raise NonFiniteWeightsError(self.nonfinite)
         sums = shared_out(lambda reading: reading[0].sums(), self._readings, self._work)
@@ -163,6 +167,7 @@ class Graph:
 
         Raises:
             NonFiniteWeightsError: The graph is recorded as diverged.
+            SettingError: It is unrolled, and too large to be written out.
         """
         if self.nonfinite:
             raise NonFiniteWeightsError(self.nonfinite)
@@ -180,6 +185,10 @@ class Graph:
             Nodes 0, 1, ... in the order of node values, with attributes `part` (name), `layer` (its index), `index`
             (within the part) and the node features that were asked for; edges with attribute `weight`. The entry of a
             node's edge to itself is twice the weight, since it counts both ways; NetworkX doubles it in a degree.
+
+        Raises:
+            NonFiniteWeightsError: The graph is recorded as diverged.
+            SettingError: It is unrolled, and too large to be written out.
         """
         graph = nx.from_scipy_sparse_array(self.to_scipy())
         for layer, (part, nodes) in enumerate(zip(self.parts, self.ranges, strict=True)):

@@ -43,6 +43,7 @@ def unrolled_graph(
 
     Raises:
         TracingError: The topology comes from `chain`, has several inputs, or an operation is not understood.
+        SettingError: The input shape is none of the model's.
         ShapeMismatchError, NonFiniteWeightsError, MissingParameterError, WeightDtypeError: As in `rolled_graph`.
 
     References:

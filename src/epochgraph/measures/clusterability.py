@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from scipy.linalg import polar, qr
-from scipy.sparse.linalg import LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
-from epochgraph.errors import EmptyGraphError
+from epochgraph.errors import ConvergenceError, EmptyGraphError
 from epochgraph.graph import Graph
 
 CLUSTERS = 12
@@ -48,6 +48,7 @@ def normalized_cut(graph: Graph) -> float:
 
     Raises:
         EmptyGraphError: All weights are zero.
+        ConvergenceError: The iteration for the eigenvectors does not end.
         NonFiniteWeightsError: The graph is recorded as diverged.
 
     References:
@@ -119,7 +120,10 @@ def _largest(
     else:
         start = np.random.default_rng(0).standard_normal(size)  # fixed: the same clusters twice
         operator = LinearOperator((size, size), matvec=product, dtype=np.float64)
-        values, vectors = eigsh(operator, k=count, which="LA", v0=start, tol=CONVERGED)
+        try:
+            values, vectors = eigsh(operator, k=count, which="LA", v0=start, tol=CONVERGED)
+        except ArpackNoConvergence as error:
+            raise ConvergenceError(10 * size, size) from error  # its limit
     order = np.argsort(-values)[:count]
     return values[order], vectors[:, order]
 

@@ -146,6 +146,9 @@ def changes_between_epochs(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
 def last_layer_weights(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
     """All weights and biases of the last layer at `epoch`, or the latest that is recorded before it.
 
+    Raises:
+        SettingError: A run has none recorded by then, or they differ in their number.
+
     References:
         Vahedian et al. 2022, section 4.1 (B_Wl).
     """

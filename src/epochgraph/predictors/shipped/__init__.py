@@ -41,14 +41,10 @@ def shipped_predictor(run: Run) -> Predictor:
 
     Raises:
         SettingError: The run has too few snapshots for any of them, or none of the initial weights; or some between
-            whole epochs, where the one before an epoch's is another than it was of the runs that they know.
+            whole epochs, where the one before an epoch's is another than it was of the runs that they know; or
+            validation accuracies that are no fractions.
     """
-    between = [time for time in run.signature.times.tolist() if time > 1 and time % 1]
-    if between:
-        raise SettingError(f"epochs of run {run.name!r}", between, "whole ones after the first: leave out the others")
-    if run.signature.times[0] > 0:
-        found = f"{run.signature.times[0]:g}"
-        raise SettingError(f"the first epoch of run {run.name!r}", found, "0: changes are since the initial weights")
+    _check(run)
     missing = []
     for epoch, situation in ((epoch, situation) for epoch in reversed(EPOCHS) for situation in SITUATIONS):
         if epoch <= run.signature.times[-1]:
@@ -64,6 +60,19 @@ def shipped_predictor(run: Run) -> Predictor:
     if missing:
         expected += f" ({missing[-1]} is missing)"
     raise SettingError(f"epochs of run {run.name!r}", run.signature.times.tolist(), expected)
+
+
+def _check(run: Run) -> None:
+    """That a run is measured as those were that the predictors know."""
+    between = [time for time in run.signature.times.tolist() if time > 1 and time % 1]
+    if between:
+        raise SettingError(f"epochs of run {run.name!r}", between, "whole ones after the first: leave out the others")
+    if run.signature.times[0] > 0:
+        found = f"{run.signature.times[0]:g}"
+        raise SettingError(f"the first epoch of run {run.name!r}", found, "0: changes are since the initial weights")
+    accuracy = run.metrics.get("validation_accuracy")
+    if accuracy is not None and accuracy.max() > 1:
+        raise SettingError(f"validation_accuracy of run {run.name!r}", float(accuracy.max()), "a fraction, from 0 to 1")
 
 
 def shipped_predictors() -> Iterator[tuple[str, float, Predictor]]:
