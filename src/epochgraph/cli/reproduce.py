@@ -91,8 +91,8 @@ def _page(results: Sequence[Result], left_out: Sequence[str], out: Path) -> Path
         "`epochgraph reproduce all --out docs/results`; nothing on it is typed.\n\n"
         "## The claims\n\n"
         "Each is judged by its mean on every population, transfer or epoch that it is about; a difference in bold is\n"
-        "certain (its 95 % interval excludes zero). What all of it is made of stands below; the populations are smaller\n"
-        "than the paper's, and reduced.\n\n"
+        "certain (its 95 % interval excludes zero). What all of it is made of stands below; the populations are\n"
+        "smaller than the paper's, and reduced.\n\n"
     )
     body = [markdown_table(claims(results)), "", *left_out, *(result.markdown() for result in results)]
     with atomic_write(path) as temporary:
