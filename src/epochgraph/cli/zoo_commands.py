@@ -39,7 +39,7 @@ def train(
         typer.Option(
             min=1,
             help="Networks that each process trains side by side; one on the CPU, 70 on a GPU if not given. "
-            "Fewer where a GPU's memory is too small.",
+            "Give fewer where a GPU's memory is too small.",
         ),
     ] = None,
     checkpoints: Annotated[

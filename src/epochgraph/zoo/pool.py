@@ -1,6 +1,7 @@
 """A population trained by several processes into its folder, where every finished run is safe."""
 
 import json
+import math
 import multiprocessing
 import os
 import queue
@@ -63,10 +64,10 @@ def train_population(
     """Train what is missing of the population in a folder; what is finished stays, whatever happens.
 
     Each run is trained by one process. A run that was interrupted goes on from its last saved epoch and ends in the
-    same numbers as an undisturbed one, on the same machine with the same number of threads.
+    same numbers as an undisturbed one, on a CPU of the same machine with the same number of threads.
 
     A process may train several networks of one width side by side, so that a GPU is busy (see `Ensemble`). They begin
-    and end together, and one that fails fails all; after an interruption they stay together.
+    and end together, and one that fails fails all; after an interruption they stay together, if none has failed.
 
     Args:
         folder: Of `open_population`.
@@ -83,11 +84,12 @@ def train_population(
         OutputError: The folder cannot be written, or the disk is full.
     """
     with locked(folder):
+        Places(folder).sweep()
         todo = status(folder, limit)
         if todo.missing:
             note_sitting(folder, **resources.noted())
             job = _Job(folder, todo.recipe, read_split, resources, checkpoints)
-            yield from _trained(job, _groups(folder, todo, resources))
+            yield from _trained(job, planned(folder, todo, resources))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class _Job:
     checkpoints: bool
 
 
-def _groups(folder: Path, todo: Status, resources: Resources) -> list[Group]:
+def planned(folder: Path, todo: Status, resources: Resources) -> list[Group]:
     """What each call of a process trains: first what was interrupted, as it was; then the others."""
     known = {run_name(own): own for own in todo.recipe.settings()}
     missing = {run_name(own): own for own in todo.missing}
@@ -109,10 +111,14 @@ def _groups(folder: Path, todo: Status, resources: Resources) -> list[Group]:
     interrupted = []
     for state in Places(folder).states():
         names = saved_runs(state, resources.device)
-        if missing.keys() & set(names) and free >= set(names):
+        if missing.keys() & set(names) and free >= set(names) and not todo.failed.keys() & set(names):
             interrupted.append(tuple(known[name] for name in names))
             free -= set(names)
-    return interrupted + groups((own for name, own in missing.items() if name in free), resources.together)
+    others = [own for name, own in missing.items() if name in free]
+    size = resources.together
+    if resources.device != "cpu":  # while one process records its snapshots, another keeps the GPU busy
+        size = min(size, max(1, math.ceil(len(others) / resources.workers)))
+    return interrupted + groups(others, size)
 
 
 def _trained(job: _Job, settings: Sequence[Group]) -> Iterator[Event]:

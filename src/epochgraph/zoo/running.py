@@ -64,7 +64,13 @@ class Places:
 
     def states(self) -> list[Path]:
         """All runs in progress."""
-        return sorted(self.state("").parent.glob("*.pt"))
+        return sorted(self.state("").parent.glob("[!.]*.pt"))
+
+    def sweep(self) -> None:
+        """Remove what processes were writing when they were killed."""
+        for folder in (self.run("").parent, self.failure("").parent, self.state("").parent):
+            for path in folder.glob(".?*"):
+                path.unlink(missing_ok=True)
 
     def checkpoint(self, name: str, epoch: float) -> Path:
         """All weights of a snapshot."""
@@ -145,9 +151,14 @@ def saved_runs(state: Path, device: str) -> tuple[str, ...]:
     """The names of the runs whose state a file holds; none if it is not readable, or is of another kind of device."""
     try:
         document = torch.load(state, weights_only=True, mmap=True)
-        return tuple(document["runs"]) if document["device"] == device else ()
+        return tuple(document["runs"]) if _kind(document["device"]) == _kind(device) else ()
     except Exception:  # whatever is wrong with the file, its runs can be trained anew
         return ()
+
+
+def _kind(device: str) -> str:
+    """What computes alike: cuda:1 is cuda."""
+    return device.partition(":")[0]
 
 
 def early_stopping_epoch(validation_losses: pd.Series, patience: int = PATIENCE) -> float:
@@ -212,7 +223,7 @@ class _Watched:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a saved state."""
-        if (tuple(state["runs"]), state["device"]) != (self.names, self.device):
+        if (tuple(state["runs"]), _kind(state["device"])) != (self.names, _kind(self.device)):
             raise ValueError("It is the state of other runs.")
         self.training.restore(state["training"])
         kept = zip(self.recorders, state["recorders"], self.new(), self.models, strict=True)
