@@ -71,7 +71,7 @@ def absolute_products(
 
 def plain(weights: Tensor) -> bool:
     """Whether they lie in memory as the kernels read them."""
-    return weights.device.type == "cpu" and weights.is_contiguous() and weights.dtype in _DTYPES
+    return weights.is_cpu and weights.is_contiguous() and weights.dtype in _DTYPES
 
 
 def _bits(weights: Tensor) -> np.ndarray:

@@ -25,9 +25,11 @@ def shared_out(function: Callable[[_T], _R], items: Sequence[_T], work: Sequence
         items: What it is done with.
         work: How much there is to do for each item; 0 for what is small, or done by all cores together.
     """
+    if sum(work) < MUCH:
+        return map(function, items)
     heavy = sorted((index for index, much in enumerate(work) if much), key=lambda index: -work[index])
     threads = min(torch.get_num_threads(), len(heavy))
-    if threads < 2 or sum(work) < MUCH:
+    if threads < 2:
         return map(function, items)
     found = _results(lambda index: function(items[index]), heavy, threads)
     return (found.pop(index) if index in found else function(item) for index, item in enumerate(items))

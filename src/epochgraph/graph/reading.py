@@ -73,10 +73,10 @@ class Readings:
         Raises:
             ShapeMismatchError: The topology says another shape.
         """
-        width = sum(span.count * span.repeat for span in join.inputs)
+        width = sum([span.count * span.repeat for span in join.inputs])
         expected = (self.topology.parts[join.target].size, width // join.groups)
-        if tuple(shape[:2]) != expected:
-            raise ShapeMismatchError(repr(join.parameter), (*expected, "..."), tuple(shape))
+        if shape[:2] != expected:
+            raise ShapeMismatchError(repr(join.parameter), (*expected, "..."), shape)
         return self.of_spans(join.inputs, join.groups, self.topology.parts[join.source].size)
 
 

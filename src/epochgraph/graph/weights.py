@@ -46,7 +46,7 @@ class Weights:
         Raises:
             MissingParameterError: There is none of this name.
         """
-        for candidate in (name, *self.topology.aliases.get(name, ())):
+        for candidate in (name,) if name in self.tensors else self.topology.aliases.get(name, ()):
             if candidate in self.tensors:
                 tensor = self.tensors[candidate].detach()
                 whole: Tensor = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor  # of a DTensor

@@ -211,7 +211,7 @@ CLAIMS = (
     ),
     *(
         Claim(
-            f"{what} spends less or regrets less than {told}, and no more",
+            f"{what} spends and regrets no more than {told}, and one of both less",
             "us",
             "sweeps",
             _cheaper(f"{ours}, {KNOWN}", other),
