@@ -91,7 +91,7 @@ def test_a_held_out_run_does_not_teach_what_is_told_of_it(three):
     ]
 
     def told(given):
-        found = HeldOut(given, "weights", 1, FAMILY).predictions()
+        found = HeldOut(tuple(given), "weights", 1.0, FAMILY).predictions()
         return {run.name: prediction for _, run, prediction in found if run.settings[FAMILY] == "LeNet"}
 
     assert told(shuffled) == told(runs)

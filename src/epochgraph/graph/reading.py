@@ -76,7 +76,7 @@ class Readings:
         width = sum([span.count * span.repeat for span in join.inputs])
         expected = (self.topology.parts[join.target].size, width // join.groups)
         if shape[:2] != expected:
-            raise ShapeMismatchError(repr(join.parameter), (*expected, "..."), shape)
+            raise ShapeMismatchError(repr(join.parameter), (*expected, "..."), tuple(shape))
         return self.of_spans(join.inputs, join.groups, self.topology.parts[join.source].size)
 
 

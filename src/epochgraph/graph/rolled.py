@@ -155,7 +155,7 @@ def _blocks(
 
 def _block(join: Join, weights: Weights, readings: Readings, *, copy: bool) -> Block:
     weight = weights.numbers(join.parameter)
-    how = readings(join, tuple(weight.shape))
+    how = readings(join, weight.shape)
     return how.gathered(how.block(weight, copy=copy))
 
 

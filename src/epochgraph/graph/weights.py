@@ -48,7 +48,8 @@ class Weights:
         """
         for candidate in (name,) if name in self.tensors else self.topology.aliases.get(name, ()):
             if candidate in self.tensors:
-                tensor = self.tensors[candidate].detach()
+                found = self.tensors[candidate]
+                tensor = found.detach() if found.requires_grad else found
                 whole: Tensor = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor  # of a DTensor
                 return whole
         raise MissingParameterError(name, tuple(self.tensors))
