@@ -394,8 +394,8 @@ def test_the_demo_ends_with_a_table_and_a_picture(tmp_path):
 
 
 def test_an_interrupted_demo_says_so_and_keeps_what_is_finished(tmp_path):
-    command = [*COMMAND, "demo", "-o", str(tmp_path), "--epochs", "12"]
-    runs = tmp_path / "digits-12-epochs" / "runs"
+    command = [*COMMAND, "demo", "-o", str(tmp_path), "--epochs", "4"]
+    runs = tmp_path / "digits-4-epochs" / "runs"
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         waited_for(lambda: len(list(runs.glob("[!.]*.parquet"))) >= 2 or process.poll() is not None)
         os.killpg(process.pid, signal.SIGINT)  # as the terminal does it: to the workers too
