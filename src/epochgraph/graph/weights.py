@@ -46,12 +46,18 @@ class Weights:
         Raises:
             MissingParameterError: There is none of this name.
         """
-        for candidate in (name,) if name in self.tensors else self.topology.aliases.get(name, ()):
-            if candidate in self.tensors:
-                found = self.tensors[candidate]
-                tensor = found.detach() if found.requires_grad else found
-                whole: Tensor = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor  # of a DTensor
-                return whole
+        found = self.tensors[self._held(name)]
+        tensor = found.detach() if found.requires_grad else found
+        whole: Tensor = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor  # of a DTensor
+        return whole
+
+    def _held(self, name: str) -> str:
+        """The name under which a parameter is there: its own, or another one of the same tensor."""
+        if name in self.tensors:
+            return name
+        for alias in self.topology.aliases.get(name, ()):
+            if alias in self.tensors:
+                return alias
         raise MissingParameterError(name, tuple(self.tensors))
 
     def place(self, name: str) -> Place | None:
@@ -80,10 +86,7 @@ class Weights:
         """The tensor on disk, of a checkpoint."""
         if not isinstance(self.tensors, Checkpoint):
             raise TypeError("only the tensors of a checkpoint are on disk")
-        for candidate in (name, *self.topology.aliases.get(name, ())):
-            if candidate in self.tensors:
-                return self.tensors.stored[candidate]
-        raise MissingParameterError(name, tuple(self.tensors))
+        return self.tensors.stored[self._held(name)]
 
     def numbers(self, name: str) -> Tensor:
         """The tensor in a dtype to calculate with: float64 if it is stored so, else float32.

@@ -29,10 +29,7 @@ def shares(basis: np.ndarray, vector: NodeValues) -> np.ndarray:
     """The inner product of each vector (row) of a basis with another vector."""
     found = np.empty(basis.shape[0])
     for index in range(basis.shape[0]):
-        total = 0.0
-        for node in range(vector.size):
-            total += basis[index, node] * vector[node]
-        found[index] = total
+        found[index] = inner(basis[index], vector)
     return found
 
 
