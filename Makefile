@@ -8,7 +8,7 @@ DATA ?=
 .PHONY: help demo test check format bench clean
 
 help:
-	@echo "make demo             train 60 small networks on real digits and tell how each will end (about 2 minutes)"
+	@echo "make demo             train 60 small networks on real digits and predict how each will end (about 1 minute)"
 	@echo "make demo DATA=PATH   the same on images of your own: a folder or archive with train/CLASS and test/CLASS"
 	@echo "make test             the whole test suite"
 	@echo "make check            lint, types, import rules"

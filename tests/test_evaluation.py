@@ -186,7 +186,12 @@ def test_the_smallest_population_allowed_is_enough(task, folds):
 
 @pytest.mark.parametrize(
     "options",
-    [{"task": "classification"}, {"task": "regression", "folds": 1}, {"task": "regression", "repeats": 0}],
+    [
+        {"task": "classification"},
+        {"task": "regression", "folds": 1},
+        {"task": "regression", "repeats": 0},
+        {"task": "regression", "seed": -1},
+    ],
 )
 def test_protocols_that_cannot_be_are_refused(options):
     with pytest.raises(SettingError):

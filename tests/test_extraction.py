@@ -31,6 +31,12 @@ def test_settings_that_do_not_tell_are_refused():
         extraction({"learning_rate": 0.1})
 
 
+@pytest.mark.parametrize("alpha", ["x", "", None])
+def test_a_weight_of_the_present_that_is_no_number_is_refused(alpha):
+    with pytest.raises(SettingError, match=rf"extraction\.alpha is {alpha!r}, but must be a number"):
+        extraction(Extraction().settings() | {"extraction.alpha": alpha})
+
+
 def test_a_signature_is_taken_as_the_settings_say():
     snapshots = [{"fc.weight": factor * torch.ones(2, 3)} for factor in (1.0, 3.0, torch.nan)]
     taken = EVERYTHING.signature(snapshots, chain(snapshots[0]), times=[0, 0.5, 1])

@@ -142,7 +142,7 @@ def shortfalls(rows: Sequence[Row]) -> list[str]:
         lines.append("")
     if short:
         lines += [
-            "Below 99 %, by what the most of their unjoined weights are left out for:",
+            "Below 99 %, by the reason for which most of their unjoined weights are left out:",
             "",
             "| models | least joined | reason | which |",
             "|---|---|---|---|",

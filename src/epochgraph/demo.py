@@ -1,4 +1,4 @@
-"""The whole way on real images: train a population, watch its graphs, tell the ends from the beginnings."""
+"""The whole way on real images: train a population, watch its graphs, predict the ends from the beginnings."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,17 @@ EXTRACTION = Extraction(scopes=("graph", "part"), change=("initial",))
 """The paper's signature, the same for each part, and how the graph has changed since the start."""
 
 EPOCHS = (1, 2, 3)
-"""The epochs after which the end of a run is to be told."""
+"""The epochs after which the end of a run is to be predicted."""
+
+SHOWN = (
+    "majority class",
+    "hyper-parameters trees",
+    "validation accuracy",
+    "signature SVM",
+    "signature MLP",
+    "signature trees",
+)
+"""The candidates of the demo's table."""
 
 RECIPE = """
 name = "demo"
@@ -90,9 +100,8 @@ def images_population(path: Path, *, runs: int, epochs: int, cache: Path | None 
     split: Split = read()
     options = {"architecture": "LeNet", "batch_size": 64, "crop_padding": 4, "flip": "true"}
     threshold = round(2.5 / len(split.train.classes), 4)
-    text = RECIPE.format(
-        data=json.dumps(path.name)[1:-1], rates=_rates(5e-4, 0.2), epochs=epochs, threshold=threshold, **options
-    )
+    name = json.dumps(path.name, ensure_ascii=False)[1:-1]
+    text = RECIPE.format(data=name, rates=_rates(5e-4, 0.2), epochs=epochs, threshold=threshold, **options)
     return Population(path.name, text, read, runs)
 
 
@@ -142,7 +151,7 @@ class Findings:
 def findings(
     runs: Sequence[Run], population: Population, progress: Callable[[int, int], None] | None = None
 ) -> Findings:
-    """Cross-validate how well the end of the runs is told from their first epochs.
+    """Cross-validate how well the end of the runs is predicted from their first epochs.
 
     Raises:
         SettingError: There are too few runs that end well, or badly.
@@ -163,19 +172,8 @@ def findings(
     return Findings(tables[0], tables[1] if len(tables) > 1 else None, good)
 
 
-SHOWN = (
-    "majority class",
-    "hyper-parameters trees",
-    "validation accuracy",
-    "signature SVM",
-    "signature MLP",
-    "signature trees",
-)
-"""The candidates of the demo's table."""
-
-
 def draw(runs: Sequence[Run], population: Population, path: Path, *, epoch: float = 1) -> None:
-    """Draw the population, with the final accuracy of each run as told from its first epochs while it was held out.
+    """Draw the population, with the final accuracy of each run, predicted from its first epochs while it was held out.
 
     Raises:
         OutputError: The picture cannot be written.
@@ -184,7 +182,7 @@ def draw(runs: Sequence[Run], population: Population, path: Path, *, epoch: floa
     accuracies = np.array([run.final_accuracy() for run in runs])
     folds = KFold(5, shuffle=True, random_state=0)
     told = cross_val_predict(SignatureRegressor("trees"), table, accuracies, cv=folds)
-    title = f"{len(runs)} networks on {population.name}: their graphs over time, their end told from epoch {epoch:g}"
+    title = f"{len(runs)} networks on {population.name}: their graphs over time, their end seen from epoch {epoch:g}"
     population_picture(runs, Outlook(epoch, told.tolist(), population.recipe.threshold), title, path)
 
 
@@ -197,4 +195,4 @@ def check_size(runs: int, epochs: int) -> None:
     if runs < 20:
         raise SettingError("runs", runs, "at least 20, for five folds with runs of both kinds")
     if epochs < 4:
-        raise SettingError("epochs", epochs, "at least 4, since the end is told from the first three")
+        raise SettingError("epochs", epochs, "at least 4, since the end is predicted from the first three")

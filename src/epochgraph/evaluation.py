@@ -54,7 +54,7 @@ class Protocol:
     def __post_init__(self) -> None:
         if self.task == "classification" and self.threshold is None:
             raise SettingError("threshold", None, "the accuracy from which on a run is good")
-        for option, value, least in (("folds", self.folds, 2), ("repeats", self.repeats, 1)):
+        for option, value, least in (("folds", self.folds, 2), ("repeats", self.repeats, 1), ("seed", self.seed, 0)):
             if value < least:
                 raise SettingError(option, value, f"at least {least}")
 

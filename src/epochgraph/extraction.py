@@ -142,6 +142,13 @@ def extraction(settings: Mapping[str, object]) -> Extraction:
         scopes=several("scopes"),  # type: ignore[arg-type]  # checked where they are used, like the next ones
         change=several("change"),  # type: ignore[arg-type]
         smoothing=str(values["smoothing"]),  # type: ignore[arg-type]
-        alpha=float(str(values["alpha"])),
+        alpha=_number("alpha", values["alpha"]),
         fold_batch_norm=bool(values["fold_batch_norm"]),
     )
+
+
+def _number(name: str, value: object) -> float:
+    try:
+        return float(str(value))
+    except ValueError as error:
+        raise SettingError(PREFIX + name, value, "a number: extract the run anew") from error

@@ -12,7 +12,7 @@ from epochgraph.checkpoints.times import gap, time_of, times
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("epoch=3-step=100.ckpt", 3),
+        ("epoch=3-step=100.ckpt", 4),
         ("epoch_03.pt", 3),
         ("checkpoint-500", 500),
         ("checkpoint-0.5", 0.5),
@@ -26,7 +26,7 @@ from epochgraph.checkpoints.times import gap, time_of, times
         ("epoch_4.safetensors.index.json", 4),
         ("epoch_3.best.pt", 3),
         ("12.pt", 12),
-        ("epoch=3-val_loss=0.25.ckpt", 3),
+        ("epoch=3-val_loss=0.25.ckpt", 4),
         ("val_loss=0.25.ckpt", None),
         ("resnet50.pt", None),
         ("resnet18-5c106cde.pth", None),
@@ -45,8 +45,9 @@ def test_time_of_a_single_name(name, expected):
         (["net3.pt", "net4.pt"], [3, 4]),
         (["vit_ep300_5.pt", "vit_ep300_10.pt"], [5, 10]),
         (["epoch=0-step=100.ckpt", "epoch=0-step=200.ckpt", "epoch=1-step=300.ckpt"], [100, 200, 300]),
-        (["epoch=3-val_loss=0.25.ckpt", "epoch=4-val_loss=0.20.ckpt", "last.ckpt"], [3, 4, None]),
-        (["epoch=3.ckpt", "epoch=3-v1.ckpt", "epoch=4.ckpt"], [3, 3, 4]),
+        (["epoch=3-val_loss=0.25.ckpt", "epoch=4-val_loss=0.20.ckpt", "last.ckpt"], [4, 5, None]),
+        (["epoch=3.ckpt", "epoch=3-v1.ckpt", "epoch=4.ckpt"], [4, 4, 5]),
+        (["epoch_0.pt", "epoch=0-step=391.ckpt", "epoch=1-step=782.ckpt"], [0, 1, 2]),  # Lightning counts from 0
         (["epoch_3.pt", "epoch-03.ckpt"], [3, 3]),
         (["epoch_3_seed1.pt", "epoch_3_seed2.pt"], [3, 3]),
         (["checkpoint-500", "checkpoint-1000", "model.safetensors"], [500, 1000, None]),

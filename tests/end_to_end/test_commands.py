@@ -239,7 +239,7 @@ def test_one_run_is_an_object_and_several_are_a_list(many, of_many):
     bad = next(one for one in told if one["run"] == worst)
     assert bad["p_good"] < 0.1
     assert bad["decision"] == "stop"
-    assert "hardly a run with a good end was told less" in bad["reason"]
+    assert "hardly a run with a good end was predicted below" in bad["reason"]
 
 
 def test_what_was_learnt_is_what_the_library_learns(many, of_many):
@@ -374,6 +374,95 @@ def test_a_damaged_table_of_metrics_is_one_line(sweep, tmp_path):
     (folder / "metrics.csv").unlink()
     (folder / "settings.json").write_text("[1]")
     assert "settings.json" in refused("extract", folder, "-o", tmp_path / "store")
+
+
+@pytest.mark.parametrize(
+    ("metrics", "found"),
+    [
+        ("epoch,loss\n0,2\n1,\n1,1", "epoch 1 has several rows. Give one row an epoch"),
+        ("epoch,loss\n0,2\n,1", "1 of its rows have no epoch"),
+        ("epoch\n0\n1", "it has no column beside 'epoch'"),
+    ],
+)
+def test_metrics_that_a_run_cannot_have_are_refused_before_anything_is_measured(tmp_path, metrics, found):
+    """The last checkpoint is damaged, which only shows once the others have been measured."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    torch.save(model().state_dict(), folder / "epoch_0.pt")
+    (folder / "epoch_1.pt").write_text("<html></html>")
+    assert "epoch_1.pt" in refused("extract", folder, "-o", tmp_path / "store")
+    (folder / "metrics.csv").write_text(metrics)
+    assert f"metrics.csv: {found}" in refused("extract", folder, "-o", tmp_path / "store")
+    (folder / "metrics.csv").unlink()
+    (folder / "settings.json").write_text("[" * 100_000)
+    assert "settings.json: it is no JSON file" in refused("extract", folder, "-o", tmp_path / "store")
+
+
+def test_a_setting_called_recipe_makes_no_run_of_a_zoo(sweep, tmp_path):
+    """Of a zoo's runs both ways are recorded; this one's batch norms are not folded, and the predictors want that."""
+    run = tmp_path / "run"
+    shutil.copytree(sweep / "runs" / "run0", run)
+    (run / "settings.json").write_text('{"recipe": "baseline"}')
+    succeeded("extract", run, "-o", tmp_path / "store", "--scopes", "graph,depth", "--change", "initial,previous")
+    assert "extracted in another way" in refused("predict", tmp_path / "store" / "run.parquet")
+
+
+def test_the_folder_that_one_stands_in_has_a_name(sweep, store, topology, tmp_path):
+    """Beside its checkpoints lies what a crash has left half written: that makes no store of it."""
+    run = tmp_path / "mine"
+    shutil.copytree(sweep / "runs" / "run0", run)
+    (run / ".half.parquet").write_text("PAR1")
+    succeeded("extract", ".", "-o", "../store", "--topology", topology, "--change", "initial", cwd=run)
+    assert read_stored_run(tmp_path / "store" / "mine.parquet").name == "mine"
+    succeeded("fit", store, "-o", tmp_path / "p.skops", "--up-to", "1")
+    options = ("-p", tmp_path / "p.skops", "--topology", topology, "--json")
+    assert json.loads(succeeded("predict", ".", *options, cwd=run))["run"] == "mine"
+
+
+def test_names_too_long_for_the_system_are_one_line(store, tmp_path):
+    long = tmp_path / ("x" * 300)
+    file = long.with_suffix(".parquet")
+    for command in (
+        ("evaluate", long, "--threshold", "0.5", "--up-to", "1"),
+        ("pack", file, "-o", tmp_path / "packed.parquet"),
+        ("predict", long),
+        ("predict", file),
+        ("extract", long, "-o", tmp_path / "store"),
+        ("extract", store, "-o", long),
+        ("reproduce", "table1", "--zoos", long),
+    ):
+        assert "File name too long" in refused(*command)
+
+
+def test_names_in_brackets_are_no_markup(sweep, tmp_path):
+    run = tmp_path / "runs[lr=0.1]"
+    shutil.copytree(sweep / "runs" / "run0", run)
+    assert str(run / "epoch_3.safetensors") in succeeded("inspect", run)
+    shutil.copy(run / "epoch_3.safetensors", run / "best.safetensors")
+    result = epochgraph("extract", run, "-o", tmp_path / "store[lr=0.1]")
+    assert f"{run / 'best.safetensors'}: skipped" in result.stderr
+    assert f"1 runs extracted to {tmp_path / 'store[lr=0.1]'}" in result.stderr
+
+
+def test_numbers_out_of_range_are_no_traceback(many, sweep, tmp_path):
+    for seed in ("-1", "5000000000"):
+        for command in (
+            ("evaluate", many, "--threshold", "50", "--up-to", "1"),
+            ("fit", many, "-o", tmp_path / "p", "--up-to", "1"),
+        ):
+            result = epochgraph(*command, "--seed", seed)
+            assert result.returncode == 2
+            assert "Traceback" not in result.stderr
+            assert "Invalid value for '--seed'" in result.stderr
+    tracing = ("inspect", sweep / "runs" / "run0", "--model", "mymodels:build", "--input")
+    for shape in ("1,99999999999999", f"1,{10**20}"):
+        assert "fit into the memory" in refused(*tracing, shape, cwd=sweep)
+
+
+def test_an_epoch_that_is_asked_for_twice_is_evaluated_once(many):
+    options = ("--task", "regression", "--repeats", "1", "--folds", "2")
+    page = succeeded("evaluate", many, "--up-to", "1", "--up-to", "1.0", *options)
+    assert page.count("60 runs, up to epoch 1") == 1
 
 
 def test_an_unwritable_place_is_one_line_and_nothing_is_lost(sweep, topology, tmp_path):

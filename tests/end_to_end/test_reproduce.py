@@ -42,7 +42,10 @@ def test_what_the_populations_do_not_allow_is_left_out_of_all_and_refused_alone(
     assert result.returncode == 0, result.stderr
     left_out = [line.split(" is left out: ")[0] for line in result.stderr.splitlines()]
     assert left_out == ["table2", "regression", "figure3", "figure4", "added", "decisions", "sweeps", "further"]
-    assert "Table 1" in (tmp_path / "out" / "README.md").read_text()
+    page = (tmp_path / "out" / "README.md").read_text()
+    assert "Table 1" in page
+    assert f"from the populations in `{tmp_path}/`" in page
+    assert f"`epochgraph reproduce all --zoos {tmp_path} --out {tmp_path / 'out'}`; nothing on it is typed" in page
     alone = reproduce("figure4", "--zoos", tmp_path, "-o", tmp_path / "alone")
     assert alone.returncode == 2
     assert "must be of architectures, data or widths that figure 4 compares" in alone.stderr

@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 
 import command_line
 from command_line import waited_for
-from epochgraph.runs import read_stored_run, read_stored_runs
+from epochgraph.runs import read_about, read_stored_run, read_stored_runs, write_runs
 
 TEXT = """
 name = "small"
@@ -257,6 +258,15 @@ def test_a_published_population_can_be_trained_on(tmp_path, recipe, finished):
     for found, expected in zip(*pairs, strict=True):
         np.testing.assert_array_equal(found.signature.values, expected.signature.values)
     assert "does not tell its recipe" in refused("import", finished / runs[0], "-o", tmp_path / "other")
+
+
+def test_a_file_cannot_say_where_its_runs_are_written(tmp_path, finished):
+    path = tmp_path / "small.parquet"
+    succeeded("export", finished, "-o", path)
+    first, *others = read_stored_runs(path)
+    write_runs([replace(first, name="../../outside"), *others], path, about=read_about(path))
+    assert "its run '../../outside' is none of its recipe" in refused("import", path, "-o", tmp_path / "zoo")
+    assert not (tmp_path / "zoo").exists()
 
 
 def test_a_population_is_evaluated_as_a_folder_of_runs_is(tmp_path, finished):

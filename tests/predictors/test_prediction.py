@@ -68,7 +68,7 @@ def test_bad_runs_are_stopped_and_good_ones_go_on(estimator):
     assert stopped[~good].mean() > 0.5
     assert {one.decision for one in predictions} == {"stop", "continue"}
     told = next(one for one in predictions if one.decision == "stop")
-    assert "hardly a run with a good end was told less than" in told.reason
+    assert "hardly a run with a good end was predicted below" in told.reason
 
 
 def test_a_run_is_stopped_if_it_is_told_less_than_the_limit_and_not_at_it(regressor):
@@ -89,10 +89,10 @@ def test_a_run_is_stopped_if_it_is_told_less_than_the_limit_and_not_at_it(regres
         return one.decision, one.reason
 
     decision, reason = decided(first.accuracy)
-    assert (decision, f"were told {first.accuracy:.3g} or more" in reason) == ("continue", True)
+    assert (decision, f"were predicted at {first.accuracy:.3g} or more" in reason) == ("continue", True)
     assert decided(np.nextafter(first.accuracy, -np.inf))[0] == "continue"
     decision, reason = decided(np.nextafter(first.accuracy, np.inf))
-    assert (decision, f"{first.accuracy:.3g} is told" in reason) == ("stop", True)
+    assert (decision, f"{first.accuracy:.3g} is predicted" in reason) == ("stop", True)
 
 
 def test_what_a_run_is_told_does_not_depend_on_the_others_or_on_what_comes_later(regressor):

@@ -308,13 +308,37 @@ def test_a_calibration_is_of_the_features_of_its_predictor():
         predictor(calibration=replace(CALIBRATION, low=CALIBRATION.low[:15], high=CALIBRATION.high[:15]))
 
 
-def test_a_tree_that_points_outside_itself_is_refused(tmp_path):
-    """scikit-learn would follow the pointer into memory that is not the tree's."""
+@pytest.mark.parametrize(
+    ("pointer", "value"),
+    [
+        ("left_child", 10**6),
+        ("left_child", -5),
+        ("left_child", 0),
+        ("left_child", -1),
+        ("right_child", 10**6),
+        ("right_child", 0),
+        ("right_child", -1),
+        ("feature", 10**6),
+        ("feature", -3),
+    ],
+)
+def test_a_tree_that_points_outside_itself_or_back_is_refused(tmp_path, pointer, value):
+    """scikit-learn would follow the pointer into memory that is not the tree's, or for ever."""
     made = predictor(method="trees")
     forest = made.estimator.pipeline_[-1]
     state = forest.estimators_[0].tree_.__getstate__()
-    state["nodes"]["left_child"][0] = 10**6
+    state["nodes"][pointer][0] = value
     forest.estimators_[0].tree_.__setstate__(state)
+    write_predictor(made, tmp_path / "bad.skops")
+    with pytest.raises(UnreadableFileError, match="cannot be used"):
+        read_predictor(tmp_path / "bad.skops")
+
+
+def test_a_tree_without_nodes_is_refused(tmp_path):
+    made = predictor(method="trees")
+    tree = made.estimator.pipeline_[-1].estimators_[0].tree_
+    state = tree.__getstate__()
+    tree.__setstate__(state | {"node_count": 0})
     write_predictor(made, tmp_path / "bad.skops")
     with pytest.raises(UnreadableFileError, match="cannot be used"):
         read_predictor(tmp_path / "bad.skops")

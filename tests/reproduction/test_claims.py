@@ -62,23 +62,25 @@ def test_a_promise_is_judged_at_every_epoch():
                 "run": str(place),
                 "good": place < 20,
                 "decision": "stop" if place < stopped_good * (epoch == 1) or place >= 30 else "continue",
+                "careful": "stop" if place >= 35 else "continue",
             }
             for epoch in (1.0, 2.0)
             for place in range(40)
         ]
         return result("decisions", rows)
 
-    kept, together = claims([decided(1)]).to_dict("records")
+    kept, together, careful = claims([decided(1)]).to_dict("records")
     assert together["verdict"] == "holds"
+    assert careful["found here"] == "0% to 0% of the good runs stopped, 25% to 25% of the bad"
     assert (kept["verdict"], kept["found here"]) == (
         "holds",
         "0% to 5% of the good runs stopped, 50% to 50% of the bad",
     )
     assert kept["command"] == "`epochgraph reproduce decisions`"
-    assert [*verdicts(decided(2)).values()] == ["in 1 of 2", "does not hold"]
+    assert [*verdicts(decided(2)).values()] == ["in 1 of 2", "does not hold", "holds"]
     other = decided(2).scores.assign(family="ResNet", decision="continue")
     rows = [*decided(2).scores.to_dict("records"), *other.to_dict("records")]
-    both, together = claims([result("decisions", rows)]).to_dict("records")
+    both, together, _ = claims([result("decisions", rows)]).to_dict("records")
     assert together["verdict"] == "in 1 of 2"
     assert (both["verdict"], both["found here"].split(" of")[0]) == ("in 3 of 4", "0% to 10%")
 

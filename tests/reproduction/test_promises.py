@@ -78,6 +78,8 @@ def test_decisions_are_counted_on_runs_that_were_held_out(three, two_epochs):
     assert rows.groupby(["folds", "situation", "epoch"])["good"].sum().unique().tolist() == [good]
     cell = result.tables["weights, whole learning rates held out"].loc["epoch 2", "good runs stopped"]
     assert f" of {good}: " in cell
+    stopped = rows[["decision", "careful"]] == "stop"
+    assert (stopped["careful"] <= stopped["decision"]).all()  # who asks more often stops less each time
     families = result.tables["Good runs stopped, of each architecture while it was held out"]
     assert sorted(families.columns) == ["AlexNet", "LeNet", "VGG"]
 
@@ -92,7 +94,7 @@ def test_a_held_out_run_does_not_teach_what_is_told_of_it(three):
 
     def told(given):
         found = HeldOut(tuple(given), "weights", 1.0, FAMILY).predictions()
-        return {run.name: prediction for _, run, prediction in found if run.settings[FAMILY] == "LeNet"}
+        return {run.name: predictions for _, run, *predictions in found if run.settings[FAMILY] == "LeNet"}
 
     assert told(shuffled) == told(runs)
     assert len(told(runs)) == 28
@@ -151,7 +153,7 @@ def test_a_sweep_knows_nothing_of_its_own_half_of_the_learning_rates(three, monk
     rates = {rate_of[curve] for curve in drawn & rate_of.keys()}
     assert len(rates) > 3
     found = HeldOut(united(three), "weights-and-curve", 1.0, "learning_rate", 2, 0).predictions()
-    folds = {(run.settings["learning_rate"], fold) for fold, run, _ in found}
+    folds = {(run.settings["learning_rate"], fold) for fold, run, *_ in found}
     assert len({fold for rate, fold in folds if rate in rates}) == 1
     assert len({fold for _, fold in folds}) == 2
     assert len(folds) == len({rate for rate, _ in folds})

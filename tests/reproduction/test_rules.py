@@ -6,8 +6,8 @@ import pytest
 from epochgraph.reproduction.rules import (
     KNOWN,
     USUAL,
+    Forecasts,
     Sweep,
-    Told,
     accuracy_then_best,
     beside_the_best,
     best_first,
@@ -84,26 +84,26 @@ def test_one_epoch_then_the_best_three():
 
 
 def test_our_decision_stops_where_it_says_and_nowhere_else():
-    told = Told(EPOCHS, stop=np.array([[1, 0, 0], [0, 0, 0], [0, 1, 1]]) > 0, forecast=UNKNOWN, upper=UNKNOWN)
+    told = Forecasts(EPOCHS, stop=np.array([[1, 0, 0], [0, 0, 0], [0, 1, 1]]) > 0, forecast=UNKNOWN, upper=UNKNOWN)
     assert our_decision(sweep(flat([0.1, 0.2, 0.3]), told), unseen=KNOWN).tolist() == [0.25, 9, 1]
 
 
 def test_a_decision_after_the_end_comes_too_late():
-    told = Told(np.array([1.0, 5.0]), np.array([[False, True]]), forecast=UNKNOWN, upper=UNKNOWN)
+    told = Forecasts(np.array([1.0, 5.0]), np.array([[False, True]]), forecast=UNKNOWN, upper=UNKNOWN)
     assert our_decision(sweep(flat([0.1], epochs=3), told), unseen=KNOWN).tolist() == [3]
 
 
 def test_a_run_stops_where_it_cannot_reach_the_best_that_finished():
     """The first has nothing beside it; the second stops; the third never could, but nobody promises it."""
     upper = np.array([[0.1, 0.1, 0.1], [0.9, 0.4, 0.4], [np.inf] * 3, [0.6, 0.6, 0.6], [0.6, 0.6, 0.6]])
-    told = Told(EPOCHS, stop=UNKNOWN, forecast=UNKNOWN, upper=upper)
+    told = Forecasts(EPOCHS, stop=UNKNOWN, forecast=UNKNOWN, upper=upper)
     trained = beside_the_best(sweep(flat([0.5, 0.2, 0.1, 0.7, 0.6]), told), unseen=KNOWN)
     assert trained.tolist() == [9, 1, 9, 9, 0.25]
 
 
 def test_the_third_of_which_most_is_expected_goes_on_and_then_the_best_three():
     forecast = np.stack([np.linspace(0, 1, 12), -np.arange(12.0), np.zeros(12)], axis=1)
-    told = Told(EPOCHS, stop=UNKNOWN, forecast=forecast, upper=UNKNOWN)
+    told = Forecasts(EPOCHS, stop=UNKNOWN, forecast=forecast, upper=UNKNOWN)
     trained = forecast_then_best(sweep(flat(np.zeros(12)), told), unseen=KNOWN)
     assert trained.tolist() == [0.25] * 8 + [9, 9, 9, 1]
 
@@ -119,19 +119,21 @@ def test_the_most_hopeful_goes_on_first_and_others_stop_beside_what_it_reached()
     The fourth is looked at till it is told to reach less than it was; the last, of which nothing is promised, finishes.
     """
     upper = [[0.6, 0.9, 0.9], [0.75, 0.6, 0.9], [0.9, 0.8, 0.8], [0.85, 0.84, 0.65], [np.inf] * 3]
-    told = Told(EPOCHS, stop=UNKNOWN, forecast=np.zeros((5, 3)), upper=np.array(upper))
+    told = Forecasts(EPOCHS, stop=UNKNOWN, forecast=np.zeros((5, 3)), upper=np.array(upper))
     trained = best_first(sweep(flat([0.9, 0.9, 0.7, 0.9, 0.1]), told), unseen=KNOWN)
     assert trained.tolist() == [0.25, 1, 9, 2, 9]
 
 
 def test_of_equal_hopes_the_best_forecast_goes_first():
-    told = Told(EPOCHS, stop=UNKNOWN, forecast=np.array([[0.2] * 3, [0.6] * 3]), upper=np.array([[0.7, 0.7, 0.5]] * 2))
+    told = Forecasts(
+        EPOCHS, stop=UNKNOWN, forecast=np.array([[0.2] * 3, [0.6] * 3]), upper=np.array([[0.7, 0.7, 0.5]] * 2)
+    )
     assert best_first(sweep(flat([0.9, 0.6]), told), unseen=KNOWN).tolist() == [2, 9]
 
 
 def test_what_is_told_of_some_runs_is_theirs():
     rows = np.arange(6.0).reshape(2, 3)
-    told = Told(EPOCHS, stop=rows > 2, forecast=rows, upper=-rows).of(np.array([1]))
+    told = Forecasts(EPOCHS, stop=rows > 2, forecast=rows, upper=-rows).of(np.array([1]))
     assert (told.stop.tolist(), told.forecast.tolist(), told.upper.tolist()) == (
         [[True] * 3],
         [[3, 4, 5]],

@@ -11,7 +11,17 @@ from hypothesis.extra import numpy as hnp
 from jaxtyping import TypeCheckError
 
 from epochgraph.errors import SettingError, UnreadableFileError
-from epochgraph.runs import Recording, Run, read_stored_run, read_stored_runs, runs_table, write_run, write_runs
+from epochgraph.runs import (
+    Recording,
+    Run,
+    parquet_files,
+    read_about,
+    read_stored_run,
+    read_stored_runs,
+    runs_table,
+    write_run,
+    write_runs,
+)
 from epochgraph.runs.storage import KEY
 from epochgraph.signature import Signature
 from populations import population
@@ -89,6 +99,8 @@ def test_a_folder_is_read_in_natural_order(tmp_path):
     (tmp_path / ".run1-half.parquet").write_bytes(b"PAR1")
     (tmp_path / "notes.txt").write_text("not of runs")
     assert [run.name for run in read_stored_runs(tmp_path)] == ["run1", "run0", "run2"]
+    assert [path.stem for path in parquet_files(tmp_path)] == ["run9", "run10", "run100"]
+    assert parquet_files(tmp_path / "nowhere") == []
 
 
 def test_a_population_is_one_small_file(tmp_path):
@@ -118,6 +130,15 @@ def test_a_population_needs_runs_of_different_names(tmp_path):
     write_runs(population(2), tmp_path / "two.parquet")
     with pytest.raises(UnreadableFileError, match="it has 2 runs"):
         read_stored_run(tmp_path / "two.parquet")
+
+
+def test_the_texts_of_a_population_are_read_without_its_runs(tmp_path, monkeypatch):
+    write_runs(population(2), tmp_path / "all.parquet", about={"recipe": "text"})
+    monkeypatch.setattr(pq.ParquetFile, "read", lambda *args, **kwargs: 1 / 0)
+    assert read_about(tmp_path / "all.parquet") == {"recipe": "text"}
+    (tmp_path / "all.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UnreadableFileError, match="not a whole Parquet file"):
+        read_about(tmp_path / "all.parquet")
 
 
 def test_many_runs_are_one_table():
@@ -244,3 +265,6 @@ def test_missing_files_and_folders_without_runs_are_refused(tmp_path):
     for folder in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(UnreadableFileError, match="there are no runs"):
             read_stored_runs(folder)
+    for read in (read_stored_run, read_stored_runs, parquet_files, read_about):
+        with pytest.raises(UnreadableFileError, match="File name too long"):
+            read(tmp_path / ("x" * 300))

@@ -1,7 +1,12 @@
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
+from epochgraph.checkpoints import load_checkpoint
 from epochgraph.errors import TracingError, WeightDtypeError
 from epochgraph.topology import chain, trace
 
@@ -83,3 +88,57 @@ def test_names_in_alphabetical_order_are_wired_in_the_only_order_that_fits():
 def test_an_order_that_is_not_the_only_one_is_not_guessed():
     tensors = {f"{name}.weight": torch.ones(4, 4) for name in "ab"} | {"c.weight": torch.ones(2, 3)}
     assert [entry.name for entry in chain(tensors).coverage.left_out] == ["c.weight"]
+
+
+class Counted(Mapping):
+    """Tensors that count how often each of them is read."""
+
+    def __init__(self, tensors: dict[str, torch.Tensor]) -> None:
+        self.tensors = tensors
+        self.reads = Counter()
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        self.reads[name] += 1
+        return self.tensors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tensors)
+
+    def __len__(self) -> int:
+        return len(self.tensors)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.tensors
+
+
+SHUFFLED = {
+    "a.weight": torch.ones(2, 5),
+    "b.weight": torch.ones(4, 3),
+    "b.running_mean": torch.ones(4),
+    "c.weight": torch.ones(5, 4),
+    "c.bias": torch.ones(5),
+}
+
+
+@pytest.mark.usefixtures("unchecked")  # the check of the types would read tensors, too
+def test_each_tensor_is_read_once_however_many_orders_are_tried():
+    source = Counted(SHUFFLED)
+    assert chain(source).sizes == (3, 4, 5, 2)
+    assert source.reads == dict.fromkeys(SHUFFLED, 1)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+def test_no_tensor_of_a_checkpoint_is_read(tmp_path, suffix):
+    path = tmp_path / f"w{suffix}"
+    (torch.save if suffix == ".pt" else save_file)(SHUFFLED, path)
+    checkpoint = load_checkpoint(path)
+    path.unlink()
+    assert chain(checkpoint) == chain({name: SHUFFLED[name] for name in checkpoint})
+
+
+def test_tensors_that_are_no_floating_point_numbers_are_read_for_their_dtype(tmp_path):
+    tensors = SHUFFLED | {"b.num_batches_tracked": torch.tensor(1)}
+    save_file(tensors, tmp_path / "w.safetensors")
+    checkpoint = load_checkpoint(tmp_path / "w.safetensors")
+    assert chain(checkpoint) == chain({name: tensors[name] for name in checkpoint})

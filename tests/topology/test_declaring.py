@@ -96,3 +96,80 @@ def test_what_cannot_be_is_named(one, found):
     model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
     with pytest.raises(TracingError, match=found):
         wire(model, [one], trace(model, torch.zeros(1, 3)))
+
+
+class Tied(nn.Module):
+    """A model whose last layer is its table of tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(7, 4)
+        self.body = nn.Linear(4, 4)
+        self.head = nn.Linear(4, 7, bias=False)
+        self.head.weight = self.table.weight
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        return self.head(self.body(self.table(tokens)))
+
+
+def joined(topology):
+    return [
+        (topology.parts[join.source].name, topology.parts[join.target].name, join.parameter) for join in topology.joins
+    ]
+
+
+@pytest.mark.parametrize("said", ["head.weight", "table.weight"])
+def test_a_tied_weight_is_wired_once_under_whichever_name(said):
+    torch.manual_seed(0)
+    model = Tied()
+    found = trace(model, torch.zeros(1, 5, dtype=torch.long))
+    assert len(found.joins) == 3
+    topology = wire(model, [Wire(said, "body", writes="head")], found)
+    assert joined(topology) == [("table", "body", "body.weight"), ("body", "head", "table.weight")]
+    assert [part.name for part in topology.parts] == ["table", "body", "head"]
+    assert topology.coverage == found.coverage
+    weights = {name: tensor for name, tensor in model.state_dict().items() if name != "head.weight"}
+    expected = model.table.weight.detach().abs().sum(dim=1)
+    torch.testing.assert_close(torch.tensor(degree(rolled_graph(weights, topology))[-7:]), expected.double())
+
+
+def test_what_is_computed_of_a_wired_weight_is_forgotten():
+    model = nn.Sequential(nn.Linear(3, 4), nn.utils.parametrizations.weight_norm(nn.Linear(4, 2)))
+    found = trace(model, torch.zeros(1, 3))
+    direction = "1.parametrizations.weight.original1"
+    topology = wire(model, [Wire(direction, "0", writes="1")], found)
+    assert joined(topology) == [("input", "0", "0.weight"), ("0", "1", direction)]
+    reason = "what it belonged to is declared otherwise"
+    assert [(entry.name, entry.reason) for entry in topology.coverage.left_out] == [
+        ("1.bias", reason),
+        ("1.parametrizations.weight.original0", reason),
+    ]
+
+
+class Sliced(nn.Module):
+    """Two layers whose weights are halves of one parameter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.both = nn.Parameter(torch.ones(8, 3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.linear(x, self.both[:4]) * 2 + nn.functional.linear(x, self.both[4:])
+
+
+def test_slices_of_a_wired_weight_are_forgotten():
+    model = Sliced()
+    found = trace(model, torch.zeros(1, 3))
+    assert len(found.joins) == 2
+    topology = wire(model, [Wire("both", "input", writes="sum")], found)
+    assert joined(topology) == [("input", "sum", "both")]
+    assert topology.sizes == (3, 8)
+
+
+def test_a_fold_of_a_part_that_is_forgotten_is_forgotten():
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2)).eval()
+    found = trace(model, torch.zeros(2, 3))
+    assert len(found.folds) == 1
+    topology = wire(model, [Wire("0.weight", "input", writes="other"), Wire("2.weight", "other")], found)
+    assert ([part.name for part in topology.parts], topology.folds) == (["input", "2", "other"], ())
+    assert [entry.name for entry in topology.coverage.left_out] == ["1.weight", "1.bias"]

@@ -79,6 +79,9 @@ def damaged(document: dict, change) -> str:
     return json.dumps(document)
 
 
+FOLD = {"part": 1, "scale": None, "shift": None, "mean": "mean", "variance": "variance", "epsilon": 1e-5}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -87,7 +90,20 @@ def damaged(document: dict, change) -> str:
         (lambda d: d.pop("joins"), "damaged"),
         (lambda d: d["joins"][0].update(source=7), "7 is not a number from 0 to 2"),
         (lambda d: d["joins"][0].update(inputs=[[0, 99, 1]]), "reads"),
+        (lambda d: d["joins"][0].update(inputs=[[float("inf"), 1, 1, 1]]), "cannot convert float infinity"),
+        (lambda d: d["joins"][0].update(inputs=[[-1, 1, 3, 1]]), "reads no node"),
+        (lambda d: d["joins"][0].update(inputs=[]), "reads no node"),
+        (lambda d: d["joins"][0].update(groups=0), "reads 3 positions for 4 nodes in 0 groups"),
+        (lambda d: d["joins"][0].update(groups=2), "reads 3 positions for 4 nodes in 2 groups"),
+        (lambda d: d["joins"][0].update(groups=3), "reads 3 positions for 4 nodes in 3 groups"),
         (lambda d: d["parts"][0].update(size="many"), "'many' is not a number"),
+        (lambda d: d["folds"].append(FOLD | {"epsilon": "x"}), "could not convert string to float: 'x'"),
+        (lambda d: d["folds"].append(FOLD | {"epsilon": None}), "damaged"),
+        (lambda d: d["folds"].append(FOLD | {"part": 3}), "3 is not a number from 0 to 2"),
+        (lambda d: d["folds"].append({"part": 1}), "damaged"),
+        (lambda d: d["coverage"][0].update(size="x"), "'x' is not a number from 0"),
+        (lambda d: d["coverage"][0].update(status="lost"), "'lost' is none of joined, folded, left out"),
+        (lambda d: d.update(tied=[[]]), "no names share one tensor"),
         (lambda d: d["program"]["steps"][0].pop(), "damaged"),
     ],
 )

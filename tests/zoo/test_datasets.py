@@ -82,3 +82,25 @@ def test_the_parts_of_a_split_are_alike():
         Split(small, large, small)
     with pytest.raises(SettingError, match="classes of test"):
         Split(small, small, Dataset(IMAGES, LABELS, ("cat", "cow")))
+
+
+def test_a_digest_is_of_images_labels_and_classes():
+    split = read_digits()
+    assert split.digest() == read_digits().digest()
+    other = split.test.images.clone()
+    other[-1, 0, 7, 7] += 1
+    labels = split.validation.labels.flip(0)
+    changed = [
+        Split(split.train, split.validation, Dataset(other, split.test.labels, split.test.classes)),
+        Split(split.train, Dataset(split.validation.images, labels, split.validation.classes), split.test),
+        Split(*(Dataset(part.images, part.labels, tuple("abcdefghij")) for part in parts(split))),
+        Split(split.train, split.test, split.validation),
+    ]
+    assert len({split.digest(), *(one.digest() for one in changed)}) == 5
+
+
+def test_a_digest_does_not_depend_on_how_images_lie_in_memory():
+    split = read_digits()
+    mapped = split.train.images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+    train = Dataset(mapped, split.train.labels, split.train.classes)
+    assert Split(train, split.validation, split.test).digest() == split.digest()

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from epochgraph.errors import ZooError
 from epochgraph.zoo.pool import planned
-from epochgraph.zoo.population import open_population, status
+from epochgraph.zoo.population import SITTINGS, check_images, note_sitting, open_population, sittings, status
 from epochgraph.zoo.recipe import parse_recipe
 from epochgraph.zoo.resources import Resources
 from epochgraph.zoo.running import Places, run_name
@@ -84,3 +85,23 @@ def test_what_was_being_written_when_it_was_killed_is_swept_away(population):
     places.sweep()
     assert not left.exists()
     assert kept.exists()
+
+
+def test_so_is_half_of_a_checkpoint(population):
+    whole = Places(population).checkpoint("one", 0.25)
+    whole.parent.mkdir(parents=True)
+    for path in (whole, whole.with_name(".epoch_0.5-abc.safetensors")):
+        path.write_bytes(b"weights")
+    Places(population).sweep()
+    assert list(whole.parent.iterdir()) == [whole]
+
+
+def test_runs_of_other_images_have_no_place_beside_these(population):
+    (population / SITTINGS).write_text('{"started": "2026-01-01"}\n')  # before digests were noted
+    check_images(population, 16 * "f")
+    for workers in (1, 2):
+        note_sitting(population, images="0123456789abcdef", workers=workers)
+        check_images(population, "0123456789abcdef")
+    with pytest.raises(ZooError, match="trained on other images"):
+        check_images(population, 16 * "f")
+    assert [sitting.get("workers") for sitting in sittings(population)] == [None, 1, 2]

@@ -75,6 +75,7 @@ def test_every_beginning_is_spread_evenly(count):
         ("epochs = 3", 'epochs = "many"', 16, r"training\.epochs: .*valid integer.*'many'"),
         ("epochs = 3\n", "", 15, r"training\.epochs: Field required"),
         ("learning_rate = [0.1, 0.2, 0.4]\n", "", 10, r"grid\.learning_rate: Field required"),
+        ("batch_size = 32\n", "[snapshots]\nfractions = [0.5, 0.25]\n", 18, r"snapshots\.fractions is \[0\.5, 0\.25\]"),
         ("[data]", "[dta]", 7, "dta: Extra inputs|data: Field required"),
     ],
 )

@@ -85,10 +85,20 @@ class Place:
         Raises:
             UnreadableFileError: The file is not as it was, or cannot be read.
         """
-        shape = (end - begin, *self.shape[1:])
-        size = _span(shape, self.stride) * self.dtype.itemsize
-        memory = (Buffer() if buffer is None else buffer).bytes(size)
-        self._fill(memory, self.position + begin * self.row_bytes)
+        position = self.position + begin * self.row_bytes
+        return self._read(position, (end - begin, *self.shape[1:]), Buffer() if buffer is None else buffer)
+
+    def whole(self) -> Tensor:
+        """Read all values, in their own dtype and in memory of their own.
+
+        Raises:
+            UnreadableFileError: The file is not as it was, or cannot be read.
+        """
+        return self._read(self.position, self.shape, Buffer())
+
+    def _read(self, position: int, shape: tuple[int, ...], buffer: "Buffer") -> Tensor:
+        memory = buffer.bytes(_span(shape, self.stride) * self.dtype.itemsize)
+        self._fill(memory, position)
         return memory.view(self.dtype).as_strided(shape, self.stride)
 
     def _fill(self, memory: Tensor, position: int) -> None:

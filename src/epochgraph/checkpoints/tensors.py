@@ -3,12 +3,11 @@
 import math
 import re
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import torch
 
-from epochgraph.checkpoints.archive import Archive, Region, damaged, readable
+from epochgraph.checkpoints.archive import Archive
 from epochgraph.checkpoints.pickles import Made, Named, Outside
 from epochgraph.checkpoints.place import Place, Stamp
 from epochgraph.checkpoints.storages import Storage, storage
@@ -68,16 +67,20 @@ def stored_tensor(node: object, name: str, archive: Archive, path: Path, state: 
 
 
 def _unwrapped(node: object) -> object:
-    """The tensor inside a parameter, or inside a subclass that adds only attributes."""
+    """The tensor inside a parameter, or inside a subclass that adds only attributes.
+
+    Only tuples are looked into, as torch writes them: what is in one was there before it, so that the search ends. A
+    list may hold itself.
+    """
     while True:
         match node:
-            case Made(Named("torch._utils._rebuild_parameter"), (inner, *_)):
+            case Made(Named("torch._utils._rebuild_parameter"), tuple((inner, *_))):
                 node = inner
-            case Made(Named("torch._utils._rebuild_parameter_with_state"), (inner, *_)):
+            case Made(Named("torch._utils._rebuild_parameter_with_state"), tuple((inner, *_))):
                 node = inner
-            case Made(Named("torch._utils._rebuild_device_tensor_from_cpu_tensor"), (inner, *_)):
+            case Made(Named("torch._utils._rebuild_device_tensor_from_cpu_tensor"), tuple((inner, *_))):
                 node = inner
-            case Made(Named("torch._tensor._rebuild_from_type_v2"), (function, _, arguments, _)):
+            case Made(Named("torch._tensor._rebuild_from_type_v2"), tuple((function, _, arguments, _))):
                 node = Made(function, arguments)
             case _:
                 return node
@@ -132,20 +135,5 @@ def _stored(view: _View, dtype: torch.dtype, archive: Archive, path: Path, state
     needed = max(math.prod(view.shape), view.offset + view.span) if view.span else 0  # an empty one may lie anywhere
     if needed > capacity:
         raise ValueError(f"needs {needed} values, but its storage has {capacity}")
-    place = Region(region.position + view.offset * dtype.itemsize, view.span * dtype.itemsize)
-    rows = Place(path, state, place.position, dtype, view.shape, view.stride)
-    return Stored(view.shape, partial(_read, path, place, dtype, view.shape, view.stride), rows)
-
-
-def _read(
-    path: Path, place: Region, dtype: torch.dtype, shape: tuple[int, ...], stride: tuple[int, ...]
-) -> torch.Tensor:
-    buffer = bytearray(place.size)
-    with readable(path), path.open("rb") as file:
-        file.seek(place.position)
-        count = file.readinto(buffer)
-    if count < place.size:
-        raise damaged(path, "it has become shorter since it was opened")
-    if not buffer:
-        return torch.empty(shape, dtype=dtype)
-    return torch.frombuffer(buffer, dtype=torch.uint8).view(dtype).as_strided(shape, stride)
+    place = Place(path, state, region.position + view.offset * dtype.itemsize, dtype, view.shape, view.stride)
+    return Stored(view.shape, place.whole, place)

@@ -25,10 +25,11 @@ def times(paths: Sequence[Path]) -> list[float | None]:
 
     The time is the number that differs between the names, best one behind a word such as `epoch` or `step`. A number
     that all names share belongs to the name (`resnet50_epoch3.pt`), and one that is called otherwise is no time
-    (`val_loss=0.25`).
+    (`val_loss=0.25`). Lightning numbers the passes from 0 and saves after each: its `epoch=0` is one completed pass.
 
     Returns:
-        A time for each path; None where the name lacks the number that is the time in the others.
+        A time for each path, in completed passes or steps; None where the name lacks the number that is the time in
+        the others.
     """
     rows = [_numbers(bare_name(path).lower()) for path in paths]
     columns: dict[_Column, list[float]] = {}
@@ -75,7 +76,8 @@ def _numbers(name: str) -> dict[_Column, float]:
         before = name[start : match.start()]
         start = match.end()
         word = _WORD.search(before)
-        numbers.setdefault(word[1] or word[2] if word else (place, before), float(match[0]))
+        column = word[1] or word[2] if word else (place, before)
+        numbers.setdefault(column, float(match[0]) + before.endswith("epoch="))
     return numbers
 
 

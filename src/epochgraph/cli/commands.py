@@ -9,20 +9,18 @@ from typing import Annotated, Literal
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Seed = Annotated[int, typer.Option(help="Of all that is random.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of all that is random.")]
 Store = Annotated[
     Path, typer.Argument(help="Stored runs: a folder from `extract`, or a population's file from `zoo export`.")
 ]
-Target = Annotated[str, typer.Option(help="The metric whose last value is to be told.")]
+Target = Annotated[
+    str, typer.Option(help="The metric whose last value is to be predicted, such as validation_accuracy.")
+]
 Task = Annotated[
-    Literal["classification", "regression"], typer.Option(help="Tell good from bad runs, or the accuracy itself.")
+    Literal["classification", "regression"], typer.Option(help="Predict good or bad, or the accuracy itself.")
 ]
-Threshold = Annotated[
-    float | None,
-    typer.Option(
-        help="The final accuracy from which on a run is good, in the unit of the metrics; for classification."
-    ),
-]
+GOOD = "The final accuracy from which on a run is good, in the unit of the metrics"
+AllowGaps = Annotated[bool, typer.Option("--allow-gaps", help="Accept runs whose epochs are not evenly spaced.")]
 TopologyFile = Annotated[
     Path | None, typer.Option("--topology", help="The wiring, as a JSON file written by `inspect --save`.")
 ]
@@ -68,11 +66,11 @@ def demo(
     epochs: Annotated[int, typer.Option(help="Epochs to train each for.")] = 12,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core if not given.")] = None,
 ) -> None:
-    """Train a population of networks on real images, and tell from their first graphs how each will end.
+    """Train a population of networks on real images, and predict from their first graphs how each will end.
 
     Learning rate and dropout vary from network to network. Every network's graph is measured after each epoch while it
-    trains; then the end of each is told from its first epochs by what was learnt from the others, beside what the
-    validation accuracy tells. A finished run is kept: interrupted, the same command goes on where it was.
+    trains; then the end of each is predicted from its first epochs by what was learnt from the others, beside what the
+    validation accuracy alone predicts. A finished run is kept: interrupted, the same command goes on where it was.
     """
     from epochgraph.cli import demonstrate
 
@@ -89,7 +87,8 @@ def inspect(
         typer.Option(
             "--wire",
             metavar="WEIGHT=READS[@AT][>WRITES]",
-            help="Of one weight, the part that it reads, where neither tracing nor a chain finds it; may be repeated.",
+            help="Of one weight, the part that it reads, where neither tracing nor a chain finds it; may be repeated. "
+            "Quote it, for a shell takes `>` for itself.",
         ),
     ] = None,
     top: Annotated[int, typer.Option(min=0, help="How many of the most central nodes to show.")] = 10,
@@ -136,18 +135,20 @@ def extract(
     alpha: Annotated[float, typer.Option(help="Weight of the present in exponential smoothing.")] = 0.5,
     fold_batch_norm: FoldBatchNorm = False,
     memory: Memory = None,
-    allow_gaps: Annotated[
-        bool, typer.Option("--allow-gaps", help="Accept runs whose epochs are not evenly spaced.")
-    ] = False,
+    allow_gaps: AllowGaps = False,
     force: Annotated[bool, typer.Option("--force", help="Extract runs anew that are stored already.")] = False,
 ) -> None:
     """Turn the checkpoints of runs into stored signatures.
 
-    A run is a folder of checkpoints (.pt .pth .th .ckpt .bin .safetensors) whose names tell their epoch: 0 is the
-    untrained network, 1 is after the first pass over the data. Beside them
-    may lie `metrics.csv`, with a column `epoch` and one a metric (train_loss, validation_accuracy, test_accuracy, ...),
-    and `settings.json`, an object with the run's settings (learning_rate, ...); fit and evaluate need them. Runs that
-    are stored already are left as they are, so an interrupted command goes on.
+    A run is a folder of checkpoints (.pt .pth .th .ckpt .bin .safetensors) whose names tell their epoch: epoch_0 is the
+    untrained network, epoch_1 is after the first pass over the data (where Lightning writes `epoch=0`, which is read as
+    that). Names that tell steps are read too; every epoch of a command is a step then.
+
+    Beside them may lie `metrics.csv`, with a column `epoch` and one a metric (train_loss, validation_accuracy,
+    test_accuracy, ...), and `settings.json`, an object with the run's settings (learning_rate, ...). `fit` needs the
+    test_accuracy of the last row (or another `--target`), `evaluate` and `fit --curve` train_loss and
+    validation_accuracy as well; settings are for their `--groups`. Runs that are stored already are left as they are,
+    so an interrupted command goes on.
 
     Example: `epochgraph extract sweep/* -o store --topology lenet.json --change initial`
     """
@@ -191,7 +192,10 @@ def fit(
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the predictor (.skops).")],
     up_to: Annotated[float, typer.Option(help="The last epoch to look at.")],
     task: Task = "regression",
-    threshold: Threshold = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help=f"{GOOD}. Needed for classification; for regression, what `predict` takes if given none."),
+    ] = None,
     method: Annotated[
         Literal["svm", "mlp", "trees"], typer.Option(help="svm and mlp are the paper's; trees suit many features.")
     ] = "trees",
@@ -205,7 +209,7 @@ def fit(
     target: Target = "test_accuracy",
     seed: Seed = 0,
 ) -> None:
-    """Learn from finished runs how their first epochs tell their end.
+    """Learn from finished runs to predict how others will end, from their first epochs.
 
     What the predictor is worth is learned, too: each run is held out once, with all runs of the same `--groups`, and
     the errors made on it give the intervals and decisions of `predict`.
@@ -235,25 +239,29 @@ def predict(
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(help="The final accuracy from which on an end is good; the predictor's if not given."),
+        typer.Option(help=f"{GOOD}; the predictor's if not given. Without one there is no decision."),
     ] = None,
     rate: Annotated[
-        float, typer.Option(min=0, max=1, help="The share of runs with a good end that decisions may stop.")
+        float,
+        typer.Option(
+            min=0, max=1, help="The share of good runs that a decision may stop; who asks n times, gives an nth."
+        ),
     ] = 0.05,
     topology: TopologyFile = None,
     model: Model = None,
     input_shape: Input = None,
+    allow_gaps: AllowGaps = False,
     as_json: Json = False,
 ) -> None:
-    """Tell how a run will end, from its first checkpoints, and whether to stop it.
+    """Predict how a run will end, from its first checkpoints, and whether to stop it.
 
     The predictors that come with the package know networks for ten classes (CIFAR-10) trained from scratch, and need
     the initial checkpoint (epoch 0) and one after 1/4, 1/2, 1, 2, 3 or 5 epochs, with all whole epochs before it. They
-    look at `metrics.csv` if it is there: validation_accuracy, as fractions, and train_loss, the mean cross-entropy. For
-    your own kind of networks, `fit` learns from your finished runs.
+    look at `metrics.csv` if it has every whole epoch: validation_accuracy, as fractions, and train_loss, the mean
+    cross-entropy; without, they mostly abstain. For your own kind of networks, `fit` learns from your finished runs.
 
-    The decision is "stop" where at most `--rate` of the runs with a good end would be told as badly, and "abstain"
-    where that cannot be promised. With `--json` an object is printed; for several stored runs, a list of them.
+    The decision is "stop" where a prediction as low is made of at most `--rate` of the runs with a good end, and
+    "abstain" where that cannot be promised. With `--json` an object is printed; for several stored runs, a list.
 
     Example: `epochgraph predict sweep/12 --topology lenet.json --threshold 0.6 --json`
     """
@@ -261,14 +269,14 @@ def predict(
     from epochgraph.cli.wiring import WiringOptions
 
     wiring = WiringOptions(topology, model, input_shape)
-    command.predict(run, predictor, wiring, threshold=threshold, rate=rate, as_json=as_json)
+    command.predict(run, predictor, wiring, threshold=threshold, rate=rate, allow_gaps=allow_gaps, as_json=as_json)
 
 
 def evaluate(
     store: Store,
     up_to: Annotated[list[float], typer.Option(help="The last epoch to look at; give it again for more.")],
     task: Task = "classification",
-    threshold: Threshold = None,
+    threshold: Annotated[float | None, typer.Option(help=f"{GOOD}; needed for classification.")] = None,
     groups: Annotated[
         str | None, typer.Option(help="A setting, such as learning_rate, whose runs stay together in one fold.")
     ] = None,
@@ -278,7 +286,7 @@ def evaluate(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Cross-validate how well the end of stored runs is told from their first epochs, beside what needs no graph.
+    """Cross-validate how well the end of stored runs is predicted from their first epochs, beside what needs no graph.
 
     The spread is over the repeats. Runs that share a learning rate are much alike, so also look at
     `--groups learning_rate`, which holds whole learning rates out. With `--json` a list is printed, with an object for
@@ -313,7 +321,7 @@ def reproduce(
         typer.Argument(
             help="A table or figure of the paper; regression: the accuracy itself; added: what signatures add to the "
             "learning curve; decisions: what is stopped and what should not have been; sweeps: what stopping saves; "
-            "further: what measures of layers and of whole graphs tell."
+            "further: what measures of layers and of whole graphs predict."
         ),
     ] = "all",
     zoos: Annotated[

@@ -23,7 +23,7 @@ PICTURE = "demo.png"
 
 
 def run(data: Path | None, out: Path, *, runs: int, epochs: int, workers: int | None) -> None:
-    """Train a population, tell the ends from the beginnings, print and draw."""
+    """Train a population, predict the ends from the beginnings, print and draw."""
     check_size(runs, epochs)
     if data is None:
         population = digits_population(runs=runs, epochs=epochs)
@@ -49,7 +49,7 @@ def run(data: Path | None, out: Path, *, runs: int, epochs: int, workers: int | 
 def _print(found: Findings, population: Population, count: int) -> None:
     console.print(f"\n[bold]{count} networks on {population.name}[/]; {found.good} of them end well", end="")
     console.print(f" (test accuracy of at least {population.recipe.threshold:.0%}).")
-    console.print("How often the end is told rightly from the first epochs, by what was learnt from other networks:\n")
+    console.print("How often the end is predicted correctly from the first epochs, by what other networks taught:\n")
     _print_scores(found.random, "networks held out at random")
     if found.grouped is not None:
         _print_scores(found.grouped, "whole learning rates held out")

@@ -25,6 +25,7 @@ TITLES = {
 def run(store: Path, protocol: Protocol, epochs: Sequence[float], *, as_json: bool) -> None:
     """Cross-validate on stored runs."""
     runs = finished_runs(store, protocol.target)
+    epochs = tuple(dict.fromkeys(epochs))
     with progress_bar() as progress:
         bar = progress.add_task("fits")
         table = cross_validated(

@@ -8,6 +8,7 @@ import pandas as pd
 from rich.progress import Progress
 
 from epochgraph.checkpoints import Checkpoint, CheckpointRun, read_run
+from epochgraph.checkpoints.archive import readable
 from epochgraph.cli.memory import shown_reading, usable_memory
 from epochgraph.cli.output import notes, progress_bar
 from epochgraph.cli.wiring import WiringOptions
@@ -32,7 +33,7 @@ def run(
 ) -> None:
     """Extract the runs that are not stored yet."""
     targets = _targets(runs, out)
-    missing = {path: target for path, target in targets.items() if force or not target.exists()}
+    missing = {path: target for path, target in targets.items() if force or not _exists(target)}
     with progress_bar() as progress:
         task = progress.add_task("runs", total=len(missing))
         for path, target in missing.items():
@@ -42,7 +43,8 @@ def run(
             _note_left_out(checkpoints, wiring)
             progress.advance(task)
     already = len(targets) - len(missing)
-    notes.print(f"{len(missing)} runs extracted to {out}" + (f", {already} were there already" if already else ""))
+    told = f", {already} were there already" if already else ""
+    notes.print(f"{len(missing)} runs extracted to {out}{told}", markup=False)
 
 
 def extracted(
@@ -62,36 +64,37 @@ def extracted(
         UnreadableFileError: The metrics or settings cannot be read.
         EpochgraphError: As for the checkpoints and the signature.
     """
-    task = progress.add_task(checkpoints.path.name, total=len(checkpoints))
+    name = _name(checkpoints.path)
+    folder = checkpoints.path if checkpoints.path.is_dir() else checkpoints.path.parent
+    metrics, settings = _metrics(folder / METRICS_FILE), _settings(folder / SETTINGS_FILE)  # before what takes hours
+    task = progress.add_task(name, total=len(checkpoints))
 
     def snapshots() -> Iterator[Checkpoint]:
         for checkpoint in checkpoints:
             yield checkpoint
             progress.advance(task)
 
-    usable = usable_memory(memory, checkpoints.shapes, graphs=how.graphs)
-    with shown_reading(progress, checkpoints[0]) as watch:
+    first = checkpoints[0]
+    usable = usable_memory(memory, first, graphs=how.graphs)
+    with shown_reading(progress, first) as watch:
         taken = how.signature(snapshots(), topology, memory=usable, watch=watch)
     progress.remove_task(task)
-    folder = checkpoints.path if checkpoints.path.is_dir() else checkpoints.path.parent
-    settings = _settings(folder / SETTINGS_FILE) | how.settings()
-    return Run(checkpoints.path.name, taken, _metrics(folder / METRICS_FILE), settings)
+    return Run(name, taken, metrics, settings | how.settings())
 
 
 def _note_left_out(checkpoints: CheckpointRun, topology: Topology) -> None:
     """Say what was not looked at."""
     share = topology.coverage.share
     if share < 1:
-        notes.print(
-            f"{checkpoints.path}: {1 - share:.1%} of the parameters are left out (epochgraph inspect says which)"
-        )
+        left_out = f"{1 - share:.1%} of the parameters are left out (epochgraph inspect says which)"
+        notes.print(f"{checkpoints.path}: {left_out}", markup=False)
     for path in checkpoints.skipped:
-        notes.print(f"{path}: skipped, since its name tells no epoch")
+        notes.print(f"{path}: skipped, since its name tells no epoch", markup=False)
 
 
 def _targets(runs: list[Path], out: Path) -> dict[Path, Path]:
     """Where each run is stored; two runs of one name would overwrite each other."""
-    targets = {path: out / f"{path.resolve().name}.parquet" for path in runs}
+    targets = {path: out / f"{_name(path)}.parquet" for path in runs}
     names = [target.name for target in targets.values()]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
@@ -99,25 +102,51 @@ def _targets(runs: list[Path], out: Path) -> dict[Path, Path]:
     return targets
 
 
+def _name(path: Path) -> str:
+    """The name of a run; the folder `.` has one, too."""
+    return path.resolve().name
+
+
+def _exists(path: Path) -> bool:
+    with readable(path):
+        return path.exists()
+
+
 def _metrics(path: Path) -> pd.DataFrame:
-    if not path.exists():
+    if not _exists(path):
         return pd.DataFrame(index=pd.Index([], name="epoch", dtype=float))
     try:
-        return pd.read_csv(path, dtype=float).set_index("epoch").sort_index()
+        table = pd.read_csv(path, dtype=float).set_index("epoch").sort_index()
     except (ValueError, KeyError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise UnreadableFileError(
             path, f"it is no table of metrics ({reason})", "Give numbers under a header with 'epoch'."
         ) from error
+    _check(table, path)
+    return table
+
+
+def _check(table: pd.DataFrame, path: Path) -> None:
+    """Refuse metrics that a run cannot have."""
+    epochs, found = table.index, None
+    if table.columns.empty and len(table):
+        found = "it has no column beside 'epoch'"
+    elif epochs.hasnans:
+        found = f"{len(epochs) - len(epochs.dropna())} of its rows have no epoch"
+    elif epochs.has_duplicates:
+        found = f"epoch {epochs[epochs.duplicated()][0]:.12g} has several rows"
+    if found:
+        advice = "Give one row an epoch; where rows of one fill different columns, as Lightning writes them, join them."
+        raise UnreadableFileError(path, found, advice)
 
 
 def _settings(path: Path) -> dict[str, Setting]:
-    if not path.exists():
+    if not _exists(path):
         return {}
     advice = 'Give one object of plain values, such as {"learning_rate": 0.1}.'
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise UnreadableFileError(path, f"it is no JSON file ({error})", advice) from error
     plain = isinstance(document, dict) and all(isinstance(value, Setting) for value in document.values())
     if not plain:

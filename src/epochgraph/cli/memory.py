@@ -3,14 +3,14 @@
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
 from rich.progress import Progress
 
-from epochgraph.checkpoints import Checkpoint
+from epochgraph.checkpoints import Checkpoint, Stored
 from epochgraph.errors import SettingError
 
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -19,10 +19,10 @@ UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 MEGA = 10**6
 
 ITEM = 4
-"""Bytes of a weight in memory; one of kernels needs less, as only its norm is kept."""
+"""The fewest bytes of a weight in memory; one of kernels needs less, as only its norm is kept."""
 
 
-def usable_memory(given: str | None, shapes: Mapping[str, tuple[int, ...]], *, graphs: int = 1) -> int | None:
+def usable_memory(given: str | None, checkpoint: Checkpoint, *, graphs: int = 1) -> int | None:
     """The bytes that graphs of a checkpoint may take together; None for all weights in memory.
 
     Where the user says nothing, half of the memory that is free may be used, and weights that fit in there are taken
@@ -30,7 +30,7 @@ def usable_memory(given: str | None, shapes: Mapping[str, tuple[int, ...]], *, g
 
     Args:
         given: What the user says, such as "2GiB".
-        shapes: The shapes of the checkpoint's tensors.
+        checkpoint: The checkpoint, or one like it.
         graphs: How many are held at once.
 
     Raises:
@@ -39,7 +39,18 @@ def usable_memory(given: str | None, shapes: Mapping[str, tuple[int, ...]], *, g
     if given is not None:
         return size(given)
     half = free_memory() // 2
-    return None if graphs * ITEM * sum(map(math.prod, shapes.values())) <= half else half
+    return None if graphs * whole(checkpoint) <= half else half
+
+
+def whole(checkpoint: Checkpoint) -> int:
+    """The bytes that all weights of a checkpoint take in memory, at most."""
+    return sum(map(_bytes, checkpoint.stored.values()))
+
+
+def _bytes(stored: Stored) -> int:
+    """What a weight takes in memory: float64 stays float64, half precision may become float32."""
+    item = ITEM if stored.place is None else max(ITEM, stored.place.dtype.itemsize)
+    return item * math.prod(stored.shape)
 
 
 def size(text: str) -> int:

@@ -17,7 +17,7 @@ notes = Console(stderr=True, soft_wrap=True)
 def progress_bar() -> Iterator[Progress]:
     """A bar with an estimate of the time left, on the error stream so that output can be piped."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),  # names of files may have [brackets]
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

@@ -22,4 +22,4 @@ def run(store: Path, out: Path, *, up_to: float | None) -> None:
     if up_to is not None:
         runs = [replace(run, signature=run.signature.up_to(up_to)) for run in runs]
     write_runs(runs, out)
-    console.print(f"{len(runs)} runs: {out} ({out.stat().st_size / 1e3:.0f} kB)", highlight=False)
+    console.print(f"{len(runs)} runs: {out} ({out.stat().st_size / 1e3:.0f} kB)", markup=False, highlight=False)

@@ -64,7 +64,7 @@ def fit(store: Path, out: Path, how: Learning) -> None:
     )
     write_predictor(predictor, out)
     found = f"whose {how.target} is from {min(accuracies):.3g} to {max(accuracies):.3g}"
-    notes.print(f"fitted on {len(runs)} runs, {found}: {out}")
+    notes.print(f"fitted on {len(runs)} runs, {found}: {out}", markup=False)
 
 
 def predict(
@@ -74,17 +74,17 @@ def predict(
     *,
     threshold: float | None,
     rate: float,
+    allow_gaps: bool,
     as_json: bool,
 ) -> None:
-    """Tell how runs will end."""
+    """Predict how runs will end."""
     if predictor is None:
-        runs = runs_to_tell(path, EXTRACTION, options)
+        runs = runs_to_tell(path, EXTRACTION, options, allow_gaps=allow_gaps)
         told = [predict_runs(shipped_predictor(run), [run], threshold=threshold, rate=rate)[0] for run in runs]
     else:
         given = read_predictor(predictor)
-        told = predict_runs(
-            given, runs_to_tell(path, extraction(given.extraction), options), threshold=threshold, rate=rate
-        )
+        runs = runs_to_tell(path, extraction(given.extraction), options, allow_gaps=allow_gaps)
+        told = predict_runs(given, runs, threshold=threshold, rate=rate)
     if as_json:
         print_json(asdict(told[0]) if len(told) == 1 else [asdict(prediction) for prediction in told])
     else:
@@ -92,7 +92,7 @@ def predict(
 
 
 def _print(told: Sequence[Prediction]) -> None:
-    table = Table("run", "epoch", "told accuracy", "90 % interval", "chance of a good end", "decision", box=None)
+    table = Table("run", "epoch", "predicted accuracy", "90 % interval", "chance of a good end", "decision", box=None)
     table.header_style = "bold"
     for one in told:
         accuracy = "" if one.accuracy is None else f"{one.accuracy:.3f}"

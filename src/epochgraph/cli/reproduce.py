@@ -1,5 +1,6 @@
 """`epochgraph reproduce`."""
 
+import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,9 @@ from epochgraph.reproduction.tables import table1, table2
 from epochgraph.zoo.resources import usable_cores
 
 ALL = "all"
+ZOOS = Path("zoos")
+"""Where populations are looked for unless the user names another folder."""
+
 INSTANT = {"table1": table1, "figure5": figure5}
 LONG = {
     "table2": table2,
@@ -58,12 +62,12 @@ def run(what: str, zoos: Path, out: Path, *, jobs: int | None) -> None:
                 if what != ALL:
                     raise
                 left_out.append(f"{name} is left out: {error}")
-                notes.print(left_out[-1], highlight=False)
+                notes.print(left_out[-1], markup=False, highlight=False)
     if what == ALL:
-        paths.append(_page(results, left_out, out))
+        paths.append(_page(results, left_out, zoos, out))
     for result in results:
         console.print(Markdown(result.summary()))
-    console.print("\n" + "\n".join(f"Written: {path}" for path in paths), highlight=False)
+    console.print("\n" + "\n".join(f"Written: {path}" for path in paths), markup=False, highlight=False)
 
 
 def _computed(
@@ -82,13 +86,15 @@ def _show(bar: Bar, task: TaskID, done: int, total: int) -> None:
     bar.update(task, completed=done, total=total)
 
 
-def _page(results: Sequence[Result], left_out: Sequence[str], out: Path) -> Path:
+def _page(results: Sequence[Result], left_out: Sequence[str], zoos: Path, out: Path) -> Path:
     """All results on one page."""
     path = out / "README.md"
+    source = [] if zoos == ZOOS else ["--zoos", str(zoos)]
+    command = shlex.join(["epochgraph", "reproduce", ALL, *source, "--out", str(out)])
     head = (
         "# The paper's results, computed anew\n\n"
-        "Vahedian et al., CIKM 2022, from the populations in `zoos/`. This page was written by\n"
-        "`epochgraph reproduce all --out docs/results`; nothing on it is typed.\n\n"
+        f"Vahedian et al., CIKM 2022, from the populations in `{zoos}/`. This page was written by\n"
+        f"`{command}`; nothing on it is typed.\n\n"
         "## The claims\n\n"
         "Each is judged by its mean on every population, transfer or epoch that it is about; a difference in bold is\n"
         "certain (its 95 % interval excludes zero). What all of it is made of stands below; the populations are\n"

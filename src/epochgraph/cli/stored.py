@@ -10,7 +10,10 @@ from epochgraph.cli.wiring import WiringOptions
 from epochgraph.errors import SettingError
 from epochgraph.extraction import PREFIX, Extraction, extraction
 from epochgraph.predictors.views import folded
-from epochgraph.runs import Run, read_stored_runs
+from epochgraph.runs import Run, parquet_files, read_stored_runs
+
+OF_A_ZOO = frozenset({"recipe", "scale", "architecture", "data", "threshold"})
+"""The settings of every run of a zoo (see `zoo.running.run_settings`), by which one is known."""
 
 
 def finished_runs(store: Path, target: str) -> list[Run]:
@@ -30,17 +33,23 @@ def finished_runs(store: Path, target: str) -> list[Run]:
     return [_selected(run, first) for run in runs]
 
 
-def runs_to_tell(path: Path, how: Extraction, options: WiringOptions) -> list[Run]:
+def runs_to_tell(path: Path, how: Extraction, options: WiringOptions, *, allow_gaps: bool) -> list[Run]:
     """The run in a folder of checkpoints or a stored run's file, or all runs of a folder of stored runs.
+
+    Args:
+        path: The folder or file.
+        how: What is asked of each run.
+        options: Where the wiring of checkpoints stands.
+        allow_gaps: Whether epochs may be missing of which checkpoints lie on either side.
 
     Raises:
         SettingError: A stored run was extracted in another way than `how`.
         EpochgraphError: As for reading them.
     """
-    if path.suffix == ".parquet" or (path.is_dir() and any(path.glob("*.parquet"))):
+    if path.suffix == ".parquet" or parquet_files(path):
         runs = read_stored_runs(path)
     else:
-        checkpoints = read_run(path)
+        checkpoints = read_run(path, allow_gaps=allow_gaps)
         wiring = options.topology_of(checkpoints[0])
         with progress_bar() as progress:
             return [extracted(checkpoints, wiring, how, progress)]
@@ -50,7 +59,7 @@ def runs_to_tell(path: Path, how: Extraction, options: WiringOptions) -> list[Ru
 def _as_extracted(run: Run, how: Extraction) -> Run:
     """The run with the features that `how` takes; what it was extracted with may have taken more."""
     taken = extraction(run.settings)
-    if how.fold_batch_norm and "recipe" in run.settings:  # a zoo records both ways
+    if how.fold_batch_norm and run.settings.keys() >= OF_A_ZOO:  # a zoo records both ways
         run, taken = folded(run), replace(taken, fold_batch_norm=True)
     if not taken.covers(how):
         options = ", ".join(f"{name.removeprefix(PREFIX)}={value}" for name, value in how.settings().items())

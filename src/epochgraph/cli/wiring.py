@@ -74,15 +74,22 @@ def examples(text: str) -> tuple[Tensor, ...]:
     """Inputs of shapes such as "1,3,32,32", of integers if followed by ":int"; several are joined by "+".
 
     Raises:
-        SettingError: There is no such shape.
+        SettingError: There is no such shape, or it does not fit into the memory.
     """
     found = []
     for one in text.split("+"):
         sizes, _, kind = one.partition(":")
         if kind not in ("", "int"):
             raise SettingError("the kind of an input", kind, "left out, or `int` for integers such as tokens")
-        found.append(torch.zeros(shape(sizes), dtype=torch.int64 if kind else None))
+        found.append(_zeros(shape(sizes), torch.int64 if kind else torch.float32))
     return tuple(found)
+
+
+def _zeros(sizes: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    try:
+        return torch.zeros(sizes, dtype=dtype)
+    except (RuntimeError, TypeError) as error:  # the latter for a size of more than 64 bits
+        raise SettingError("the input's shape", sizes, "one whose values fit into the memory") from error
 
 
 def shape(text: str) -> tuple[int, ...]:

@@ -68,22 +68,26 @@ def show(folder: Path, *, limit: int | None, as_json: bool) -> None:
     table.add_row("failed", str(len(now.failed)))
     console.print(table)
     for name, error in now.failed.items():
-        console.print(f"  {name}: {error}", highlight=False)
+        console.print(f"  {name}: {error}", markup=False, highlight=False)
 
 
 def export(folder: Path, out: Path, *, vectors_until: float) -> None:
     """Write the finished runs as one file, and its datasheet."""
     exported = export_population(folder, out, vectors_until=vectors_until)
     console.print(
-        f"{exported.runs} runs: {exported.data} ({exported.data.stat().st_size / 1e6:.1f} MB)", highlight=False
+        f"{exported.runs} runs: {exported.data} ({exported.data.stat().st_size / 1e6:.1f} MB)",
+        markup=False,
+        highlight=False,
     )
-    console.print(f"Datasheet: {exported.datasheet}", highlight=False)
+    console.print(f"Datasheet: {exported.datasheet}", markup=False, highlight=False)
 
 
 def import_(path: Path, out: Path) -> None:
     """Make the folder of a population from its file."""
     count = import_population(path, out)
-    console.print(f"{count} runs written to {out / 'runs'}; `zoo train` goes on with the others.", highlight=False)
+    console.print(
+        f"{count} runs written to {out / 'runs'}; `zoo train` goes on with the others.", markup=False, highlight=False
+    )
 
 
 def recipes(name: str | None) -> None:
@@ -113,7 +117,7 @@ class _Watch:
 
     def see(self, event: Event) -> None:
         if event.error is not None:
-            notes.print(f"run {event.run} failed: {event.error}", highlight=False)
+            notes.print(f"run {event.run} failed: {event.error}", markup=False, highlight=False)
         reached = self.recipe.training.epochs if event.finished or event.error is not None else event.epoch
         self.progress.advance(self.task, max(0.0, reached - self.epochs.get(event.run, 0.0)))
         self.epochs[event.run] = max(reached, self.epochs.get(event.run, 0.0))

@@ -23,7 +23,7 @@ class Prediction:
         accuracy: The expected final accuracy, in the unit that the predictor was fitted on; None from a classifier.
         interval: Where it lies with 90 % probability; None from a classifier, or where too few runs are known to say.
         p_good: The probability of a good end; None from a regressor without a threshold or calibration.
-        decision: "stop" if a run with a good end would have been told as little at no more than the promised rate,
+        decision: "stop" if as little is predicted of no more than the promised rate of the runs with a good end,
             else "continue"; "abstain" if nothing can be promised, which `reason` then says why.
         reason: What the decision rests on.
         threshold: The final accuracy from which on an end is good, if one is known.
@@ -104,5 +104,5 @@ def _decision(
     if calibration.is_strange(features):
         return "abstain", "it lies further outside of the known runs than any of them did while it was held out"
     if told < limit:
-        return "stop", f"{told:.3g} is told, and hardly a run with a good end was told less than {limit:.3g}"
-    return "continue", f"{told:.3g} is told, and runs with a good end were told {limit:.3g} or more"
+        return "stop", f"{told:.3g} is predicted, and hardly a run with a good end was predicted below {limit:.3g}"
+    return "continue", f"{told:.3g} is predicted, and runs with a good end were predicted at {limit:.3g} or more"

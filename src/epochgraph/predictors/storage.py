@@ -13,6 +13,7 @@ import numpy as np
 import sklearn
 import skops
 import skops.io
+from sklearn.tree._tree import TREE_LEAF
 
 from epochgraph.errors import SettingError, UnreadableFileError
 from epochgraph.files import atomic_write
@@ -184,19 +185,29 @@ def _calibration(plain: Mapping[str, Any] | None) -> Calibration | None:
 
 
 def _check_trees(estimator: SignatureClassifier | SignatureRegressor) -> None:
-    """See that no tree points outside itself: scikit-learn follows its numbers without looking.
+    """See that every tree leads from its root to a leaf: scikit-learn follows its numbers without looking.
 
     Raises:
-        ValueError: One does.
+        ValueError: One points outside itself, or back.
     """
     final = estimator.pipeline_[-1]
     forest = getattr(final, "regressor_", final)
     for grown in getattr(forest, "estimators_", ()):
         tree = grown.tree_
-        children = np.concatenate([tree.children_left, tree.children_right])
-        inside = children.max(initial=-1) < tree.node_count and tree.feature.max(initial=-1) < tree.n_features
-        if not inside or tree.n_features != estimator.pipeline_[-2].n_features_in_:
-            raise ValueError("a tree points outside itself")
+        if not _leads_to_leaves(tree) or tree.n_features != estimator.pipeline_[-2].n_features_in_:
+            raise ValueError("a tree points outside itself, or back")
+
+
+def _leads_to_leaves(tree: Any) -> bool:
+    """Whether each node is a leaf, or chooses by one of the columns between two nodes behind it.
+
+    scikit-learn numbers a node before its children.
+    """
+    children = np.stack([tree.children_left, tree.children_right])
+    leaves = (children == TREE_LEAF).all(axis=0)
+    inside = ((children > np.arange(tree.node_count)) & (children < tree.node_count)).all(axis=0)
+    chooses = (tree.feature >= 0) & (tree.feature < tree.n_features)
+    return tree.node_count > 0 and bool((leaves | (inside & chooses)).all())
 
 
 def _unpacked(archive: ZipFile) -> int:

@@ -20,7 +20,7 @@ View = Callable[[Sequence[Run], float], pd.DataFrame]
 
 LAST_LAYER = "last_layer"
 SEVEN = ("mean", "variance", *(f"percentile_{q}" for q in (0, 25, 50, 75, 100)))
-"""The aggregators of Unterthiner et al. 2020."""
+"""The aggregators of Unterthiner et al. 2020, which the paper uses on the last layer."""
 
 FIVE = ("percentile_50", "mean", "std", "skewness", "kurtosis")
 """Those of the signature, as the zoo names them for weights."""

@@ -1,4 +1,4 @@
-"""A population of runs in one picture: how its graphs move, and how well their end is told."""
+"""A population of runs in one picture: how its graphs move, and how well their end is predicted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,11 +27,11 @@ TITLES = {"degree": "Weighted degree", "eigenvector_centrality": "Eigenvector ce
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What was told of each run of a population while it was held out.
+    """What was predicted of each run of a population while it was held out.
 
     Attributes:
         epoch: The last epoch that was looked at.
-        told: The final accuracy as told, for each run.
+        told: The predicted final accuracy of each run.
         threshold: The final accuracy from which on a run is good.
     """
 
@@ -41,11 +41,11 @@ class Outlook:
 
 
 def population_picture(runs: Sequence[Run], outlook: Outlook, title: str, path: Path) -> None:
-    """Draw how degree and centrality move over the epochs, and the told against the true final accuracy.
+    """Draw how degree and centrality move over the epochs, and the predicted against the true final accuracy.
 
     Args:
         runs: Runs whose metrics have validation_accuracy and test_accuracy, with recordings of both measures.
-        outlook: What was told of each of them.
+        outlook: What was predicted of each of them.
         title: Title of the picture.
         path: Where to write it; the suffix (.png or .svg) decides on the format.
 
@@ -130,15 +130,15 @@ def _curves(axis: Axes, sides: dict[str, tuple[list[Run], str]], outlook: Outloo
 
 
 def _told(axis: Axes, runs: Sequence[Run], good: Sequence[bool], outlook: Outlook) -> None:
-    """Told against true final accuracy, each run told while it was held out."""
+    """Predicted against true final accuracy, each run predicted while it was held out."""
     true = [run.final_accuracy() for run in runs]
     axis.plot([0, 1], [0, 1], color=FAINT, lw=0.8)
     axis.axhline(outlook.threshold, color=INK, lw=0.8, ls="--")
     axis.axvline(outlook.threshold, color=INK, lw=0.8, ls="--")
     colours = [GOOD if is_good else BAD for is_good in good]
     axis.scatter(true, np.clip(outlook.told, 0, 1), c=colours, s=26, alpha=0.8, lw=0)
-    axis.set(xlabel="true final test accuracy", ylabel="told final test accuracy", xlim=(0, 1), ylim=(0, 1))
-    _title(axis, f"Told at epoch {outlook.epoch:g}, each run held out")
+    axis.set(xlabel="true final test accuracy", ylabel="predicted final test accuracy", xlim=(0, 1), ylim=(0, 1))
+    _title(axis, f"Predicted at epoch {outlook.epoch:g}, each run held out")
     axis.xaxis.set_major_formatter(PercentFormatter(1))
     axis.yaxis.set_major_formatter(PercentFormatter(1))
     axis.set_aspect("equal")

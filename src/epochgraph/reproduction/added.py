@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from epochgraph.evaluation import Protocol, held_out
+from epochgraph.evaluation import Protocol
 from epochgraph.predictors import Candidate, learned
 from epochgraph.predictors.curves import hyper_parameters, learning_curve
 from epochgraph.predictors.shipped import EPOCHS
 from epochgraph.predictors.views import Together, View, folded, pooled_changes
-from epochgraph.reproduction.differences import MANY, RESAMPLES, paired_difference
+from epochgraph.reproduction.differences import MANY, RESAMPLES, held_out_errors, paired_difference
 from epochgraph.reproduction.panels import BLUE, FAINT, GREEN, INK, RED, legend_below, panels
 from epochgraph.reproduction.populations import DECADE, FAMILY, Population, on_cifar, united
 from epochgraph.reproduction.results import Result
@@ -23,7 +22,7 @@ LEAST = 4 * FOLDS
 """Runs of a population, for folds to learn from."""
 
 DECADES = 3
-"""Of learning rates that a population needs, for each to be told from others."""
+"""Of learning rates that a population needs, for each to be predicted from others."""
 
 REPEATS = 2
 CURVE, HYPER, BOTH = "learning curve", "hyper-parameters", "curve and hyper-parameters"
@@ -36,7 +35,7 @@ PROTOCOLS = {
     FAMILY: "whole architectures held out, CIFAR-10",
 }
 
-NOTE = f"""Mean absolute error of the final test accuracy as told from the first epochs, in accuracy points; less is
+NOTE = f"""Mean absolute error of the final test accuracy, predicted from the first epochs, in accuracy points; less is
 better. All predictors are forests of extremely randomised trees. The learning curve is every validation accuracy and
 training loss so far; the changes are those of the graphs since the start and since the last snapshot, batch norms
 folded. Differences are of the same runs, with everything known ("{SIGNATURE}") less without graphs: below zero where
@@ -51,13 +50,13 @@ UNITS = {"random": RATES, "learning_rate": RATES, DECADE: ("population", DECADE)
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _Experiment:
     """One candidate, on runs that are dealt in one way.
 
     Attributes:
         runs: All of them.
-        candidate: What tells.
-        epochs: Those at which it tells the same: one, unless it looks at nothing that comes with the epochs.
+        candidate: What predicts.
+        epochs: Those at which it predicts the same: one, unless it looks at nothing that comes with the epochs.
         groups: The setting whose values are held out; None for random folds.
     """
 
@@ -72,19 +71,10 @@ class _Told:
         folds = _different(self.runs, str(self.groups)) if alone else FOLDS
         repeats = 1 if alone else REPEATS
         protocol = Protocol(task="regression", folds=folds, repeats=repeats, groups=self.groups)
-        truth = np.array([run.final_accuracy() for run in self.runs])
-        errors = np.abs(held_out(self.candidate, self.runs, protocol, epoch=self.epochs[0]) - truth).mean(axis=0)
-        table = pd.DataFrame(
-            {
-                "folds": self.groups or "random",
-                "epoch": self.epochs[0],
-                "candidate": self.candidate.name,
-                "population": [run.settings["recipe"] for run in self.runs],
-                **{name: [run.settings[name] for run in self.runs] for name in ("learning_rate", DECADE, FAMILY)},
-                "run": [run.name for run in self.runs],
-                "error": 100 * errors,
-            }
-        )
+        errors = held_out_errors(self.candidate, self.runs, protocol, epoch=self.epochs[0])
+        table = errors.assign(folds=self.groups or "random")
+        for name in (DECADE, FAMILY):
+            table[name] = [run.settings[name] for run in self.runs]
         return pd.concat([table.assign(epoch=epoch) for epoch in self.epochs], ignore_index=True)
 
 
@@ -92,8 +82,8 @@ def added(populations: Sequence[Population], *, jobs: int, progress: Progress | 
     """Errors of what needs no graph, of the changes alone and of both, and their paired differences.
 
     Args:
-        populations: Each of `LEAST` runs is told on its own from its own runs, and if it has `DECADES` also decade by
-            decade; architectures are held out of all on CIFAR-10.
+        populations: Each of `LEAST` runs is predicted from its own runs, and if it has `DECADES` also decade by decade;
+            architectures are held out of all on CIFAR-10.
         jobs: Processes.
         progress: Told after each candidate, epoch and protocol of each population.
     """
@@ -107,7 +97,7 @@ def added(populations: Sequence[Population], *, jobs: int, progress: Progress | 
     if _different([population.runs[0] for population in on_cifar(populations)], FAMILY) > 1:
         pools.append((united(populations), FAMILY))
     experiments = [
-        _Told(runs, candidate, epochs, groups)
+        _Experiment(runs, candidate, epochs, groups)
         for runs, groups in pools
         for candidate in candidates()
         for epochs in ([EPOCHS] if candidate.name == HYPER else [(epoch,) for epoch in EPOCHS])

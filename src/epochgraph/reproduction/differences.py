@@ -1,10 +1,14 @@
-"""Paired differences of errors, with their intervals."""
+"""Errors on runs while they are held out, and their paired differences with intervals."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+
+from epochgraph.evaluation import Protocol, held_out
+from epochgraph.predictors import Candidate
+from epochgraph.runs import Run
 
 RESAMPLES = 2000
 MANY = 8
@@ -34,6 +38,32 @@ class Difference(NamedTuple):
     def __str__(self) -> str:
         text = f"{self.mean:+.1f} [{self.low:+.1f}, {self.high:+.1f}]"
         return f"**{text}**" if self.certain else text
+
+
+def held_out_errors(candidate: Candidate, runs: Sequence[Run], protocol: Protocol, *, epoch: float) -> pd.DataFrame:
+    """How far off a candidate is on each run while it is held out: the mean over all repetitions.
+
+    Args:
+        candidate: What predicts.
+        runs: Finished ones, of one population or several.
+        protocol: How they are held out.
+        epoch: The last one to look at.
+
+    Returns:
+        A row a run, its `error` in points of accuracy.
+    """
+    truth = np.array([run.final_accuracy() for run in runs])
+    errors = np.abs(held_out(candidate, runs, protocol, epoch=epoch) - truth).mean(axis=0)
+    return pd.DataFrame(
+        {
+            "epoch": epoch,
+            "candidate": candidate.name,
+            "population": [run.settings["recipe"] for run in runs],
+            "learning_rate": [run.settings["learning_rate"] for run in runs],
+            "run": [run.name for run in runs],
+            "error": 100 * errors,
+        }
+    )
 
 
 def paired_difference(rows: pd.DataFrame, candidate: str, other: str, *, units: Sequence[str]) -> Difference:

@@ -1,4 +1,4 @@
-"""The paper's figure 4: what was learnt from some networks, told of others."""
+"""The paper's figure 4: what was learnt from some networks, predicted of others."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ LEAST = 2
 
 COLOURS = (GREEN, RED, BLUE, YELLOW, INK, FAINT)
 
-NOTE = """Fitted on all runs of some networks, told of all runs of another kind; mean over three seeds. Balanced
+NOTE = """Fitted on all runs of some networks, tested on all of another kind; mean over three seeds. Balanced
 accuracy, for the kinds differ in how many of their runs end well; 0.5 is chance. The paper's are ResNet-32 to
 ResNet-44, ResNet-34 to ResNet-50, LeNet, AlexNet and VGG to ResNet-32, and narrow to wide; the others are ours. Missing
 are those whose populations are not published yet."""
@@ -36,12 +36,12 @@ are those whose populations are not published yet."""
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Runs to learn from, and others to tell the end of.
+    """Runs to learn from, and others whose end is to be predicted.
 
     Attributes:
         name: What the figure calls it.
         known: To fit on.
-        others: To tell.
+        others: To predict.
         truth: Which of each end well.
     """
 
@@ -52,7 +52,7 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _Experiment:
     """One candidate on one transfer."""
 
     transfer: Transfer
@@ -78,15 +78,15 @@ def figure4(populations: Sequence[Population], *, jobs: int, progress: Progress 
     if not chosen:
         known = [population.name for population in populations]
         raise SettingError("populations", known, "of architectures, data or widths that figure 4 compares")
-    experiments = [_Told(transfer, candidate) for transfer in chosen for candidate in candidates()]
+    experiments = [_Experiment(transfer, candidate) for transfer in chosen for candidate in candidates()]
     whole = scored(experiments, jobs=jobs, progress=progress)
     names = [transfer.name for transfer in chosen]
     tables = {f"Balanced accuracy at epoch {epoch}": _table(whole, names, epoch) for epoch in (EPOCHS[-1], EPOCHS[0])}
-    return Result("figure4", "Figure 4: told of networks of another kind", (NOTE,), tables, whole, _drawn(whole, names))
+    return Result("figure4", "Figure 4: from some networks to others", (NOTE,), tables, whole, _drawn(whole, names))
 
 
 def candidates() -> tuple[Candidate, ...]:
-    """What can be told of any architecture."""
+    """What can be known of any architecture."""
     trees, svm = learned("classification", "trees"), learned("classification", "svm")
     changes = pooled_changes()
     views: dict[str, tuple[View, Callable[[int], Any]]] = {

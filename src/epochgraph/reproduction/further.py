@@ -1,4 +1,4 @@
-"""What do measures of layers and of whole graphs tell, alone and beside those of nodes?"""
+"""What do measures of layers and of whole graphs predict, alone and beside those of nodes?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,12 +9,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from epochgraph.errors import SettingError, UnreadableFileError
-from epochgraph.evaluation import Protocol, held_out
+from epochgraph.evaluation import Protocol
 from epochgraph.measures import SUMMARIES
 from epochgraph.predictors import Candidate, learned, without_graphs
 from epochgraph.predictors.features import feature_table
 from epochgraph.predictors.views import Selected, Together, View
-from epochgraph.reproduction.differences import RESAMPLES, paired_difference
+from epochgraph.reproduction.differences import RESAMPLES, held_out_errors, paired_difference
 from epochgraph.reproduction.panels import BLUE, FAINT, GREEN, INK, RED, YELLOW, label_left, legend_below, panels
 from epochgraph.reproduction.populations import Population
 from epochgraph.reproduction.results import Result
@@ -32,7 +32,7 @@ OTHERS = {summary.__name__.replace("_", " "): (summary.__name__,) for summary in
 BOTH, ALL = "degree and eigenvector", "all four"
 COLOURS = dict(zip((*OF_NODES, *OTHERS), (INK, FAINT, BLUE, RED, GREEN, YELLOW), strict=True))
 
-NOTE = f"""Mean absolute error of the final test accuracy as told from the first epochs, in accuracy points; less is
+NOTE = f"""Mean absolute error of the final test accuracy, predicted from the first epochs, in accuracy points; less is
 better. Forests of extremely randomised trees on all snapshots so far, of the whole graph and of each part; {REPEATS}
 repetitions of {FOLDS} folds, each with whole learning rates held out. They look at the changes since the initial
 network or, where a row says so, at levels, the numbers themselves. Of a snapshot, degree and eigenvector have two
@@ -55,7 +55,7 @@ class _Levels:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _Experiment:
     """One candidate at one epoch on one population."""
 
     population: Population
@@ -64,20 +64,8 @@ class _Told:
 
     def scores(self) -> pd.DataFrame:
         """A row a run."""
-        runs = self.population.runs
         protocol = Protocol(task="regression", folds=FOLDS, repeats=REPEATS, groups=GROUPS)
-        truth = np.array([run.final_accuracy() for run in runs])
-        errors = np.abs(held_out(self.candidate, runs, protocol, epoch=self.epoch) - truth).mean(axis=0)
-        return pd.DataFrame(
-            {
-                "population": self.population.name,
-                "candidate": self.candidate.name,
-                "epoch": self.epoch,
-                "run": [run.name for run in runs],
-                GROUPS: [run.settings[GROUPS] for run in runs],
-                "error": 100 * errors,
-            }
-        )
+        return held_out_errors(self.candidate, self.population.runs, protocol, epoch=self.epoch)
 
 
 def further(populations: Sequence[Population], *, jobs: int, progress: Progress | None = None) -> Result:
@@ -97,7 +85,7 @@ def further(populations: Sequence[Population], *, jobs: int, progress: Progress 
     if not usable:
         raise SettingError("populations", [*map(str, files)], "files of further features; at least one of these")
     experiments = [
-        _Told(population, candidate, epoch)
+        _Experiment(population, candidate, epoch)
         for population in usable
         for epoch in EPOCHS
         for candidate in candidates()
@@ -109,7 +97,7 @@ def further(populations: Sequence[Population], *, jobs: int, progress: Progress 
         of = rows[rows["population"] == population.name]
         tables[population.title] = _errors(of)
         tables[f"Paired differences, {population.name}"] = _differences(of)
-    title = "What do measures of layers and of whole graphs tell?"
+    title = "What do measures of layers and of whole graphs predict?"
     return Result("further", title, (NOTE,), tables, rows, _drawn(rows, usable))
 
 

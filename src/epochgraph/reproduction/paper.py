@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PaperPopulation:
     """What the paper tells of a population in its table 1.
 
     Attributes:
@@ -25,14 +25,14 @@ class Told:
 CIFAR, IMAGENET = "CIFAR-10", "Tiny ImageNet"
 
 TABLE_1 = {
-    (CIFAR, "LeNet"): Told((11, 50), (0.094, 0.738), 0.40),
-    (CIFAR, "AlexNet"): Told((30, 50), (0.055, 0.824), 0.40),
-    (CIFAR, "VGG"): Told((45, 50), (0.088, 0.876), 0.40),
-    (CIFAR, "resnet32"): Told((16, 120), (0.084, 0.900), 0.40),
-    (CIFAR, "resnet44"): Told((16, 120), (0.099, 0.898), 0.40),
-    (IMAGENET, "LeNet"): Told((16, 50), (0.006, 0.144), 0.09),
-    (IMAGENET, "AlexNet"): Told((16, 50), (0.006, 0.201), 0.10),
-    (IMAGENET, "resnet50"): Told((16, 120), (0.0086, 0.4166), 0.25),
+    (CIFAR, "LeNet"): PaperPopulation((11, 50), (0.094, 0.738), 0.40),
+    (CIFAR, "AlexNet"): PaperPopulation((30, 50), (0.055, 0.824), 0.40),
+    (CIFAR, "VGG"): PaperPopulation((45, 50), (0.088, 0.876), 0.40),
+    (CIFAR, "resnet32"): PaperPopulation((16, 120), (0.084, 0.900), 0.40),
+    (CIFAR, "resnet44"): PaperPopulation((16, 120), (0.099, 0.898), 0.40),
+    (IMAGENET, "LeNet"): PaperPopulation((16, 50), (0.006, 0.144), 0.09),
+    (IMAGENET, "AlexNet"): PaperPopulation((16, 50), (0.006, 0.201), 0.10),
+    (IMAGENET, "resnet50"): PaperPopulation((16, 120), (0.0086, 0.4166), 0.25),
 }
 
 _COLUMNS = (

@@ -7,7 +7,7 @@ from pathlib import Path
 from epochgraph.errors import UnreadableFileError
 from epochgraph.predictors.views import LAST_LAYER, folded
 from epochgraph.reproduction.paper import CIFAR, IMAGENET
-from epochgraph.runs import Run, read_stored_runs
+from epochgraph.runs import Run, parquet_files, read_stored_runs
 
 FAMILY = "family"
 """The setting that tells the architecture without its depth: a ResNet-32 is not new to who knows ResNet-20."""
@@ -87,13 +87,20 @@ def read_populations(folder: Path) -> tuple[Population, ...]:
     """Read all populations of a folder, in the order of their names.
 
     Raises:
-        UnreadableFileError: There is none, or a file is damaged or no population of the zoo.
+        UnreadableFileError: There is none, a file is damaged or no population of the zoo, or two are of one recipe.
     """
-    paths = sorted(folder.glob("*.parquet"))
+    paths = sorted(parquet_files(folder))
     if not paths:
         advice = "Name the folder `zoos` of a checkout, or one of files that `zoo export` wrote."
         raise UnreadableFileError(folder, "it holds no populations (.parquet)", advice)
-    return tuple(_population(path, read_stored_runs(path)) for path in paths)
+    found: dict[str, Population] = {}
+    for path in paths:
+        one = _population(path, read_stored_runs(path))
+        if one.name in found:
+            twice = f"it is of the recipe {one.name!r}, and so is {found[one.name].source}"
+            raise UnreadableFileError(path, twice, "Keep one of the two in the folder.")
+        found[one.name] = one
+    return tuple(found.values())
 
 
 def _population(path: Path, runs: Sequence[Run]) -> Population:
@@ -108,7 +115,7 @@ def _population(path: Path, runs: Sequence[Run]) -> Population:
 def _lightened(run: Run) -> Run:
     """The run with family and decade, and without node values: no table needs them, but all processes are sent them."""
     kept = {name: run.recordings[name] for name in run.recordings if name == LAST_LAYER}
-    family = str(run.settings["architecture"]).rstrip("0123456789")
+    family = str(run.settings["architecture"]).rstrip("0123456789").replace("resnet", "ResNet")
     decade = f"{float(str(run.settings['learning_rate'])):e}".partition("e")[2]
     return replace(run, recordings=kept, settings={**run.settings, FAMILY: family, DECADE: f"1e{int(decade)}"})
 

@@ -15,7 +15,7 @@ MEASURES = {"r2": "R²", "kendall_tau": "Kendall's τ", "mean_absolute_error": "
 NETWORKS = ("rolled degree MLP", "rolled eigenvector MLP")
 """Of the neural networks only the paper's own rows: on features of any scale, theirs have R² far below zero."""
 
-MEANS = f"""The final test accuracy as told from the first 30 % of the epochs: mean and standard deviation over
+MEANS = f"""The final test accuracy, predicted from about the first 30 % of the epochs: mean and standard deviation over
 {REPEATS} repetitions of {FOLDS}-fold cross-validation. Support vector regression with the penalty chosen inside the
 training folds; forests of extremely randomised trees; gradient boosting and Gaussian processes of scikit-learn."""
 

@@ -22,8 +22,8 @@ KNOWN, NEW = "new learning rates", "new architecture"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Told:
-    """What our predictor tells of each run (a row) after some epochs (a column each).
+class Forecasts:
+    """What our predictor says of each run (a row) after some epochs (a column each).
 
     Attributes:
         epochs: They increase.
@@ -37,9 +37,9 @@ class Told:
     forecast: np.ndarray
     upper: np.ndarray
 
-    def of(self, runs: np.ndarray) -> "Told":
-        """What is told of some of the runs."""
-        return Told(self.epochs, self.stop[runs], self.forecast[runs], self.upper[runs])
+    def of(self, runs: np.ndarray) -> "Forecasts":
+        """Those of some of the runs."""
+        return Forecasts(self.epochs, self.stop[runs], self.forecast[runs], self.upper[runs])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,14 +51,14 @@ class Sweep:
         early: Validation accuracy of each run when our predictor is asked first.
         first: The epochs by then: a fraction of one.
         final: Test accuracy of each run at its end.
-        told: What our predictor tells of them, by what it has not seen.
+        forecasts: Of our predictor, by what it has not seen.
     """
 
     curves: np.ndarray
     early: np.ndarray
     first: float
     final: np.ndarray
-    told: Mapping[str, Told]
+    forecasts: Mapping[str, Forecasts]
 
     @property
     def epochs(self) -> int:
@@ -155,9 +155,9 @@ def our_decision(sweep: Sweep, *, unseen: str) -> np.ndarray:
 
     Args:
         sweep: The runs.
-        unseen: What the predictor has not seen of them, one of `Sweep.told`.
+        unseen: What the predictor has not seen of them, one of `Sweep.forecasts`.
     """
-    told = sweep.told[unseen]
+    told = sweep.forecasts[unseen]
     condemned = np.minimum(told.epochs[told.stop.argmax(axis=1)], sweep.epochs)
     return np.where(told.stop.any(axis=1), condemned, float(sweep.epochs))
 
@@ -167,13 +167,13 @@ def beside_the_best(sweep: Sweep, *, unseen: str) -> np.ndarray:
 
     Args:
         sweep: The runs.
-        unseen: What the predictor has not seen of them, one of `Sweep.told`.
+        unseen: What the predictor has not seen of them, one of `Sweep.forecasts`.
 
     References:
         Domhan et al. 2015, "Speeding up automatic hyperparameter optimization of deep neural networks by extrapolation
         of learning curves", section 3.2 (predictive termination), with our intervals.
     """
-    told, best = sweep.told[unseen], -np.inf
+    told, best = sweep.forecasts[unseen], -np.inf
     trained = no_stopping(sweep)
     for run in range(len(trained)):
         hopeless = told.upper[run] < best
@@ -192,9 +192,9 @@ def best_first(sweep: Sweep, *, unseen: str) -> np.ndarray:
 
     Args:
         sweep: The runs.
-        unseen: What the predictor has not seen of them, one of `Sweep.told`.
+        unseen: What the predictor has not seen of them, one of `Sweep.forecasts`.
     """
-    told, best = sweep.told[unseen], -np.inf
+    told, best = sweep.forecasts[unseen], -np.inf
     looks = int((told.epochs < sweep.epochs).sum())  # what is told at the end comes too late
     seen, runs = np.zeros(len(sweep.final), dtype=int), np.arange(len(sweep.final))
     trained, live = np.full(len(runs), sweep.first), np.ones(len(runs), dtype=bool)
@@ -219,9 +219,9 @@ def forecast_then_best(sweep: Sweep, *, unseen: str) -> np.ndarray:
 
     Args:
         sweep: The runs.
-        unseen: What the predictor has not seen of them, one of `Sweep.told`.
+        unseen: What the predictor has not seen of them, one of `Sweep.forecasts`.
     """
-    told = sweep.told[unseen]
+    told = sweep.forecasts[unseen]
     return _then_best(sweep, told.forecast[:, 0], told.forecast[:, np.searchsorted(told.epochs, 1)])
 
 
@@ -249,7 +249,9 @@ OURS = {DECISION: our_decision, FORECAST: beside_the_best, FIRST: best_first, HA
 
 def rules(sweep: Sweep) -> Mapping[str, Rule]:
     """All that can be replayed, by name: the usual ones, and ours for all that is told."""
-    ours = {f"{name}, {unseen}": partial(rule, unseen=unseen) for unseen in sweep.told for name, rule in OURS.items()}
+    ours = {
+        f"{name}, {unseen}": partial(rule, unseen=unseen) for unseen in sweep.forecasts for name, rule in OURS.items()
+    }
     return {**USUAL, **ours}
 
 

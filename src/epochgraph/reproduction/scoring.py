@@ -1,7 +1,9 @@
 """Many cross-validations side by side on all cores."""
 
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +14,7 @@ import pandas as pd
 from sklearn import config_context
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from epochgraph.errors import SettingError
+from epochgraph.errors import EpochgraphError, OutputError, SettingError
 from epochgraph.evaluation import Protocol, cross_validated
 from epochgraph.predictors import Candidate, Task
 from epochgraph.reproduction.populations import Population
@@ -38,11 +40,11 @@ class Experiment:
 
     Attributes:
         population: Its runs.
-        candidate: What tells their end.
+        candidate: What predicts their end.
         epochs: The last epochs to look at, one after another.
         groups: The setting whose values come into one fold; None for random folds.
         repeats: How often the folds are dealt.
-        task: What is told of them.
+        task: What is predicted of them.
     """
 
     population: Population
@@ -80,21 +82,44 @@ def scored(experiments: Sequence[Scorable], *, jobs: int, progress: Progress | N
 
     Raises:
         SettingError: There is none, as no population is `scorable`.
+        OutputError: They cannot be written for the processes to read.
+        EpochgraphError: A process was killed.
     """
     if not experiments:
         raise SettingError(
             "populations", [], f"some that are large enough, with {FOLDS} runs on each side of their threshold"
         )
     found: list[pd.DataFrame] = []
-    with TemporaryDirectory(prefix="epochgraph-") as folder:
-        path = Path(folder) / "experiments"
-        joblib.dump(list(experiments), path)
+    with _written(experiments) as path, _reporting_kills(jobs):
         tasks = (joblib.delayed(_on_one_core)(path, place) for place in range(len(experiments)))
         for done, scores in enumerate(joblib.Parallel(n_jobs=jobs, return_as="generator")(tasks), start=1):
             found.append(scores)
             if progress is not None:
                 progress(done, len(experiments))
     return pd.concat(found, ignore_index=True)
+
+
+@contextmanager
+def _written(experiments: Sequence[Scorable]) -> Iterator[Path]:
+    """Lend a temporary file of all experiments."""
+    with ExitStack() as stack:
+        path = Path("TMPDIR")
+        try:
+            path = Path(stack.enter_context(TemporaryDirectory(prefix="epochgraph-"))) / "experiments"
+            joblib.dump(list(experiments), path)
+        except OSError as error:
+            raise OutputError(path, error.strerror or str(error)) from error
+        yield path
+
+
+@contextmanager
+def _reporting_kills(jobs: int) -> Iterator[None]:
+    """Turn what joblib says of a killed process into one line."""
+    try:
+        yield
+    except BrokenProcessPool as error:
+        found = f"one of {jobs} worker processes was killed before it was done"
+        raise EpochgraphError(f"{found}. If the memory was too small, use fewer --jobs.") from error
 
 
 @lru_cache(maxsize=1)

@@ -20,27 +20,29 @@ CARD = """# The predictors that come with the package
 
 Written by `epochgraph zoo fit zoos --out src/epochgraph/predictors/shipped`; nothing here is typed.
 
-**What they tell.** The final test accuracy of an image classifier with ten classes, from its first epochs, with an
+**What they predict.** The final test accuracy of an image classifier with ten classes, from its first epochs, with an
 interval and a decision. `weights` looks at what has changed in the graphs of its checkpoints, `weights-and-curve`
 at the validation accuracies and training losses, too. The number in a file's name is the last epoch that it looks at.
-Each is a forest of 50 extremely randomised trees; files are skops archives, read without executing anything in them.
+`epochgraph predict RUN` takes the one of the last epoch that it can, with the curve if `metrics.csv` has every whole
+epoch. Each is a forest of 50 extremely randomised trees; files are skops archives, read without executing anything in
+them.
 
 **What they were fitted on.** {runs} networks on CIFAR-10 (JPEG), batch norms folded; a datasheet of each population
 lies in `zoos/`:
 
 {populations}
 
-**How they were calibrated.** Each architecture was held out as a whole, with all its depths and widths, and told by a
-forest fitted on the others; intervals and decisions rest on those errors. So the errors below are of architectures
-that the forest had not seen. A good end is {threshold:.0%} or more, unless you say otherwise. A run is stopped if less
-is told of it than what the table says, by which at most {rate:.0%} of the good runs would have been. Where it says
-"abstains", the architectures are too different from each other, or too few, for a promise about another one: then no
-run is stopped, unless it has diverged.
+**How they were calibrated.** Each architecture was held out as a whole, with all its depths and widths, and predicted
+by a forest fitted on the others; intervals and decisions rest on those errors. So the errors below are of architectures
+that the forest had not seen. A good end is {threshold:.0%} or more, unless you say otherwise. A run is stopped if its
+predicted accuracy is below the limit in the table, which would have stopped at most {rate:.0%} of the known good runs.
+Where it says "abstains", the architectures are too different from each other, or too few, for a promise about another
+one: then no run is stopped, unless it has diverged.
 
 {figures}
 
-How many good and bad runs are stopped by limits that were found without them stands in `docs/results`, under
-"Promises".
+How many good and bad runs are stopped by limits that were found without them, and how many 90 % intervals hold, stands
+in `docs/results`, under "Promises".
 
 **What they were not tested on.** Other data, other optimisers than SGD with momentum, other batch sizes, transformers,
 pretrained networks. A run that lies further outside of the known ones than any of them did while it was held out is
@@ -101,5 +103,5 @@ def _figures(predictor: Predictor) -> Mapping[str, str]:
     return {
         "mean absolute error, points": f"{100 * np.abs(told - truth).mean():.1f}",
         "Kendall's τ": f"{kendalltau(told, truth).statistic:.2f}",
-        "stops below": "abstains" if limit is None else f"{limit:.1%}",
+        "stops below a predicted": "abstains" if limit is None else f"{limit:.1%}",
     }

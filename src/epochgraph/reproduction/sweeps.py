@@ -13,7 +13,7 @@ from epochgraph.reproduction.decisions import RATE, THRESHOLD, HeldOut, decidabl
 from epochgraph.reproduction.panels import BLUE, FAINT, GREEN, RED, legend_below, panels
 from epochgraph.reproduction.populations import FAMILY, Population, on_cifar, united
 from epochgraph.reproduction.results import Result
-from epochgraph.reproduction.rules import BEST, ETA, KNOWN, NEW, STARTUP, Sweep, Told, rules
+from epochgraph.reproduction.rules import BEST, ETA, KNOWN, NEW, STARTUP, Forecasts, Sweep, rules
 from epochgraph.reproduction.scoring import Progress, scored
 
 ORDERS = 500
@@ -130,14 +130,14 @@ def _replayed(population: Population, told: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _told(rows: pd.DataFrame, runs: Sequence[str]) -> Told:
+def _told(rows: pd.DataFrame, runs: Sequence[str]) -> Forecasts:
     """What rows of `decided` tell of some runs, in their order."""
     rows = rows.assign(stop=rows["decision"] == "stop", upper=rows["upper"].fillna(np.inf))
     stop, forecast, upper = (
         rows.pivot_table(index="run", columns="epoch", values=name).loc[[*runs]]
         for name in ("stop", "forecast", "upper")
     )
-    return Told(stop.columns.to_numpy(), stop.to_numpy() > 0, forecast.to_numpy(), upper.to_numpy())
+    return Forecasts(stop.columns.to_numpy(), stop.to_numpy() > 0, forecast.to_numpy(), upper.to_numpy())
 
 
 def _outcome(sweep: Sweep, trained: np.ndarray) -> dict[str, float]:

@@ -23,7 +23,8 @@ GROUPED_REPEATS = 3
 
 MEANS = f"""Mean and standard deviation over {{}} repetitions of five-fold cross-validation (whole learning rates:
 {GROUPED_REPEATS}); in brackets the paper's accuracy on its population of the same architecture, which is larger and was
-trained for longer. Each predictor looks at the first epochs, up to that in the table's head: 30 % of them."""
+trained for longer. Each predictor looks at the first epochs, up to that in the table's head: about 30 %
+of them."""
 
 PREDICTORS = """The penalty of every support vector machine is chosen by cross-validation inside the training folds.
 A predictor called `trees` is a forest of extremely randomised trees. A network (`MLP`) of more than a thousand
@@ -40,7 +41,7 @@ def table1(populations: Sequence[Population]) -> Result:
 def table2(
     populations: Sequence[Population], *, jobs: int, repeats: int = 10, progress: Progress | None = None
 ) -> Result:
-    """How often it is told rightly whether a run will end well, from each view of its first epochs.
+    """How often it is predicted correctly whether a run will end well, from each view of its first epochs.
 
     Args:
         populations: Those with too few runs on one side of their threshold are left out, and named; those of several
@@ -65,10 +66,10 @@ def table2(
             chosen = scores[(scores["folds"] == folds) & (scores["measure"] == measure)]
             tables[f"{title}, {what}"] = score_table(chosen, usable, candidates(), with_paper=paper)
     reasons = {
-        f"Too few runs on one side of the threshold for {FOLDS} folds": _without(comparable, usable),
-        "Of several widths, so that last layers cannot be compared weight by weight": _without(populations, comparable),
+        f"too few runs on one side of the threshold for {FOLDS} folds": _without(comparable, usable),
+        "last layers of several widths, which cannot be compared weight by weight": _without(populations, comparable),
     }
-    left_out = [f"{why}: {', '.join(titles)}." for why, titles in reasons.items() if titles]
+    left_out = [f"Left out, for {why}: {', '.join(titles)}." for why, titles in reasons.items() if titles]
     notes = (MEANS.format(repeats), PREDICTORS, *left_out)
     return Result("table2", "Table 2: will the run end well?", notes, tables, scores)
 

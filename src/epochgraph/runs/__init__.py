@@ -1,6 +1,13 @@
 """The store of runs: a run's signature, metrics, settings and vectors as a Parquet file, or many runs in one."""
 
-from epochgraph.runs.storage import read_about, read_stored_run, read_stored_runs, write_run, write_runs
+from epochgraph.runs.storage import (
+    parquet_files,
+    read_about,
+    read_stored_run,
+    read_stored_runs,
+    write_run,
+    write_runs,
+)
 from epochgraph.runs.structure import Recording, Run, Setting, values_of
 from epochgraph.runs.table import runs_table
 
@@ -8,6 +15,7 @@ __all__ = [
     "Recording",
     "Run",
     "Setting",
+    "parquet_files",
     "read_about",
     "read_stored_run",
     "read_stored_runs",

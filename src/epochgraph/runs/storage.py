@@ -2,13 +2,16 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from epochgraph.checkpoints.archive import readable
 from epochgraph.errors import SettingError, UnreadableFileError
 from epochgraph.files import atomic_write
 from epochgraph.runs.columns import run_columns, run_of, setting_columns
@@ -18,6 +21,8 @@ from epochgraph.runs.table import FEATURE
 VERSION = 2
 KEY = b"epochgraph runs"
 """Of the schema metadata: a JSON document with the version, and name and settings of each run."""
+
+ADVICE = "Write it anew with `write_run` or `write_runs`, or take the file out of the folder."
 
 SMALLEST = {"compression": "zstd", "compression_level": 15, "use_dictionary": ["run"], "write_statistics": False}
 """Parquet options for files that are published: numbers with many digits gain nothing from a dictionary."""
@@ -59,7 +64,7 @@ def read_stored_run(path: Path | str) -> Run:
     Raises:
         UnreadableFileError: The file is missing, truncated, not a run, of several runs, or of a newer version.
     """
-    runs, _ = _read(Path(path))
+    runs = _read(Path(path))
     if len(runs) > 1:
         raise UnreadableFileError(Path(path), f"it has {len(runs)} runs", "Use `read_stored_runs`.")
     return runs[0]
@@ -72,13 +77,25 @@ def read_stored_runs(path: Path | str) -> list[Run]:
         UnreadableFileError: There are no runs, or one of the files cannot be read.
     """
     path = Path(path)
-    if path.is_file():
-        return _read(path)[0]
-    # a hidden file is one that is being written, or that a crash has left half written
-    files = [file for file in path.glob("*.parquet") if not file.name.startswith(".")]
+    with readable(path):
+        single = path.is_file()
+    files = [path] if single else parquet_files(path)
     if not files:
         raise UnreadableFileError(path, "there are no runs (.parquet files)", "Write some with `write_run`.")
-    return [run for file in sorted(files, key=_natural) for run in _read(file)[0]]
+    return [run for file in files for run in _read(file)]
+
+
+def parquet_files(folder: Path) -> list[Path]:
+    """The Parquet files of a folder, in natural order (run2 before run10); none if there is no such folder.
+
+    A hidden one is being written, or was left half written by a crash, and does not count.
+
+    Raises:
+        UnreadableFileError: The folder cannot be looked at.
+    """
+    with readable(folder):
+        files = [file for file in folder.glob("*.parquet") if not file.name.startswith(".")]
+    return sorted(files, key=_natural)
 
 
 def _write(
@@ -107,31 +124,38 @@ def _widened(field: pa.Field) -> pa.Field:
 
 
 def read_about(path: Path | str) -> dict[str, str]:
-    """Read the texts that `write_runs` stored with the runs of a file.
+    """Read the texts that `write_runs` stored with the runs of a file; the runs themselves are not looked at.
 
     Raises:
-        UnreadableFileError: As `read_stored_runs`.
+        UnreadableFileError: The file is missing, cut short, not of runs, or of a newer version.
     """
-    return _read(Path(path))[1]
+    with _of_runs(Path(path)) as (_, document):
+        return {str(name): str(text) for name, text in document.get("about", {}).items()}
 
 
-def _read(path: Path) -> tuple[list[Run], dict[str, str]]:
-    advice = "Write it anew with `write_run` or `write_runs`, or take the file out of the folder."
+def _read(path: Path) -> list[Run]:
+    with _of_runs(path) as (file, document):
+        return _runs(document["runs"], file.read())
+
+
+@contextmanager
+def _of_runs(path: Path) -> Iterator[tuple[pq.ParquetFile, Mapping[str, Any]]]:
+    """Lend a file and the document of its header; what they are not, found now or within, is one error."""
     try:
         with pq.ParquetFile(path) as file:
-            table = file.read()
-        document = json.loads((table.schema.metadata or {})[KEY])
-        version = document["version"]
-        if version == VERSION:
-            return _runs(document["runs"], table), {str(k): str(v) for k, v in document.get("about", {}).items()}
+            document = json.loads((file.schema_arrow.metadata or {})[KEY])
+            version = document["version"]
+            if version == VERSION:
+                yield file, document
     except OSError as error:
-        raise UnreadableFileError(path, (error.strerror or str(error)).partition("\n")[0], advice) from error
+        raise UnreadableFileError(path, (error.strerror or str(error)).partition("\n")[0], ADVICE) from error
     except pa.ArrowException as error:
-        raise UnreadableFileError(path, "it is not a whole Parquet file", advice) from error
+        raise UnreadableFileError(path, "it is not a whole Parquet file", ADVICE) from error
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise UnreadableFileError(path, "it is a Parquet file, but not of runs", advice) from error
-    found = f"it has format version {version!r}, this package reads {VERSION}"
-    raise UnreadableFileError(path, found, "Update epochgraph.")
+        raise UnreadableFileError(path, "it is a Parquet file, but not of runs", ADVICE) from error
+    if version != VERSION:
+        found = f"it has format version {version!r}, this package reads {VERSION}"
+        raise UnreadableFileError(path, found, "Update epochgraph.")
 
 
 def _runs(documents: Sequence[Mapping[str, object]], table: pa.Table) -> list[Run]:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from itertools import chain as chained
 from itertools import permutations
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
+from epochgraph.checkpoints import Checkpoint, Place
 from epochgraph.errors import TracingError, WeightDtypeError
 from epochgraph.topology.spans import Span
 from epochgraph.topology.structure import Coverage, Entry, Fold, Join, Part, Status, Topology
@@ -58,8 +60,8 @@ def chain(source: nn.Module | Mapping[str, Tensor]) -> Topology:
         tensors: Mapping[str, Tensor] = source.state_dict(keep_vars=True)
         candidates = list(_layers_of_module(source))
     else:
-        tensors = source
-        candidates = list(_layers_of_names(source))
+        source = tensors = outlines(source)
+        candidates = list(_layers_of_names(tensors))
     builder = _chained(tensors, candidates)
     if not isinstance(source, nn.Module) and not builder.complete:
         others = [_chained(tensors, order) for order in _other_orders(candidates)]
@@ -70,6 +72,20 @@ def chain(source: nn.Module | Mapping[str, Tensor]) -> Topology:
         raise TracingError(found, "Give a model's parameters, or trace the model.")
     coverage = builder.coverage(parameters_of(source))
     return Topology(tuple(builder.parts), tuple(builder.joins), tuple(builder.folds), coverage)
+
+
+def outlines(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors without their values, which are let go one by one: a checkpoint may be larger than memory.
+
+    Of a checkpoint, only those are read whose dtype is not known without.
+    """
+    stored = tensors.stored if isinstance(tensors, Checkpoint) else {}
+    places = {name: found.place for name, found in stored.items() if found.place is not None}
+    return {name: _outline(places[name] if name in places else tensors[name]) for name in tensors}
+
+
+def _outline(known: Tensor | Place) -> Tensor:
+    return torch.empty(tuple(known.shape), dtype=known.dtype, device="meta")
 
 
 def parameters_of(source: nn.Module | Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,17 +1,19 @@
 """What the user says about single weights -> Topology: for what `trace` cannot follow, or where it is known better."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
 from epochgraph.errors import TracingError
-from epochgraph.topology.chain import parameters_of
+from epochgraph.topology.chain import outlines, parameters_of
 from epochgraph.topology.spans import NO_NODE, Span
 from epochgraph.topology.structure import Coverage, Entry, Join, Part, Topology
 
 DECLARED = "declared by the user"
+
+FORGOTTEN = "what it belonged to is declared otherwise"
 
 ADVICE = "Say of each weight which part it reads, whose nodes its second axis counts, and which it writes, its first."
 
@@ -45,7 +47,8 @@ def wire(source: nn.Module | Mapping[str, Tensor], wires: Sequence[Wire], topolo
 
     Args:
         source: A model, or its parameters by name (a state dict or checkpoint).
-        wires: What is said; of a weight that is named here, all that was found before is forgotten.
+        wires: What is said; of a weight that is named here, all that was found before is forgotten: also under other
+            names of the same tensor, as an embedding, and as what other weights are computed of.
         topology: The wiring that is corrected or completed, as `trace` found it; None to begin with no wire at all.
 
     Raises:
@@ -57,8 +60,8 @@ def wire(source: nn.Module | Mapping[str, Tensor], wires: Sequence[Wire], topolo
         >>> [(part.name, part.size) for part in topology.parts], topology.coverage.share
         ([('input', 4), ('0', 8), ('1', 3)], 1.0)
     """
-    tensors = source.state_dict(keep_vars=True) if isinstance(source, nn.Module) else source
-    found = topology or Topology((), (), coverage=_nothing_joined(source))
+    tensors = source.state_dict(keep_vars=True) if isinstance(source, nn.Module) else outlines(source)
+    found = topology or Topology((), (), coverage=_nothing_joined(source if isinstance(source, nn.Module) else tensors))
     declared = _Declared(tensors, found, {one.weight for one in wires})
     for one in wires:
         declared.add(one)
@@ -77,8 +80,21 @@ class _Declared:
         self.tensors = tensors
         self.found = found
         self.parts = list(found.parts)
-        self.joins = [join for join in found.joins if join.parameter not in weights]
+        self.first_names = {name: names[0] for names in found.tied for name in names}
         self.weights = weights
+        self.wired = {self.first_name(weight) for weight in weights}
+        self.joins = [join for join in found.joins if not self.wired & self.parameters(join.parameter)]
+
+    def first_name(self, parameter: str) -> str:
+        """Of the names that share a tensor, the one that joins use."""
+        return self.first_names.get(parameter, parameter)
+
+    def parameters(self, weight: str) -> set[str]:
+        """The parameter that a weight or bias is, or those that it is computed of."""
+        program = self.found.computed.get(weight)
+        if program is None:
+            return {self.first_name(weight)}
+        return {self.first_name(source.target) for source in program.sources if source.kind == "parameter"}
 
     def add(self, one: Wire) -> None:
         outputs, inputs = self.axes(one)
@@ -87,7 +103,7 @@ class _Declared:
         bias = f"{layer}.bias" if tuple(self.shape(f"{layer}.bias")) == (outputs,) else None
         target = self.part(one.writes or layer, outputs, bias, counted=True)
         inputs_read = self.positions(one, self.parts[source], inputs)
-        self.joins.append(Join(source, target, one.weight, inputs_read, one.groups))
+        self.joins.append(Join(source, target, self.first_name(one.weight), inputs_read, one.groups))
 
     def axes(self, one: Wire) -> tuple[int, int]:
         """How many nodes a weight writes and reads."""
@@ -131,28 +147,46 @@ class _Declared:
         return tuple(span for span in gaps if span.repeat)
 
     def topology(self) -> Topology:
-        """What was found, with what was said in its place; what enters the network comes first."""
+        """What was found, with what was said in its place; what enters the network comes first.
+
+        A part that was joined by nothing but what is forgotten is forgotten, too.
+        """
+        kept = set(range(len(self.parts))) - _ends(self.found.joins) | _ends(self.joins)
         written = {join.target for join in self.joins} | set(range(len(self.found.parts)))
-        order = sorted(range(len(self.parts)), key=lambda index: index in written)
+        order = sorted(kept, key=lambda index: (index in written, index))
         place = {index: number for number, index in enumerate(order)}
         said = f"{DECLARED}: {', '.join(sorted(self.weights))}"
-        return replace(
+        topology = replace(
             self.found,
             parts=tuple(self.parts[index] for index in order),
             joins=tuple(replace(j, source=place[j.source], target=place[j.target]) for j in self.joins),
-            folds=tuple(replace(fold, part=place[fold.part]) for fold in self.found.folds),
-            coverage=self.coverage(),
+            folds=tuple(replace(fold, part=place[fold.part]) for fold in self.found.folds if fold.part in kept),
             rung=f"{self.found.rung}; {said}" if self.found.rung else said,
         )
+        return replace(topology, coverage=self.coverage(topology))
 
-    def coverage(self) -> Coverage:
-        biases = {part.bias for part in self.parts}
+    def used(self, topology: Topology) -> set[str]:
+        """The parameters that parts, joins and folds have."""
+        names = {join.parameter for join in topology.joins} | {part.bias for part in topology.parts}
+        names |= {name for fold in topology.folds for name in (fold.scale, fold.shift)}
+        return {parameter for name in names if name for parameter in self.parameters(name)}
+
+    def coverage(self, topology: Topology) -> Coverage:
+        biases = {part.bias for part in topology.parts}
+        forgotten = self.used(self.found) - self.used(topology)
 
         def entry(found: Entry) -> Entry:
-            if found.name in self.weights:
+            if found.name in self.wired:
                 return Entry(found.name, found.size, "joined")
+            if found.name in forgotten:
+                return Entry(found.name, found.size, "left out", FORGOTTEN)
             if found.name in biases and found.status == "left out":
                 return Entry(found.name, found.size, "folded")
             return found
 
         return Coverage(tuple(map(entry, self.found.coverage.entries)))
+
+
+def _ends(joins: Iterable[Join]) -> set[int]:
+    """The parts that are joined."""
+    return {part for join in joins for part in (join.source, join.target)}

@@ -4,14 +4,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, astuple
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from epochgraph.errors import UnreadableFileError
 from epochgraph.files import atomic_write
 from epochgraph.topology.computing import is_computable
 from epochgraph.topology.program import Argument, Program, Ref, Source, Step
-from epochgraph.topology.spans import Span
-from epochgraph.topology.structure import Coverage, Entry, Fold, Join, Part, Topology
+from epochgraph.topology.spans import NO_NODE, Span
+from epochgraph.topology.structure import Coverage, Entry, Fold, Join, Part, Status, Topology
 
 FORMAT = "epochgraph topology"
 VERSION = 2
@@ -60,7 +60,7 @@ def read_topology(path: Path | str) -> Topology:
         raise UnreadableFileError(path, found, "Update epochgraph.")
     try:
         topology = _topology(document)
-    except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise UnreadableFileError(path, f"it is damaged ({error})", advice) from error
     return topology
 
@@ -68,17 +68,13 @@ def read_topology(path: Path | str) -> Topology:
 def _topology(document: Mapping[str, Any]) -> Topology:
     parts = tuple(Part(str(d["name"]), _count(d["size"]), _name(d["bias"])) for d in document["parts"])
     joins = tuple(_join(d, parts) for d in document["joins"])
-    folds = tuple(Fold(**d) for d in document["folds"])
-    for fold in folds:
-        parts[_count(fold.part, below=len(parts))]
-    entries = tuple(Entry(**d) for d in document["coverage"])
     stored = document["program"]
     return Topology(
         parts=parts,
         joins=joins,
-        folds=folds,
-        coverage=Coverage(entries),
-        tied=tuple(tuple(map(str, names)) for names in document["tied"]),
+        folds=tuple(_fold(d, parts) for d in document["folds"]),
+        coverage=Coverage(tuple(map(_entry, document["coverage"]))),
+        tied=tuple(map(_tied, document["tied"])),
         program=None if stored is None else _program(stored),
         computed={str(name): _computation(computed) for name, computed in document["computed"].items()},
         rung=str(document["rung"]),
@@ -94,7 +90,38 @@ def _join(document: Mapping[str, Any], parts: tuple[Part, ...]) -> Join:
         last = span.first + span.count * span.width
         if min(span.count, span.repeat, span.width) < 1 or span.first < -1 or last > parts[source].size:
             raise ValueError(f"a join reads {span} of a part of {parts[source].size} nodes")
-    return Join(source, target, str(document["parameter"]), inputs, _count(document["groups"]))
+    if all(span.first == NO_NODE for span in inputs):
+        raise ValueError("a join reads no node")
+    groups = _count(document["groups"])
+    width = sum(span.count * span.repeat for span in inputs)
+    if groups < 1 or width % groups or parts[target].size % groups:
+        raise ValueError(f"a join reads {width} positions for {parts[target].size} nodes in {groups} groups")
+    return Join(source, target, str(document["parameter"]), inputs, groups)
+
+
+def _fold(document: Mapping[str, Any], parts: tuple[Part, ...]) -> Fold:
+    """Read a fold, and check that it names a part that exists."""
+    return Fold(
+        part=_count(document["part"], below=len(parts)),
+        scale=_name(document["scale"]),
+        shift=_name(document["shift"]),
+        mean=str(document["mean"]),
+        variance=str(document["variance"]),
+        epsilon=float(document["epsilon"]),
+    )
+
+
+def _tied(names: list[object]) -> tuple[str, ...]:
+    if not names:
+        raise ValueError("no names share one tensor")
+    return tuple(map(str, names))
+
+
+def _entry(document: Mapping[str, Any]) -> Entry:
+    status = document["status"]
+    if status not in get_args(Status):
+        raise ValueError(f"{status!r} is none of {', '.join(get_args(Status))}")
+    return Entry(str(document["name"]), _count(document["size"]), status, str(document["reason"]))
 
 
 def _count(value: object, below: int | None = None) -> int:

@@ -33,15 +33,17 @@ class Catalogue:
     parts: tuple[str, str]
 
     def check(self, path: Path, least: tuple[int, int]) -> None:
-        """Refuse classes with too few images.
+        """Refuse classes with too few images, and a data set without any.
 
         Args:
             path: The data set, for the error.
             least: How many images each class needs to train, and to test.
 
         Raises:
-            UnreadableFileError: A class has fewer.
+            UnreadableFileError: A class has fewer, or there is no class.
         """
+        if not self.classes:
+            raise UnreadableFileError(path, "has no images", "Give some to train, and some to test.")
         for test, (part, needed) in enumerate(zip(self.parts, least, strict=True)):
             counts = np.bincount(self.labels[self.test == test], minlength=len(self.classes))
             for name, count in zip(self.classes, counts.tolist(), strict=True):

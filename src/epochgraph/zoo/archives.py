@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
 
+from epochgraph.checkpoints.archive import readable
 from epochgraph.errors import EpochgraphError, UnreadableFileError
 
 TAR_OPENERS: Mapping[str, Callable[[Path], BufferedIOBase]] = {
@@ -75,9 +76,11 @@ def check_exists(path: Path) -> None:
     """Refuse a path where nothing is.
 
     Raises:
-        UnreadableFileError: Nothing is there.
+        UnreadableFileError: Nothing is there, or it cannot be looked at.
     """
-    if not path.exists():
+    with readable(path):
+        there = path.exists()
+    if not there:
         raise UnreadableFileError(path, "no such file or folder", "Check the path.")
 
 

@@ -6,14 +6,12 @@ import numpy as np
 from jaxtyping import Float16, Float64
 from torch import Tensor, nn
 
+from epochgraph.predictors.views import SEVEN
 from epochgraph.signature.statistics import STATISTICS, statistics
 
 PERCENTILES = (0, 25, 50, 75, 100)
 
-AGGREGATORS = ("mean", "variance", *(f"percentile_{q}" for q in PERCENTILES))
-"""The seven aggregators of Unterthiner et al., which the paper uses on the last layer."""
-
-PARAMETER_STATISTICS = (*AGGREGATORS, *(name for name in STATISTICS if name not in ("mean", "median")))
+PARAMETER_STATISTICS = (*SEVEN, *(name for name in STATISTICS if name not in ("mean", "median")))
 """The seven aggregators, and those of the signature that are not among them (the median is a percentile)."""
 
 PARAMETER_CHANGES = ("norm", "relative_change_since_initial", "relative_change_since_previous")

@@ -1,5 +1,6 @@
 """Images in memory, split into what trains a network, what its learning curve is measured on, and what judges it."""
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,9 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from epochgraph.errors import SettingError
+
+DIGESTED = 4096
+"""Images that a digest copies at once, for they may lie in another order, mapped from a file."""
 
 Images = UInt8[Tensor, "images channels height width"]
 Labels = Int64[Tensor, "images"]
@@ -64,7 +68,7 @@ class Split:
 
     Attributes:
         train: What the network learns from.
-        validation: Held out of the training images: the learning curve is measured on it.
+        validation: Held out of the training or of the test images: the learning curve is measured on it.
         test: Tells how good the final network is, and is used for nothing else.
 
     Raises:
@@ -82,6 +86,16 @@ class Split:
             shape, expected = other.images.shape[1:], self.train.images.shape[1:]
             if shape != expected:
                 raise SettingError(f"image shape of {name}", tuple(shape), f"that of train: {tuple(expected)}")
+
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that are the same for the same images, labels and classes in the same order."""
+        found = hashlib.blake2b(repr(self.train.classes).encode(), digest_size=8)
+        for part in (self.train, self.validation, self.test):
+            found.update(repr((*part.images.shape,)).encode())
+            found.update(part.labels.numpy().tobytes())
+            for start in range(0, len(part), DIGESTED):
+                found.update(part.images[start : start + DIGESTED].numpy().tobytes())
+        return found.hexdigest()
 
 
 def read_digits(*, seed: int = 0) -> Split:

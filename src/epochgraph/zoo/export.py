@@ -1,6 +1,5 @@
 """Finished runs of a folder -> one Parquet file to publish, and its datasheet; and back."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,9 +9,19 @@ import numpy as np
 from epochgraph.errors import SettingError, UnreadableFileError, ZooError
 from epochgraph.files import atomic_write
 from epochgraph.runs import Recording, Run, read_about, read_stored_runs, write_run, write_runs
-from epochgraph.zoo.population import RECIPE, SITTINGS, finished_runs, open_population, status, training_seconds
+from epochgraph.zoo.population import (
+    RECIPE,
+    SITTINGS,
+    finished_runs,
+    open_population,
+    sittings,
+    status,
+    training_seconds,
+)
 from epochgraph.zoo.recipe import Recipe, parse_recipe
 from epochgraph.zoo.running import Places, run_name
+
+ADVICE = "Give a file that `zoo export` wrote."
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +90,17 @@ def import_population(path: Path, folder: Path) -> int:
     """
     about = read_about(path)
     if RECIPE not in about or SITTINGS not in about:
-        raise UnreadableFileError(path, "it does not tell its recipe", "Give a file that `zoo export` wrote.")
-    open_population(folder, parse_recipe(about[RECIPE], path), about[RECIPE])
+        raise UnreadableFileError(path, "it does not tell its recipe", ADVICE)
+    recipe, runs = parse_recipe(about[RECIPE], path), read_stored_runs(path)
+    strange = {run.name for run in runs} - {run_name(settings) for settings in recipe.settings()}
+    if strange:  # a name is a path: whose runs they are not, may not be written anywhere
+        raise UnreadableFileError(path, f"its run {min(strange)!r} is none of its recipe", ADVICE)
+    open_population(folder, recipe, about[RECIPE])
     if not (folder / SITTINGS).exists():
         with atomic_write(folder / SITTINGS) as temporary:
             temporary.write_text(about[SITTINGS], "utf-8")
     places = Places(folder)
-    missing = [run for run in read_stored_runs(path) if not places.run(run.name).exists()]
+    missing = [run for run in runs if not places.run(run.name).exists()]
     for run in missing:
         write_run(run, places.run(run.name))
     return len(missing)
@@ -134,10 +147,8 @@ vectors to 16.
 
 def _sittings(folder: Path) -> str:
     """The machines and versions that runs were trained with, each once."""
-    lines = (folder / SITTINGS).read_text("utf-8").splitlines()
-    known: dict[str, str] = {}
-    for line in lines:
-        sitting = json.loads(line)
+    known: dict[str, int | str] = {}
+    for sitting in sittings(folder):
         started = sitting.pop("started")
         known.setdefault(", ".join(f"{name} {value}" for name, value in sitting.items()), started)
     return "\n".join(f"- from {started}: {what}" for what, started in known.items())
@@ -154,12 +165,17 @@ def _order(places: Sequence[int], planned: int) -> str:
 
 def _limits(recipe: Recipe) -> str:
     """What is to be kept in mind with every such population."""
-    part, share = recipe.data.held_out, recipe.data.validation_share
+    share, of_training = f"{recipe.data.validation_share:.0%}", recipe.data.held_out == "train"
+    held_out = (
+        f"{share} of the training images validate; test accuracies are of the official test images"
+        if of_training
+        else f"{share} of the official test images (`val` where those have no labels) validate, and do not train; test "
+        "accuracies are of the others"
+    )
     return f"""
 ## Known limits
 
-- {share:.0%} of the {"official test" if part == "test" else "training"} images validate; test accuracies are of \
-{"the others" if part == "test" else "the official test images"}.
+- {held_out}.
 - Runs of each combination of settings: {recipe.grid.repeats}. Every run has a seed of its own.
 - Metrics named `seconds...` include whatever else the machine did meanwhile.
 - `seconds_rolled_graph` includes the degree: that the weights are finite is seen by the product that the degree is.

@@ -22,7 +22,7 @@ from epochgraph.errors import EpochgraphError, OutputError, ZooError
 from epochgraph.files import atomic_write
 from epochgraph.zoo.datasets import Split
 from epochgraph.zoo.ensemble import groups
-from epochgraph.zoo.population import Status, locked, note_sitting, status
+from epochgraph.zoo.population import Status, check_images, locked, note_sitting, status
 from epochgraph.zoo.recipe import Recipe
 from epochgraph.zoo.resources import ONE_CORE, Resources
 from epochgraph.zoo.running import Places, run_name, saved_runs, train_runs
@@ -71,7 +71,7 @@ def train_population(
 
     Args:
         folder: Of `open_population`.
-        read_split: Reads the images, in every process.
+        read_split: Reads the images, in this process and in every other.
         limit: Train only so many of the recipe's runs, the first of its order.
         resources: What to train with.
         checkpoints: Whether to keep all weights of every snapshot.
@@ -80,14 +80,16 @@ def train_population(
         Every epoch that a run has reached, and its end.
 
     Raises:
-        ZooError: Another process trains into the folder, or a process was killed.
+        ZooError: Another process trains into the folder, its runs are of other images, or a process was killed.
         OutputError: The folder cannot be written, or the disk is full.
     """
     with locked(folder):
         Places(folder).sweep()
+        images = read_split().digest()
+        check_images(folder, images)
         todo = status(folder, limit)
         if todo.missing:
-            note_sitting(folder, **resources.noted())
+            note_sitting(folder, images=images, **resources.noted())
             job = _Job(folder, todo.recipe, read_split, resources, checkpoints)
             yield from _trained(job, planned(folder, todo, resources))
 

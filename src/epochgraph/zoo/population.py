@@ -104,6 +104,28 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def sittings(folder: Path) -> list[dict[str, int | str]]:
+    """What the runs of a population were trained on: an object for each time that training began or went on."""
+    path = folder / SITTINGS
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+
+
+def check_images(folder: Path, images: str) -> None:
+    """See that a population is of these images.
+
+    Args:
+        folder: Of the population; of one without a record of its images, nothing can be said.
+        images: Their digest.
+
+    Raises:
+        ZooError: It is of others.
+    """
+    for earlier in sittings(folder):
+        if earlier.get("images", images) != images:
+            found = f"its runs were trained on other images (digest {earlier['images']}, not {images})"
+            raise ZooError(folder, found, "Give the same data, or these a folder of their own.")
+
+
 def note_sitting(folder: Path, **options: int | str) -> None:
     """Add to the record of what the runs were trained on."""
     sitting = {
@@ -114,10 +136,9 @@ def note_sitting(folder: Path, **options: int | str) -> None:
         **{name: version(name) for name in ("epochgraph", "torch", "numpy", "scipy")},
         **options,
     }
-    path = folder / SITTINGS
-    known = path.read_text("utf-8") if path.exists() else ""
-    with atomic_write(path) as temporary:
-        temporary.write_text(known + json.dumps(sitting) + "\n", "utf-8")
+    with atomic_write(folder / SITTINGS) as temporary:
+        lines = [json.dumps(one) + "\n" for one in (*sittings(folder), sitting)]
+        temporary.write_text("".join(lines), "utf-8")
 
 
 def _processor() -> str:

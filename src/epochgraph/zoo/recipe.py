@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from epochgraph.errors import RecipeError, SettingError, UnreadableFileError
 from epochgraph.zoo.architectures import ARCHITECTURES, Architecture
-from epochgraph.zoo.settings import INITIALIZATIONS, TrainingSettings
+from epochgraph.zoo.settings import INITIALIZATIONS, TrainingSettings, increasing
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Unit = Annotated[float, Field(ge=0, lt=1)]
@@ -32,7 +32,7 @@ class DataOptions(_Section):
 
     Attributes:
         name: What the data set is called where figures are published.
-        images_per_class: At most so many training images a class; None for all.
+        images_per_class: At most so many images a class, to train and to test alike; None for all.
         held_out: Which images validate: some of the training images, or some of the official test images.
         validation_share: Which share of those.
     """
@@ -174,7 +174,7 @@ def parse_recipe(text: str, path: Path) -> Recipe:
     """
     try:
         recipe = Recipe.model_validate(tomllib.loads(text))
-        recipe.settings()
+        increasing(recipe.snapshots.fractions)
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
         found = str(error).partition(" (at ")[0]
@@ -185,7 +185,7 @@ def parse_recipe(text: str, path: Path) -> Recipe:
         found = "" if first["type"] == "missing" else f" (found {first['input']!r})"
         raise RecipeError(path, _line(text, keys), f"{'.'.join(keys)}: {first['msg']}{found}") from error
     except SettingError as error:
-        raise RecipeError(path, _line(text, ["training", error.args[0]]), str(error)) from error
+        raise RecipeError(path, _line(text, ["snapshots", "fractions"]), f"snapshots.{error}") from error
     return recipe
 
 

@@ -36,6 +36,9 @@ EXTRACTION = Extraction(
     measures=tuple(measure.__name__ for measure in STANDARD), scopes=PLAIN.scopes, change=PLAIN.change
 )
 
+RUNS, FAILED, PARTIAL, CHECKPOINTS = "runs", "failed", "partial", "checkpoints"
+"""The folders of a population."""
+
 Advance = Callable[[str, float], None]
 """Told the name of a run and the epoch that it has reached."""
 
@@ -52,29 +55,29 @@ class Places:
 
     def run(self, name: str) -> Path:
         """A finished run."""
-        return self.folder / "runs" / f"{name}.parquet"
+        return self.folder / RUNS / f"{name}.parquet"
 
     def failure(self, name: str) -> Path:
         """What went wrong with a run."""
-        return self.folder / "failed" / f"{name}.json"
+        return self.folder / FAILED / f"{name}.json"
 
     def state(self, name: str) -> Path:
         """Runs in progress side by side, by the name of their first."""
-        return self.folder / "partial" / f"{name}.pt"
+        return self.folder / PARTIAL / f"{name}.pt"
 
     def states(self) -> list[Path]:
         """All runs in progress."""
-        return sorted(self.state("").parent.glob("[!.]*.pt"))
-
-    def sweep(self) -> None:
-        """Remove what processes were writing when they were killed."""
-        for folder in (self.run("").parent, self.failure("").parent, self.state("").parent):
-            for path in folder.glob(".?*"):
-                path.unlink(missing_ok=True)
+        return sorted((self.folder / PARTIAL).glob("[!.]*.pt"))
 
     def checkpoint(self, name: str, epoch: float) -> Path:
         """All weights of a snapshot."""
-        return self.folder / "checkpoints" / name / f"epoch_{epoch:g}.safetensors"
+        return self.folder / CHECKPOINTS / name / f"epoch_{epoch:g}.safetensors"
+
+    def sweep(self) -> None:
+        """Remove what processes were writing when they were killed."""
+        for kind in (RUNS, FAILED, PARTIAL, CHECKPOINTS):
+            for path in (self.folder / kind).rglob(".?*"):
+                path.unlink(missing_ok=True)
 
 
 def run_name(settings: TrainingSettings) -> str:

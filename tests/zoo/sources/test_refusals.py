@@ -199,6 +199,19 @@ def test_a_damaged_parquet_file_is_named(tmp_path):
     refused(tmp_path, "cannot be read", names=file.name)
 
 
+def test_files_without_a_row_are_refused(tmp_path):
+    """Nor do they name classes, of which images could be missing."""
+    for file in write_parquet(tmp_path, pictures()).iterdir():
+        pq.write_table(pq.read_table(file).slice(0, 0).replace_schema_metadata({}), file)
+    refused(tmp_path, "has no images", names="")
+
+
+def test_a_name_too_long_for_the_system_is_named(tmp_path):
+    for cache in (None, tmp_path / "cache"):
+        with pytest.raises(UnreadableFileError, match=r"x: it cannot be read \(File name too long"):
+            read_images(tmp_path / ("x" * 300), cache=cache)
+
+
 @pytest.mark.parametrize("part", ["train", "test"])
 def test_a_missing_part_is_named(tmp_path, part):
     for file in write_parquet(tmp_path, pictures()).glob(f"{part}-*"):

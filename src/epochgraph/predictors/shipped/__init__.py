@@ -1,6 +1,6 @@
 """The predictors that come with the package, fitted on all published populations; `README.md` here is their card."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import as_file, files
 from types import MappingProxyType
@@ -48,7 +48,7 @@ def shipped_predictor(run: Run) -> Predictor:
     missing = []
     for epoch, situation in ((epoch, situation) for epoch in reversed(EPOCHS) for situation in SITUATIONS):
         if epoch <= run.signature.times[-1]:
-            predictor = _read(situation, epoch)
+            predictor = stored_predictor(situation, epoch)
             try:
                 run_table([run], predictor.columns)
             except FeatureMismatchError as error:
@@ -75,14 +75,8 @@ def _check(run: Run) -> None:
         raise SettingError(f"validation_accuracy of run {run.name!r}", float(accuracy.max()), "a fraction, from 0 to 1")
 
 
-def shipped_predictors() -> Iterator[tuple[str, float, Predictor]]:
-    """Situation, epoch and predictor, of all of them."""
-    for epoch in EPOCHS:
-        for situation in SITUATIONS:
-            yield situation, epoch, _read(situation, epoch)
-
-
 @cache
-def _read(situation: str, epoch: float) -> Predictor:
+def stored_predictor(situation: str, epoch: float) -> Predictor:
+    """The one of `SITUATIONS` and `EPOCHS`."""
     with as_file(files(__name__) / file_name(situation, epoch)) as path:
         return read_predictor(path)
