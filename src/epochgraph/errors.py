@@ -117,7 +117,7 @@ class NonFiniteWeightsError(EpochgraphError, ValueError):
         more = f" and {len(counts) - 1} further parameters" if len(counts) > 1 else ""
         return (
             f"{parameter!r} has {count} NaN or infinite values{more}: the run has diverged. "
-            "Leave this snapshot out, or record it as diverged (nonfinite='record')."
+            "Leave this snapshot out or take an earlier one; a program may record it as diverged (nonfinite='record')."
         )
 
 

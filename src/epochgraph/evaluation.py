@@ -187,10 +187,10 @@ def _scores(
 ) -> list[Score]:
     """Every measure of one candidate on one dealing of the folds."""
     told, rankings = np.empty_like(truth), []
-    for model, held_out in _fitted(candidate, seed, task, inputs, truth, split):
-        told[held_out], ranked_by = _told(task, model, inputs[held_out])
-        rankings.append(_ranking(task, ranked_by, truth[held_out]))
-    seen = np.concatenate([held_out for _, held_out in split])
+    for model, others in _fitted(candidate, seed, task, inputs, truth, split):
+        told[others], ranked_by = _told(task, model, inputs[others])
+        rankings.append(_ranking(task, ranked_by, truth[others]))
+    seen = np.concatenate([others for _, others in split])
     scores = [(name, float(measure(truth[seen], told[seen])), 0.0) for name, measure in POOLED[task].items()]
     unscored = np.isnan(rankings).mean()
     ranking = np.nan if unscored == 1 else np.nanmean(rankings)

@@ -97,9 +97,9 @@ class Weights:
             ShapeMismatchError: A weight cannot be computed of parameters that have other shapes.
             TracingError: It cannot be computed as the topology says.
         """
-        computed = self.topology.computed.get(name)
-        if computed is not None:
-            return self._computed(name, computed)
+        program = self.topology.computed.get(name)
+        if program is not None:
+            return self._computed(name, program)
         tensor = self[name]
         if tensor.is_quantized or not tensor.is_floating_point():
             raise WeightDtypeError(name, str(tensor.dtype))

@@ -9,6 +9,7 @@ from epochgraph.topology import operations as ops
 from epochgraph.topology.flow import Flow, Geometry, Layer
 from epochgraph.topology.program import Shape, Step, layout
 from epochgraph.topology.rules.places import combined
+from epochgraph.topology.spans import NO_NODE
 from epochgraph.topology.walk import Value, Walk, is_weight, parameters_of
 
 
@@ -138,7 +139,7 @@ def _beside(flows: list[Flow]) -> Flow:
 
 
 def _padded(flow: Flow, number: int) -> torch.Tensor:
-    return flow.layers[number] if number < len(flow.layers) else torch.full((), -1).expand(flow.shape)
+    return flow.layers[number] if number < len(flow.layers) else torch.full((), NO_NODE).expand(flow.shape)
 
 
 def _stacked(hidden: list[Flow], shape: Shape) -> tuple[tuple[torch.Tensor, ...], None, str]:
