@@ -65,6 +65,11 @@ class Sweep:
         """That each run is trained for at most."""
         return int(self.curves.shape[1])
 
+    def of(self, runs: np.ndarray) -> "Sweep":
+        """The sweep of some of the runs, begun in the order of these places."""
+        forecasts = {unseen: every.of(runs) for unseen, every in self.forecasts.items()}
+        return Sweep(self.curves[runs], self.early[runs], self.first, self.final[runs], forecasts)
+
 
 Rule = Callable[[Sweep], np.ndarray]
 """A sweep -> the epochs that each of its runs is trained for."""

@@ -1,6 +1,7 @@
 """Sweeps replayed: what early stopping saves, and what it costs, by our decision and by the usual rules."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -104,30 +105,36 @@ def _with_halves(
 
 def _replayed(population: Population, told: pd.DataFrame) -> pd.DataFrame:
     """A row a sweep and rule."""
-    runs, whole = population.runs, np.arange(1, population.epochs + 1)
-    names = [run.name for run in runs]
+    names = [run.name for run in population.runs]
     of_architecture = told[told["folds"] == FAMILY]
-    new = {} if of_architecture.empty else {NEW: _told(of_architecture, names)}
-    halves = [
-        (np.flatnonzero(folds == fold), _told(of_seed, names))
-        for _, of_seed in told[told["folds"] != FAMILY].groupby("seed")
-        for folds in [of_seed.groupby("run")["fold"].first().loc[names].to_numpy()]
-        for fold in (0, 1)
-        if (folds == fold).sum() >= LEAST
-    ]
-    progress = [run.metrics["validation_accuracy"] for run in runs]
-    curves = np.nan_to_num(np.stack([accuracy.reindex(whole).to_numpy() for accuracy in progress]))
-    early = np.nan_to_num(np.array([accuracy[EPOCHS[0]] for accuracy in progress]))
-    final = np.array([run.final_accuracy() for run in runs])
+    record = _recorded(population, {} if of_architecture.empty else {NEW: _told(of_architecture, names)})
+    halves = list(_halves(told[told["folds"] != FAMILY], names))
     generator = np.random.default_rng(0)
     rows = []
     for number in range(ORDERS):
         places, known = halves[number % len(halves)]
-        order = generator.permutation(places)[:SWEEP]
-        ours = {unseen: every.of(order) for unseen, every in {KNOWN: known, **new}.items()}
-        sweep = Sweep(curves[order], early[order], EPOCHS[0], final[order], ours)
+        sweep = replace(record, forecasts={KNOWN: known, **record.forecasts}).of(generator.permutation(places)[:SWEEP])
         rows += [{"sweep": number, "rule": name, **_outcome(sweep, rule(sweep))} for name, rule in rules(sweep).items()]
     return pd.DataFrame(rows)
+
+
+def _recorded(population: Population, forecasts: Mapping[str, Forecasts]) -> Sweep:
+    """All runs of a population as one sweep."""
+    whole = np.arange(1, population.epochs + 1)
+    progress = [run.metrics["validation_accuracy"] for run in population.runs]
+    curves = np.stack([accuracy.reindex(whole).to_numpy() for accuracy in progress])
+    early = np.array([accuracy[EPOCHS[0]] for accuracy in progress])
+    final = np.array([run.final_accuracy() for run in population.runs])
+    return Sweep(np.nan_to_num(curves), np.nan_to_num(early), EPOCHS[0], final, forecasts)
+
+
+def _halves(told: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[np.ndarray, Forecasts]]:
+    """The places of the runs of each half that is large enough, and what is told of all without theirs."""
+    for _, of_seed in told.groupby("seed"):
+        folds = of_seed.groupby("run")["fold"].first().loc[[*names]].to_numpy()
+        for fold in (0, 1):
+            if (folds == fold).sum() >= LEAST:
+                yield np.flatnonzero(folds == fold), _told(of_seed, names)
 
 
 def _told(rows: pd.DataFrame, runs: Sequence[str]) -> Forecasts:
