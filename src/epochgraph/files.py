@@ -44,6 +44,11 @@ def atomic_write(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def left_behind(folder: Path) -> Iterator[Path]:
+    """The files in a folder, at any depth, that `atomic_write` was at when its process was killed."""
+    return (path for path in folder.rglob(f".*-{8 * '?'}.*") if path.is_file())
+
+
 def _umask() -> int:
     """The process's file mode mask; the system tells it only in exchange for a new one."""
     mask = os.umask(0)

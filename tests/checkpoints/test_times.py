@@ -48,6 +48,7 @@ def test_time_of_a_single_name(name, expected):
         (["epoch=3-val_loss=0.25.ckpt", "epoch=4-val_loss=0.20.ckpt", "last.ckpt"], [4, 5, None]),
         (["epoch=3.ckpt", "epoch=3-v1.ckpt", "epoch=4.ckpt"], [4, 4, 5]),
         (["epoch_0.pt", "epoch=0-step=391.ckpt", "epoch=1-step=782.ckpt"], [0, 1, 2]),  # Lightning counts from 0
+        (["epoch=0.pt", "epoch=1.pt"], [0, 1]),  # others need not
         (["epoch_3.pt", "epoch-03.ckpt"], [3, 3]),
         (["epoch_3_seed1.pt", "epoch_3_seed2.pt"], [3, 3]),
         (["checkpoint-500", "checkpoint-1000", "model.safetensors"], [500, 1000, None]),

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -258,6 +259,22 @@ def test_a_published_population_can_be_trained_on(tmp_path, recipe, finished):
     for found, expected in zip(*pairs, strict=True):
         np.testing.assert_array_equal(found.signature.values, expected.signature.values)
     assert "does not tell its recipe" in refused("import", finished / runs[0], "-o", tmp_path / "other")
+
+
+def test_runs_of_other_images_are_refused_wherever_they_come_from(tmp_path, recipe, finished):
+    population = tmp_path / "zoo"
+    shutil.copytree(finished, population)
+    next(population.glob("runs/*")).unlink()
+    record = population / "sittings.jsonl"
+    sitting = json.loads(record.read_text())
+    assert len(sitting["images"]) == 16
+    succeeded("export", population, "-o", tmp_path / "three.parquet")
+    record.write_text(json.dumps(sitting | {"images": 16 * "f"}) + "\n")
+    assert "of other images" in refused("train", recipe, "-d", "digits", "-o", population)
+    assert "of other images" in refused("import", tmp_path / "three.parquet", "-o", population)
+    assert len([*population.glob("runs/*")]) == 3
+    record.write_text("[1]\n")
+    assert "is damaged" in refused("export", population, "-o", tmp_path / "three.parquet")
 
 
 def test_a_file_cannot_say_where_its_runs_are_written(tmp_path, finished):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from command_line import succeeded
+from command_line import epochgraph, succeeded
 from epochgraph import chain
 from epochgraph.errors import SettingError
 from epochgraph.predictors import predict_runs
@@ -107,3 +107,13 @@ def test_predict_needs_nothing_but_checkpoints(tmp_path):
     assert told["decision"] in {"stop", "abstain"}
     assert told["reason"]
     assert "A good end is a final accuracy of 0.4 or more." in predict(tmp_path)
+
+
+def test_predict_takes_a_run_with_gaps_if_asked_to(tmp_path):
+    torch.manual_seed(0)
+    model = LeNet(classes=10, image_size=32)
+    for epoch in (0, 1, 2, 4):
+        torch.save(grown(model, epoch), tmp_path / f"epoch_{epoch}.pt")
+    result = epochgraph("predict", tmp_path)
+    assert (result.returncode, "checkpoint 2 is followed by 4" in result.stderr) == (2, True)
+    assert json.loads(predict(tmp_path, "--allow-gaps", "--json"))["times"] == [0, 1, 2]

@@ -129,6 +129,7 @@ def test_a_tied_weight_is_wired_once_under_whichever_name(said):
     assert [part.name for part in topology.parts] == ["table", "body", "head"]
     assert topology.coverage == found.coverage
     weights = {name: tensor for name, tensor in model.state_dict().items() if name != "head.weight"}
+    assert wire(weights, [Wire(said, "body", writes="head")], found).joins == topology.joins
     expected = model.table.weight.detach().abs().sum(dim=1)
     torch.testing.assert_close(torch.tensor(degree(rolled_graph(weights, topology))[-7:]), expected.double())
 

@@ -79,7 +79,7 @@ def test_a_state_of_another_gpu_is_taken_up(population):
 def test_what_was_being_written_when_it_was_killed_is_swept_away(population):
     places = Places(population)
     kept = places.state(interrupted(population, 0)[0])
-    left = kept.with_name(f".{kept.stem}-abc.pt")
+    left = kept.with_name(f".{kept.stem}-abcdef_8.pt")
     left.write_bytes(b"half")
     assert places.states() == [kept]
     places.sweep()
@@ -90,10 +90,18 @@ def test_what_was_being_written_when_it_was_killed_is_swept_away(population):
 def test_so_is_half_of_a_checkpoint(population):
     whole = Places(population).checkpoint("one", 0.25)
     whole.parent.mkdir(parents=True)
-    for path in (whole, whole.with_name(".epoch_0.5-abc.safetensors")):
+    for path in (whole, whole.with_name(".epoch_0.5-abcdef_8.safetensors")):
         path.write_bytes(b"weights")
     Places(population).sweep()
     assert list(whole.parent.iterdir()) == [whole]
+
+
+def test_what_a_user_hides_among_them_stays(population):
+    hidden = Places(population).checkpoint("one", 1).parent / ".notebook"
+    hidden.mkdir(parents=True)
+    (hidden / ".gitignore").write_text("*")
+    Places(population).sweep()
+    assert (hidden / ".gitignore").exists()
 
 
 def test_runs_of_other_images_have_no_place_beside_these(population):
@@ -102,6 +110,6 @@ def test_runs_of_other_images_have_no_place_beside_these(population):
     for workers in (1, 2):
         note_sitting(population, images="0123456789abcdef", workers=workers)
         check_images(population, "0123456789abcdef")
-    with pytest.raises(ZooError, match="trained on other images"):
+    with pytest.raises(ZooError, match="of other images"):
         check_images(population, 16 * "f")
     assert [sitting.get("workers") for sitting in sittings(population)] == [None, 1, 2]

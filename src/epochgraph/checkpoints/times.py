@@ -25,13 +25,14 @@ def times(paths: Sequence[Path]) -> list[float | None]:
 
     The time is the number that differs between the names, best one behind a word such as `epoch` or `step`. A number
     that all names share belongs to the name (`resnet50_epoch3.pt`), and one that is called otherwise is no time
-    (`val_loss=0.25`). Lightning numbers the passes from 0 and saves after each: its `epoch=0` is one completed pass.
+    (`val_loss=0.25`). Lightning numbers the passes from 0 and saves after each: its `epoch=0.ckpt` is of one completed
+    pass.
 
     Returns:
         A time for each path, in completed passes or steps; None where the name lacks the number that is the time in
         the others.
     """
-    rows = [_numbers(bare_name(path).lower()) for path in paths]
+    rows = [_numbers(bare_name(path).lower(), of_lightning=path.suffix == ".ckpt") for path in paths]
     columns: dict[_Column, list[float]] = {}
     for row in rows:
         for column, value in row.items():
@@ -69,7 +70,7 @@ def _is_odd_end(end: float, others: Sequence[float]) -> bool:
     return len(others) > 1 and len(set(others)) == 1 and end < others[0] and others[0] % end != 0
 
 
-def _numbers(name: str) -> dict[_Column, float]:
+def _numbers(name: str, *, of_lightning: bool) -> dict[_Column, float]:
     numbers: dict[_Column, float] = {}
     start = 0
     for place, match in enumerate(_NUMBER.finditer(name)):
@@ -77,7 +78,8 @@ def _numbers(name: str) -> dict[_Column, float]:
         start = match.end()
         word = _WORD.search(before)
         column = word[1] or word[2] if word else (place, before)
-        numbers.setdefault(column, float(match[0]) + before.endswith("epoch="))
+        from_zero = of_lightning and before.endswith("epoch=")
+        numbers.setdefault(column, float(match[0]) + from_zero)
     return numbers
 
 

@@ -141,14 +141,14 @@ def extract(
     """Turn the checkpoints of runs into stored signatures.
 
     A run is a folder of checkpoints (.pt .pth .th .ckpt .bin .safetensors) whose names tell their epoch: epoch_0 is the
-    untrained network, epoch_1 is after the first pass over the data (where Lightning writes `epoch=0`, which is read as
-    that). Names that tell steps are read too; every epoch of a command is a step then.
+    untrained network, epoch_1 is after the first pass over the data (where Lightning writes `epoch=0.ckpt`, which is
+    read as that). Names that tell steps are read too; every epoch of a command is a step then.
 
-    Beside them may lie `metrics.csv`, with a column `epoch` and one a metric (train_loss, validation_accuracy,
-    test_accuracy, ...), and `settings.json`, an object with the run's settings (learning_rate, ...). `fit` needs the
-    test_accuracy of the last row (or another `--target`), `evaluate` and `fit --curve` train_loss and
-    validation_accuracy as well; settings are for their `--groups`. Runs that are stored already are left as they are,
-    so an interrupted command goes on.
+    Beside them may lie `metrics.csv`, with a column `epoch` of completed passes and one a metric (train_loss,
+    validation_accuracy, test_accuracy, ...), and `settings.json`, an object with the run's settings (learning_rate,
+    ...). `fit` needs the test_accuracy of the last row (or another `--target`), `evaluate` and `fit --curve` train_loss
+    and validation_accuracy as well; settings are for their `--groups`. Runs that are stored already are left as they
+    are, so an interrupted command goes on.
 
     Example: `epochgraph extract sweep/* -o store --topology lenet.json --change initial`
     """
@@ -257,8 +257,9 @@ def predict(
 
     The predictors that come with the package know networks for ten classes (CIFAR-10) trained from scratch, and need
     the initial checkpoint (epoch 0) and one after 1/4, 1/2, 1, 2, 3 or 5 epochs, with all whole epochs before it. They
-    look at `metrics.csv` if it has every whole epoch: validation_accuracy, as fractions, and train_loss, the mean
-    cross-entropy; without, they mostly abstain. For your own kind of networks, `fit` learns from your finished runs.
+    look at `metrics.csv` if it has these epochs, too, but for the initial one: validation_accuracy, as fractions, and
+    train_loss, the mean cross-entropy; without, they mostly abstain. For your own kind of networks, `fit` learns from
+    your finished runs.
 
     The decision is "stop" where a prediction as low is made of at most `--rate` of the runs with a good end, and
     "abstain" where that cannot be promised. With `--json` an object is printed; for several stored runs, a list.

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+from rich.markup import escape
 from rich.table import Table
 
 from epochgraph.cli.output import console, notes, progress_bar
@@ -28,7 +29,7 @@ def run(data: Path | None, out: Path, *, runs: int, epochs: int, workers: int | 
     if data is None:
         population = digits_population(runs=runs, epochs=epochs)
     else:
-        with notes.status(f"reading {data}"):
+        with notes.status(f"reading {escape(str(data))}"):
             population = images_population(data, runs=runs, epochs=epochs)
     folder = out / f"{'digits' if data is None else data.name.split('.')[0]}-{epochs}-epochs"
     trained = []
@@ -43,11 +44,11 @@ def run(data: Path | None, out: Path, *, runs: int, epochs: int, workers: int | 
     picture = folder / PICTURE
     draw(trained, population, picture)
     _print(found, population, len(trained))
-    console.print(f"Picture: {picture}\nRuns:    {folder / 'runs'}", highlight=False)
+    console.print(f"Picture: {picture}\nRuns:    {folder / 'runs'}", markup=False, highlight=False)
 
 
 def _print(found: Findings, population: Population, count: int) -> None:
-    console.print(f"\n[bold]{count} networks on {population.name}[/]; {found.good} of them end well", end="")
+    console.print(f"\n[bold]{count} networks on {escape(population.name)}[/]; {found.good} of them end well", end="")
     console.print(f" (test accuracy of at least {population.recipe.threshold:.0%}).")
     console.print("How often the end is predicted correctly from the first epochs, by what other networks taught:\n")
     _print_scores(found.random, "networks held out at random")

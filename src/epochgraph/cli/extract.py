@@ -129,14 +129,16 @@ def _metrics(path: Path) -> pd.DataFrame:
 def _check(table: pd.DataFrame, path: Path) -> None:
     """Refuse metrics that a run cannot have."""
     epochs, found = table.index, None
+    advice = (
+        "Give one row an epoch, of completed passes: join those of Lightning, which fill different columns, and add 1."
+    )
     if table.columns.empty and len(table):
-        found = "it has no column beside 'epoch'"
+        found, advice = "it has no column beside 'epoch'", "Give a metric a column, such as validation_accuracy."
     elif epochs.hasnans:
         found = f"{len(epochs) - len(epochs.dropna())} of its rows have no epoch"
     elif epochs.has_duplicates:
         found = f"epoch {epochs[epochs.duplicated()][0]:.12g} has several rows"
     if found:
-        advice = "Give one row an epoch; where rows of one fill different columns, as Lightning writes them, join them."
         raise UnreadableFileError(path, found, advice)
 
 

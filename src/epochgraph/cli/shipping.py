@@ -13,4 +13,4 @@ def fit(zoos: Path, out: Path) -> None:
     with progress_bar() as progress:
         task = progress.add_task("predictors")
         paths = ship(populations, out, progress=lambda done, total: progress.update(task, completed=done, total=total))
-    console.print(f"{len(paths) - 1} predictors and their card: {paths[-1]}", highlight=False)
+    console.print(f"{len(paths) - 1} predictors and their card: {paths[-1]}", markup=False, highlight=False)

@@ -8,14 +8,12 @@ from rich.table import Table
 
 from epochgraph.cli.output import console, notes, print_json, progress_bar
 from epochgraph.zoo import default_cache, read_digits, read_images
-from epochgraph.zoo.datasets import Split
+from epochgraph.zoo.datasets import DIGITS, Split
 from epochgraph.zoo.export import export_population, import_population
 from epochgraph.zoo.pool import Event, ReadSplit, train_population
 from epochgraph.zoo.population import finished_runs, open_population, status, training_seconds
 from epochgraph.zoo.recipe import Recipe, read_recipe, recipe_names
 from epochgraph.zoo.resources import Resources
-
-DIGITS = "digits"
 
 
 def train(

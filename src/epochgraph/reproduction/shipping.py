@@ -23,8 +23,8 @@ Written by `epochgraph zoo fit zoos --out src/epochgraph/predictors/shipped`; no
 **What they predict.** The final test accuracy of an image classifier with ten classes, from its first epochs, with an
 interval and a decision. `weights` looks at what has changed in the graphs of its checkpoints, `weights-and-curve`
 at the validation accuracies and training losses, too. The number in a file's name is the last epoch that it looks at.
-`epochgraph predict RUN` takes the one of the last epoch that it can, with the curve if `metrics.csv` has every whole
-epoch. Each is a forest of 50 extremely randomised trees; files are skops archives, read without executing anything in
+`epochgraph predict RUN` takes the one of the last epoch that it can, with the curve if `metrics.csv` has these epochs,
+too. Each is a forest of 50 extremely randomised trees; files are skops archives, read without executing anything in
 them.
 
 **What they were fitted on.** {runs} networks on CIFAR-10 (JPEG), batch norms folded; a datasheet of each population

@@ -94,7 +94,11 @@ def parquet_files(folder: Path) -> list[Path]:
         UnreadableFileError: The folder cannot be looked at.
     """
     with readable(folder):
-        files = [file for file in folder.glob("*.parquet") if not file.name.startswith(".")]
+        try:
+            entries = list(folder.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            entries = []
+    files = [file for file in entries if file.suffix == ".parquet" and not file.name.startswith(".")]
     return sorted(files, key=_natural)
 
 

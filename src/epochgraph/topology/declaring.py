@@ -80,14 +80,14 @@ class _Declared:
         self.tensors = tensors
         self.found = found
         self.parts = list(found.parts)
-        self.first_names = {name: names[0] for names in found.tied for name in names}
+        self.aliases = {name: names for names in found.tied for name in names}
         self.weights = weights
         self.wired = {self.first_name(weight) for weight in weights}
         self.joins = [join for join in found.joins if not self.wired & self.parameters(join.parameter)]
 
     def first_name(self, parameter: str) -> str:
         """Of the names that share a tensor, the one that joins use."""
-        return self.first_names.get(parameter, parameter)
+        return self.aliases.get(parameter, (parameter,))[0]
 
     def parameters(self, weight: str) -> set[str]:
         """The parameter that a weight or bias is, or those that it is computed of."""
@@ -108,7 +108,7 @@ class _Declared:
     def axes(self, one: Wire) -> tuple[int, int]:
         """How many nodes a weight writes and reads."""
         shape = self.shape(one.weight)
-        if one.weight not in self.tensors:
+        if not self.held(one.weight):
             near = difflib.get_close_matches(one.weight, self.tensors, n=1)
             hint = f"Did you mean {near[0]!r}?" if near else ADVICE
             raise TracingError(f"a wire names {one.weight!r}, and there is no such parameter", hint)
@@ -118,7 +118,12 @@ class _Declared:
         return shape[0], shape[1] * one.groups
 
     def shape(self, name: str) -> tuple[int, ...]:
-        return tuple(self.tensors[name].shape) if name in self.tensors else ()
+        held = self.held(name)
+        return tuple(self.tensors[held].shape) if held else ()
+
+    def held(self, name: str) -> str | None:
+        """Of the names that share a tensor, the one under which it is given."""
+        return next((alias for alias in self.aliases.get(name, (name,)) if alias in self.tensors), None)
 
     def part(self, name: str, size: int, bias: str | None, *, counted: bool) -> int:
         """A part by its name, new if it is not known; `counted` if it has to have just so many nodes."""
@@ -149,7 +154,8 @@ class _Declared:
     def topology(self) -> Topology:
         """What was found, with what was said in its place; what enters the network comes first.
 
-        A part that was joined by nothing but what is forgotten is forgotten, too.
+        A part that was joined by nothing but what is forgotten is forgotten, too. What was folded into it, but for a
+        batch norm, still counts as folded: nothing tells that it was of this part.
         """
         kept = set(range(len(self.parts))) - _ends(self.found.joins) | _ends(self.joins)
         written = {join.target for join in self.joins} | set(range(len(self.found.parts)))

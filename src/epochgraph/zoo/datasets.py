@@ -12,6 +12,9 @@ from torch import Tensor
 
 from epochgraph.errors import SettingError
 
+DIGITS = "digits"
+"""What the data set is called that needs no file, in recipes and for `zoo train --data`."""
+
 DIGESTED = 4096
 """Images that a digest copies at once, for they may lie in another order, mapped from a file."""
 

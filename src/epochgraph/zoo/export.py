@@ -1,5 +1,6 @@
 """Finished runs of a folder -> one Parquet file to publish, and its datasheet; and back."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,16 +10,20 @@ import numpy as np
 from epochgraph.errors import SettingError, UnreadableFileError, ZooError
 from epochgraph.files import atomic_write
 from epochgraph.runs import Recording, Run, read_about, read_stored_runs, write_run, write_runs
+from epochgraph.zoo.datasets import DIGITS
 from epochgraph.zoo.population import (
     RECIPE,
     SITTINGS,
+    add_sittings,
+    check_images,
     finished_runs,
     open_population,
+    parse_sittings,
     sittings,
     status,
     training_seconds,
 )
-from epochgraph.zoo.recipe import Recipe, parse_recipe
+from epochgraph.zoo.recipe import DataOptions, Recipe, parse_recipe
 from epochgraph.zoo.running import Places, run_name
 
 ADVICE = "Give a file that `zoo export` wrote."
@@ -58,7 +63,8 @@ def export_population(folder: Path, out: Path, *, vectors_until: float = 10) -> 
     if not now.finished:
         raise ZooError(folder, "no run is finished", "Train some with `zoo train`.")
     runs = finished_runs(folder, now)
-    about = {name: (folder / name).read_text("utf-8") for name in (RECIPE, SITTINGS)}
+    lines = [json.dumps(sitting) + "\n" for sitting in sittings(folder)]
+    about = {RECIPE: (folder / RECIPE).read_text("utf-8"), SITTINGS: "".join(lines)}
     write_runs([_shortened(run, vectors_until) for run in runs], out, about=about)
     sheet = out.with_suffix(".md")
     names = [run_name(settings) for settings in now.recipe.settings()]
@@ -85,7 +91,7 @@ def import_population(path: Path, folder: Path) -> int:
 
     Raises:
         UnreadableFileError: The file is none that `export_population` wrote.
-        ZooError: The folder holds another population.
+        ZooError: The folder holds another population, or one of other images.
         OutputError: It cannot be written.
     """
     about = read_about(path)
@@ -95,10 +101,12 @@ def import_population(path: Path, folder: Path) -> int:
     strange = {run.name for run in runs} - {run_name(settings) for settings in recipe.settings()}
     if strange:  # a name is a path: whose runs they are not, may not be written anywhere
         raise UnreadableFileError(path, f"its run {min(strange)!r} is none of its recipe", ADVICE)
+    added = parse_sittings(about[SITTINGS], path)
     open_population(folder, recipe, about[RECIPE])
-    if not (folder / SITTINGS).exists():
-        with atomic_write(folder / SITTINGS) as temporary:
-            temporary.write_text(about[SITTINGS], "utf-8")
+    for sitting in added:
+        if "images" in sitting:
+            check_images(folder, str(sitting["images"]))
+    add_sittings(folder, added)
     places = Places(folder)
     missing = [run for run in runs if not places.run(run.name).exists()]
     for run in missing:
@@ -165,22 +173,25 @@ def _order(places: Sequence[int], planned: int) -> str:
 
 def _limits(recipe: Recipe) -> str:
     """What is to be kept in mind with every such population."""
-    share, of_training = f"{recipe.data.validation_share:.0%}", recipe.data.held_out == "train"
-    held_out = (
-        f"{share} of the training images validate; test accuracies are of the official test images"
-        if of_training
-        else f"{share} of the official test images (`val` where those have no labels) validate, and do not train; test "
-        "accuracies are of the others"
-    )
     return f"""
 ## Known limits
 
-- {held_out}.
+- {_held_out(recipe.data)}.
 - Runs of each combination of settings: {recipe.grid.repeats}. Every run has a seed of its own.
 - Metrics named `seconds...` include whatever else the machine did meanwhile.
 - `seconds_rolled_graph` includes the degree: that the weights are finite is seen by the product that the degree is.
 - After a run has diverged its features are NaN, its accuracies those of chance.
 """
+
+
+def _held_out(data: DataOptions) -> str:
+    if data.name == DIGITS:
+        return "1,000 of the digits train, 397 validate, and test accuracies are of the other 400"
+    share = f"{data.validation_share:.0%}"
+    if data.held_out == "train":
+        return f"{share} of the training images validate; test accuracies are of the official test images"
+    official = f"{share} of the official test images (`val` where those have no labels)"
+    return f"{official} validate; test accuracies are of the others"
 
 
 def _failures(failed: dict[str, str]) -> str:

@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -12,7 +12,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from epochgraph.errors import OutputError, ZooError
+from epochgraph.checkpoints.archive import readable
+from epochgraph.errors import OutputError, UnreadableFileError, ZooError
 from epochgraph.files import atomic_write
 from epochgraph.runs import Run, read_stored_run
 from epochgraph.zoo.recipe import Recipe, parse_recipe
@@ -20,6 +21,9 @@ from epochgraph.zoo.running import Places, run_name
 from epochgraph.zoo.settings import TrainingSettings
 
 RECIPE, SITTINGS, LOCK = "recipe.toml", "sittings.jsonl", ".lock"
+
+Sitting = dict[str, int | str]
+"""What some runs were trained on and with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +48,13 @@ def open_population(folder: Path, recipe: Recipe, text: str) -> None:
 
     Raises:
         ZooError: It is that of another recipe.
+        UnreadableFileError: It cannot be looked at.
         OutputError: It cannot be written.
     """
     path = folder / RECIPE
-    if path.exists():
-        if parse_recipe(path.read_text("utf-8"), path) != recipe:
+    known = _text(path)
+    if known is not None:
+        if parse_recipe(known, path) != recipe:
             raise ZooError(folder, "it holds runs of another recipe", "Give this recipe a folder of its own.")
         return
     with atomic_write(path) as temporary:
@@ -60,17 +66,28 @@ def status(folder: Path, limit: int | None = None) -> Status:
 
     Raises:
         ZooError: There is none.
+        UnreadableFileError: It cannot be looked at.
     """
     path = folder / RECIPE
-    if not path.exists():
+    text = _text(path)
+    if text is None:
         raise ZooError(folder, "it holds no population (recipe.toml is missing)", "Start one with `zoo train`.")
-    recipe = parse_recipe(path.read_text("utf-8"), path)
+    recipe = parse_recipe(text, path)
     places = Places(folder)
     wanted = {run_name(settings): settings for settings in recipe.settings()[:limit]}
     finished = tuple(name for name in wanted if places.run(name).exists())
-    failures = {name: places.failure(name) for name in wanted if name not in finished}
-    failed = {name: json.loads(file.read_text("utf-8"))["error"] for name, file in failures.items() if file.exists()}
+    failures = {name: _text(places.failure(name)) for name in wanted if name not in finished}
+    failed = {name: json.loads(failure)["error"] for name, failure in failures.items() if failure is not None}
     return Status(recipe, finished, failed, tuple(s for name, s in wanted.items() if name not in finished))
+
+
+def _text(path: Path) -> str | None:
+    """What a file says; None if there is none."""
+    try:
+        with readable(path):
+            return path.read_text("utf-8") if path.exists() else None
+    except UnicodeDecodeError as error:
+        raise UnreadableFileError(path, "it is no text", "Remove it, or copy it again.") from error
 
 
 def finished_runs(folder: Path, now: Status) -> list[Run]:
@@ -104,10 +121,30 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def sittings(folder: Path) -> list[dict[str, int | str]]:
-    """What the runs of a population were trained on: an object for each time that training began or went on."""
+def sittings(folder: Path) -> list[Sitting]:
+    """What the runs of a population were trained on: one for each time that training began or went on.
+
+    Raises:
+        UnreadableFileError: Its record is damaged.
+    """
     path = folder / SITTINGS
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+    return parse_sittings(_text(path) or "", path)
+
+
+def parse_sittings(text: str, path: Path) -> list[Sitting]:
+    """Read the record of a population's sittings from its text.
+
+    Raises:
+        UnreadableFileError: It is damaged.
+    """
+    try:
+        found = [json.loads(line) for line in text.splitlines()]
+    except (ValueError, RecursionError):
+        found = [None]
+    if not all(isinstance(sitting, dict) and "started" in sitting for sitting in found):
+        advice = "Take its runs out of an earlier copy, or train them anew."
+        raise UnreadableFileError(path, f"the record of what its runs were trained on ({SITTINGS}) is damaged", advice)
+    return found
 
 
 def check_images(folder: Path, images: str) -> None:
@@ -122,23 +159,36 @@ def check_images(folder: Path, images: str) -> None:
     """
     for earlier in sittings(folder):
         if earlier.get("images", images) != images:
-            found = f"its runs were trained on other images (digest {earlier['images']}, not {images})"
-            raise ZooError(folder, found, "Give the same data, or these a folder of their own.")
+            found = f"its runs are of other images, or of another order (digest {earlier['images']}, not {images})"
+            advice = (
+                f"Give the same files, decoded by the Pillow that {SITTINGS} tells, or these a folder of their own."
+            )
+            raise ZooError(folder, found, advice)
+
+
+def add_sittings(folder: Path, added: Sequence[Sitting]) -> None:
+    """Add to the record of what the runs were trained on, what is not in it.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    known = sittings(folder)
+    lines = [json.dumps(sitting) + "\n" for sitting in (*known, *(one for one in added if one not in known))]
+    with atomic_write(folder / SITTINGS) as temporary:
+        temporary.write_text("".join(lines), "utf-8")
 
 
 def note_sitting(folder: Path, **options: int | str) -> None:
-    """Add to the record of what the runs were trained on."""
-    sitting = {
+    """Add this machine and these options to the record of what the runs were trained on."""
+    sitting: Sitting = {
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "processor": _processor(),
-        "cores": os.cpu_count(),
+        "cores": os.cpu_count() or 1,
         "python": platform.python_version(),
-        **{name: version(name) for name in ("epochgraph", "torch", "numpy", "scipy")},
+        **{name: version(name) for name in ("epochgraph", "torch", "numpy", "scipy", "pillow")},
         **options,
     }
-    with atomic_write(folder / SITTINGS) as temporary:
-        lines = [json.dumps(one) + "\n" for one in (*sittings(folder), sitting)]
-        temporary.write_text("".join(lines), "utf-8")
+    add_sittings(folder, [sitting])
 
 
 def _processor() -> str:

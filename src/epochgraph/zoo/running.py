@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import nn
 
 from epochgraph.extraction import Extraction
-from epochgraph.files import atomic_write
+from epochgraph.files import atomic_write, left_behind
 from epochgraph.measures import STANDARD
 from epochgraph.runs import Run, Setting, write_run
 from epochgraph.topology import trace
@@ -76,7 +76,7 @@ class Places:
     def sweep(self) -> None:
         """Remove what processes were writing when they were killed."""
         for kind in (RUNS, FAILED, PARTIAL, CHECKPOINTS):
-            for path in (self.folder / kind).rglob(".?*"):
+            for path in left_behind(self.folder / kind):
                 path.unlink(missing_ok=True)
 
 
