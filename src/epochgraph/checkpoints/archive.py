@@ -52,6 +52,16 @@ def readable(path: Path) -> Iterator[None]:
         raise UnreadableFileError(path, found, "Check the path and its permissions.") from error
 
 
+def exists(path: Path) -> bool:
+    """Whether anything is there.
+
+    Raises:
+        UnreadableFileError: That cannot be looked at.
+    """
+    with readable(path):
+        return path.exists()
+
+
 def damaged(path: Path, found: str) -> UnreadableFileError:
     """The error for a file that breaks the rules of its own format."""
     return UnreadableFileError(path, f"it is damaged: {found}", COPY_AGAIN)

@@ -8,7 +8,7 @@ import pandas as pd
 from rich.progress import Progress
 
 from epochgraph.checkpoints import Checkpoint, CheckpointRun, read_run
-from epochgraph.checkpoints.archive import readable
+from epochgraph.checkpoints.archive import exists
 from epochgraph.cli.memory import shown_reading, usable_memory
 from epochgraph.cli.output import notes, progress_bar
 from epochgraph.cli.wiring import WiringOptions
@@ -33,7 +33,7 @@ def run(
 ) -> None:
     """Extract the runs that are not stored yet."""
     targets = _targets(runs, out)
-    missing = {path: target for path, target in targets.items() if force or not _exists(target)}
+    missing = {path: target for path, target in targets.items() if force or not exists(target)}
     with progress_bar() as progress:
         task = progress.add_task("runs", total=len(missing))
         for path, target in missing.items():
@@ -107,13 +107,8 @@ def _name(path: Path) -> str:
     return path.resolve().name
 
 
-def _exists(path: Path) -> bool:
-    with readable(path):
-        return path.exists()
-
-
 def _metrics(path: Path) -> pd.DataFrame:
-    if not _exists(path):
+    if not exists(path):
         return pd.DataFrame(index=pd.Index([], name="epoch", dtype=float))
     try:
         table = pd.read_csv(path, dtype=float).set_index("epoch").sort_index()
@@ -143,7 +138,7 @@ def _check(table: pd.DataFrame, path: Path) -> None:
 
 
 def _settings(path: Path) -> dict[str, Setting]:
-    if not _exists(path):
+    if not exists(path):
         return {}
     advice = 'Give one object of plain values, such as {"learning_rate": 0.1}.'
     try:

@@ -60,8 +60,10 @@ def wire(source: nn.Module | Mapping[str, Tensor], wires: Sequence[Wire], topolo
         >>> [(part.name, part.size) for part in topology.parts], topology.coverage.share
         ([('input', 4), ('0', 8), ('1', 3)], 1.0)
     """
-    tensors = source.state_dict(keep_vars=True) if isinstance(source, nn.Module) else outlines(source)
-    found = topology or Topology((), (), coverage=_nothing_joined(source if isinstance(source, nn.Module) else tensors))
+    if not isinstance(source, nn.Module):
+        source = outlines(source)
+    tensors = source.state_dict(keep_vars=True) if isinstance(source, nn.Module) else source
+    found = topology or Topology((), (), coverage=_nothing_joined(source))
     declared = _Declared(tensors, found, {one.weight for one in wires})
     for one in wires:
         declared.add(one)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
 
-from epochgraph.checkpoints.archive import readable
+from epochgraph.checkpoints.archive import exists
 from epochgraph.errors import EpochgraphError, UnreadableFileError
 
 TAR_OPENERS: Mapping[str, Callable[[Path], BufferedIOBase]] = {
@@ -78,9 +78,7 @@ def check_exists(path: Path) -> None:
     Raises:
         UnreadableFileError: Nothing is there, or it cannot be looked at.
     """
-    with readable(path):
-        there = path.exists()
-    if not there:
+    if not exists(path):
         raise UnreadableFileError(path, "no such file or folder", "Check the path.")
 
 

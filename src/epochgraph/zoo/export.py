@@ -1,6 +1,5 @@
 """Finished runs of a folder -> one Parquet file to publish, and its datasheet; and back."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from epochgraph.zoo.population import (
     open_population,
     parse_sittings,
     sittings,
+    sittings_text,
     status,
     training_seconds,
 )
@@ -63,8 +63,7 @@ def export_population(folder: Path, out: Path, *, vectors_until: float = 10) -> 
     if not now.finished:
         raise ZooError(folder, "no run is finished", "Train some with `zoo train`.")
     runs = finished_runs(folder, now)
-    lines = [json.dumps(sitting) + "\n" for sitting in sittings(folder)]
-    about = {RECIPE: (folder / RECIPE).read_text("utf-8"), SITTINGS: "".join(lines)}
+    about = {RECIPE: (folder / RECIPE).read_text("utf-8"), SITTINGS: sittings_text(sittings(folder))}
     write_runs([_shortened(run, vectors_until) for run in runs], out, about=about)
     sheet = out.with_suffix(".md")
     names = [run_name(settings) for settings in now.recipe.settings()]

@@ -147,6 +147,11 @@ def parse_sittings(text: str, path: Path) -> list[Sitting]:
     return found
 
 
+def sittings_text(found: Sequence[Sitting]) -> str:
+    """The text that `parse_sittings` reads."""
+    return "".join(json.dumps(sitting) + "\n" for sitting in found)
+
+
 def check_images(folder: Path, images: str) -> None:
     """See that a population is of these images.
 
@@ -173,9 +178,9 @@ def add_sittings(folder: Path, added: Sequence[Sitting]) -> None:
         OutputError: It cannot be written.
     """
     known = sittings(folder)
-    lines = [json.dumps(sitting) + "\n" for sitting in (*known, *(one for one in added if one not in known))]
+    text = sittings_text([*known, *(sitting for sitting in added if sitting not in known)])
     with atomic_write(folder / SITTINGS) as temporary:
-        temporary.write_text("".join(lines), "utf-8")
+        temporary.write_text(text, "utf-8")
 
 
 def note_sitting(folder: Path, **options: int | str) -> None:
