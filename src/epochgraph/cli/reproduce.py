@@ -19,6 +19,7 @@ from epochgraph.reproduction.figure3 import figure3
 from epochgraph.reproduction.figure4 import figure4
 from epochgraph.reproduction.figure5 import figure5
 from epochgraph.reproduction.further import further
+from epochgraph.reproduction.gaps import gaps
 from epochgraph.reproduction.populations import Population, read_populations
 from epochgraph.reproduction.regression import regression
 from epochgraph.reproduction.results import Result, markdown_table
@@ -34,6 +35,7 @@ ZOOS = Path("zoos")
 INSTANT = {"table1": table1, "figure5": figure5}
 LONG = {
     "table2": table2,
+    "gaps": gaps,
     "further": further,
     "regression": regression,
     "figure3": figure3,
@@ -41,7 +43,19 @@ LONG = {
     "added": added,
     "decisions": decisions,
 }
-RESULTS = ("table1", "table2", "regression", "figure3", "figure4", "figure5", "added", "decisions", "sweeps", "further")
+RESULTS = (
+    "table1",
+    "table2",
+    "gaps",
+    "regression",
+    "figure3",
+    "figure4",
+    "figure5",
+    "added",
+    "decisions",
+    "sweeps",
+    "further",
+)
 
 
 def run(what: str, zoos: Path, out: Path, *, jobs: int | None) -> None:
