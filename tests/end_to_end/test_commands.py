@@ -398,13 +398,16 @@ def test_metrics_that_a_run_cannot_have_are_refused_before_anything_is_measured(
     assert "settings.json: it is no JSON file" in refused("extract", folder, "-o", tmp_path / "store")
 
 
-def test_a_setting_called_recipe_makes_no_run_of_a_zoo(sweep, tmp_path):
-    """Of a zoo's runs both ways are recorded; this one's batch norms are not folded, and the predictors want that."""
-    run = tmp_path / "run"
-    shutil.copytree(sweep / "runs" / "run0", run)
+def test_a_setting_called_recipe_makes_no_run_of_a_zoo(sweep, topology, tmp_path):
+    """Of a zoo's runs both ways are recorded; this one's batch norms are not folded, and the predictor wants that."""
+    runs, run = sorted((sweep / "runs").iterdir()), tmp_path / "run"
+    shutil.copytree(runs[0], run)
     (run / "settings.json").write_text('{"recipe": "baseline"}')
-    succeeded("extract", run, "-o", tmp_path / "store", "--scopes", "graph,depth", "--change", "initial,previous")
-    assert "extracted in another way" in refused("predict", tmp_path / "store" / "run.parquet")
+    succeeded("extract", *runs, "-o", tmp_path / "folded", "--topology", topology, "--fold-batch-norm")
+    succeeded("fit", tmp_path / "folded", "-o", tmp_path / "p.skops", "--up-to", "1")
+    succeeded("extract", run, "-o", tmp_path / "store", "--topology", topology)
+    found = refused("predict", tmp_path / "store" / "run.parquet", "-p", tmp_path / "p.skops")
+    assert "extracted in another way" in found
 
 
 def test_the_folder_that_one_stands_in_has_a_name(sweep, store, topology, tmp_path):

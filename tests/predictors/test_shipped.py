@@ -15,7 +15,6 @@ from epochgraph import chain
 from epochgraph.errors import SettingError
 from epochgraph.predictors import predict_runs
 from epochgraph.predictors.shipped import EPOCHS, EXTRACTION, SITUATIONS, shipped_predictor, stored_predictor
-from epochgraph.predictors.views import folded
 from epochgraph.runs import Run, read_stored_runs
 from epochgraph.zoo import LeNet
 
@@ -81,7 +80,7 @@ def test_a_run_without_its_beginning_is_refused():
 
 @pytest.mark.skipif(not ZOO.exists(), reason=f"{ZOO} is missing: a checkout has it")
 def test_they_know_the_runs_that_they_were_fitted_on():
-    runs = [folded(run) for run in read_stored_runs(ZOO)]
+    runs = read_stored_runs(ZOO)
     told = [predict_runs(shipped_predictor(run), [run])[0] for run in runs]
     truth = np.array([run.final_accuracy() for run in runs])
     accuracies = np.array([one.accuracy for one in told])

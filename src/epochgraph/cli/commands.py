@@ -318,13 +318,14 @@ def reproduce(
             "added",
             "decisions",
             "sweeps",
+            "ablation",
             "further",
         ],
         typer.Argument(
             help="A table or figure of the paper; gaps: why table 2 is lower than the paper's, where it is; "
             "regression: the accuracy itself; added: what signatures add to the learning curve; decisions: what is "
-            "stopped and what should not have been; sweeps: what stopping saves; further: what measures of layers and "
-            "of whole graphs predict."
+            "stopped and what should not have been; sweeps: what stopping saves; ablation: which features help, and "
+            "which carry; further: what measures of layers and of whole graphs predict."
         ),
     ] = "all",
     zoos: Annotated[

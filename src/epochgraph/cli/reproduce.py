@@ -12,6 +12,7 @@ from rich.progress import TaskID
 from epochgraph.cli.output import console, notes, progress_bar
 from epochgraph.errors import SettingError
 from epochgraph.files import atomic_write
+from epochgraph.reproduction.ablation import ablation
 from epochgraph.reproduction.added import added
 from epochgraph.reproduction.claims import claims
 from epochgraph.reproduction.decisions import decisions
@@ -36,6 +37,7 @@ INSTANT = {"table1": table1, "figure5": figure5}
 LONG = {
     "table2": table2,
     "gaps": gaps,
+    "ablation": ablation,
     "further": further,
     "regression": regression,
     "figure3": figure3,
@@ -54,6 +56,7 @@ RESULTS = (
     "added",
     "decisions",
     "sweeps",
+    "ablation",
     "further",
 )
 

@@ -93,6 +93,33 @@ class Together:
         return pd.concat([view(runs, epoch) for view in self.views], axis="columns")
 
 
+@dataclass(frozen=True, slots=True)
+class LessStart:
+    """What another view shows of runs that each have their values before the first step taken away."""
+
+    view: View
+
+    def __call__(self, runs: Sequence[Run], epoch: float) -> pd.DataFrame:
+        """See `View`."""
+        return self.view([_less_start(run) for run in runs], epoch)
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What another view shows of runs of a zoo with the scale of batch norms multiplied into the weights."""
+
+    view: View
+
+    def __call__(self, runs: Sequence[Run], epoch: float) -> pd.DataFrame:
+        """See `View`."""
+        return self.view([folded(run) for run in runs], epoch)
+
+
+def _less_start(run: Run) -> Run:
+    signature = run.signature
+    return replace(run, signature=replace(signature, values=signature.values - signature.values[0]))
+
+
 def statistics_of(values: str, *, smoothing: Smoothing = "none", alpha: float = 0.5) -> View:
     """The paper's signature: five statistics of node values over the whole graph, at each whole epoch from 1 on.
 

@@ -1,17 +1,15 @@
 """What signatures add to the learning curve and to the hyper-parameters: the question that the paper leaves open."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from epochgraph.evaluation import Protocol
 from epochgraph.predictors import Candidate, learned
 from epochgraph.predictors.curves import hyper_parameters, learning_curve
 from epochgraph.predictors.shipped import EPOCHS
-from epochgraph.predictors.views import Together, View, folded, pooled_changes
-from epochgraph.reproduction.differences import MANY, RESAMPLES, held_out_errors, paired_difference
+from epochgraph.predictors.views import Together, View, pooled_changes
+from epochgraph.reproduction.differences import MANY, RESAMPLES, HeldOutErrors, different, paired_difference
 from epochgraph.reproduction.panels import BLUE, FAINT, GREEN, INK, RED, legend_below, panels
 from epochgraph.reproduction.populations import DECADE, FAMILY, Population, on_cifar, united
 from epochgraph.reproduction.results import Result
@@ -37,45 +35,16 @@ PROTOCOLS = {
 
 NOTE = f"""Mean absolute error of the final test accuracy, predicted from the first epochs, in accuracy points; less is
 better. All predictors are forests of extremely randomised trees. The learning curve is every validation accuracy and
-training loss so far; the changes are those of the graphs since the start and since the last snapshot, batch norms
-folded. Differences are of the same runs, with everything known ("{SIGNATURE}") less without graphs: below zero where
-graphs add something. In brackets is their 95 % interval, from {RESAMPLES} samples with replacement: of whole learning
-rates of each population or, where decades or architectures are held out, of these; of single populations always of
-learning rates. In bold, it excludes zero, and is of {MANY} of them at least: of fewer it is too narrow. One in twenty
-would be bold by chance. The folds are dealt {REPEATS} times."""
+training loss so far; the changes are those of the graphs since the start and since the last snapshot. Differences are
+of the same runs, with everything known ("{SIGNATURE}") less without graphs: below zero where graphs add something. In
+brackets is their 95 % interval, from {RESAMPLES} samples with replacement: of whole learning rates of each population
+or, where decades or architectures are held out, of these; of single populations always of learning rates. In bold, it
+excludes zero, and is of {MANY} of them at least: of fewer it is too narrow. One in twenty would be bold by chance. The
+folds are dealt {REPEATS} times."""
 
 RATES = ("population", "learning_rate")
 UNITS = {"random": RATES, "learning_rate": RATES, DECADE: ("population", DECADE), FAMILY: (FAMILY,)}
 """What is drawn as a whole for an interval, by what is held out."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Experiment:
-    """One candidate, on runs that are dealt in one way.
-
-    Attributes:
-        runs: All of them.
-        candidate: What predicts.
-        epochs: Those at which it predicts the same: one, unless it looks at nothing that comes with the epochs.
-        groups: The setting whose values are held out; None for random folds.
-    """
-
-    runs: tuple[Run, ...]
-    candidate: Candidate
-    epochs: tuple[float, ...]
-    groups: str | None
-
-    def scores(self) -> pd.DataFrame:
-        """A row a run and epoch."""
-        alone = self.groups in (DECADE, FAMILY)  # each value of them is held out by itself
-        folds = _different(self.runs, str(self.groups)) if alone else FOLDS
-        repeats = 1 if alone else REPEATS
-        protocol = Protocol(task="regression", folds=folds, repeats=repeats, groups=self.groups)
-        errors = held_out_errors(self.candidate, self.runs, protocol, epoch=self.epochs[0])
-        table = errors.assign(folds=self.groups or "random")
-        for name in (DECADE, FAMILY):
-            table[name] = [run.settings[name] for run in self.runs]
-        return pd.concat([table.assign(epoch=epoch) for epoch in self.epochs], ignore_index=True)
 
 
 def added(populations: Sequence[Population], *, jobs: int, progress: Progress | None = None) -> Result:
@@ -88,16 +57,16 @@ def added(populations: Sequence[Population], *, jobs: int, progress: Progress | 
         progress: Told after each candidate, epoch and protocol of each population.
     """
     pools: list[tuple[tuple[Run, ...], str | None]] = [
-        (tuple(map(folded, population.runs)), groups)
+        (population.runs, groups)
         for population in populations
         if len(population.runs) >= LEAST
         for groups in (None, "learning_rate", DECADE)
-        if groups != DECADE or _different(population.runs, DECADE) >= DECADES
+        if groups != DECADE or different(population.runs, DECADE) >= DECADES
     ]
-    if _different([population.runs[0] for population in on_cifar(populations)], FAMILY) > 1:
+    if different([population.runs[0] for population in on_cifar(populations)], FAMILY) > 1:
         pools.append((united(populations), FAMILY))
     experiments = [
-        _Experiment(runs, candidate, epochs, groups)
+        HeldOutErrors(runs, candidate, epochs, groups, REPEATS)
         for runs, groups in pools
         for candidate in candidates()
         for epochs in ([EPOCHS] if candidate.name == HYPER else [(epoch,) for epoch in EPOCHS])
@@ -111,11 +80,6 @@ def added(populations: Sequence[Population], *, jobs: int, progress: Progress | 
         for other in (CURVE, BOTH) if folds != "random" else ():
             tables[f"Each population, less the {other}: {title}"] = _by_population(of_folds, other)
     return Result("added", "What do signatures add?", (NOTE,), tables, rows, _drawn(rows, shown))
-
-
-def _different(runs: Sequence[Run], setting: str) -> int:
-    """How many values of a setting there are."""
-    return len({run.settings[setting] for run in runs})
 
 
 def candidates() -> tuple[Candidate, ...]:

@@ -1,6 +1,7 @@
 """Errors on runs while they are held out, and their paired differences with intervals."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,8 @@ import pandas as pd
 
 from epochgraph.evaluation import Protocol, held_out
 from epochgraph.predictors import Candidate
+from epochgraph.reproduction.populations import DECADE, FAMILY
+from epochgraph.reproduction.scoring import FOLDS
 from epochgraph.runs import Run
 
 RESAMPLES = 2000
@@ -40,30 +43,47 @@ class Difference(NamedTuple):
         return f"**{text}**" if self.certain else text
 
 
-def held_out_errors(candidate: Candidate, runs: Sequence[Run], protocol: Protocol, *, epoch: float) -> pd.DataFrame:
-    """How far off a candidate is on each run while it is held out: the mean over all repetitions.
+@dataclass(frozen=True, slots=True)
+class HeldOutErrors:
+    """One candidate, on runs that are dealt in one way: an experiment to be scored beside others.
 
-    Args:
+    Attributes:
+        runs: All of them.
         candidate: What predicts.
-        runs: Finished ones, of one population or several.
-        protocol: How they are held out.
-        epoch: The last one to look at.
-
-    Returns:
-        A row a run, its `error` in points of accuracy.
+        epochs: Those at which it predicts the same: one, unless it looks at nothing that comes with the epochs.
+        groups: The setting whose values are held out; None for random folds.
+        repeats: How often the folds are dealt; decades and architectures are held out once, each by itself.
     """
-    truth = np.array([run.final_accuracy() for run in runs])
-    errors = np.abs(held_out(candidate, runs, protocol, epoch=epoch) - truth).mean(axis=0)
-    return pd.DataFrame(
-        {
-            "epoch": epoch,
-            "candidate": candidate.name,
-            "population": [run.settings["recipe"] for run in runs],
-            "learning_rate": [run.settings["learning_rate"] for run in runs],
-            "run": [run.name for run in runs],
-            "error": 100 * errors,
-        }
-    )
+
+    runs: tuple[Run, ...]
+    candidate: Candidate
+    epochs: tuple[float, ...]
+    groups: str | None
+    repeats: int
+
+    def scores(self) -> pd.DataFrame:
+        """A row a run and epoch: its `error` in points of accuracy, the mean over all repetitions."""
+        alone = self.groups in (DECADE, FAMILY)
+        folds = different(self.runs, str(self.groups)) if alone else FOLDS
+        protocol = Protocol(task="regression", folds=folds, repeats=1 if alone else self.repeats, groups=self.groups)
+        truth = np.array([run.final_accuracy() for run in self.runs])
+        errors = np.abs(held_out(self.candidate, self.runs, protocol, epoch=self.epochs[0]) - truth).mean(axis=0)
+        table = pd.DataFrame(
+            {
+                "candidate": self.candidate.name,
+                "folds": self.groups or "random",
+                "population": [run.settings["recipe"] for run in self.runs],
+                **{name: [run.settings[name] for run in self.runs] for name in ("learning_rate", DECADE, FAMILY)},
+                "run": [run.name for run in self.runs],
+                "error": 100 * errors,
+            }
+        )
+        return pd.concat([table.assign(epoch=epoch) for epoch in self.epochs], ignore_index=True)
+
+
+def different(runs: Sequence[Run], setting: str) -> int:
+    """How many values of a setting there are."""
+    return len({run.settings[setting] for run in runs})
 
 
 def paired_difference(rows: pd.DataFrame, candidate: str, other: str, *, units: Sequence[str]) -> Difference:

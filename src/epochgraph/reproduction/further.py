@@ -9,12 +9,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from epochgraph.errors import SettingError, UnreadableFileError
-from epochgraph.evaluation import Protocol
 from epochgraph.measures import SUMMARIES
 from epochgraph.predictors import Candidate, learned, without_graphs
 from epochgraph.predictors.features import feature_table
 from epochgraph.predictors.views import Selected, Together, View
-from epochgraph.reproduction.differences import RESAMPLES, held_out_errors, paired_difference
+from epochgraph.reproduction.differences import RESAMPLES, HeldOutErrors, paired_difference
 from epochgraph.reproduction.panels import BLUE, FAINT, GREEN, INK, RED, YELLOW, label_left, legend_below, panels
 from epochgraph.reproduction.populations import Population
 from epochgraph.reproduction.results import Result
@@ -54,20 +53,6 @@ class _Levels:
         return feature_table([run.signature for run in runs], up_to=epoch).filter(regex=f"^{names}@")
 
 
-@dataclass(frozen=True, slots=True)
-class _Experiment:
-    """One candidate at one epoch on one population."""
-
-    population: Population
-    candidate: Candidate
-    epoch: float
-
-    def scores(self) -> pd.DataFrame:
-        """A row a run."""
-        protocol = Protocol(task="regression", folds=FOLDS, repeats=REPEATS, groups=GROUPS)
-        return held_out_errors(self.candidate, self.population.runs, protocol, epoch=self.epoch)
-
-
 def further(populations: Sequence[Population], *, jobs: int, progress: Progress | None = None) -> Result:
     """Errors of each measure's levels and changes, alone and beside those of nodes, and their paired differences.
 
@@ -85,7 +70,7 @@ def further(populations: Sequence[Population], *, jobs: int, progress: Progress 
     if not usable:
         raise SettingError("populations", [*map(str, files)], "files of further features; at least one of these")
     experiments = [
-        _Experiment(population, candidate, epoch)
+        HeldOutErrors(population.runs, candidate, (epoch,), GROUPS, REPEATS)
         for population in usable
         for epoch in EPOCHS
         for candidate in candidates()

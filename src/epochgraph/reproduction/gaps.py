@@ -12,12 +12,11 @@ from scipy.stats import binomtest
 from epochgraph.errors import SettingError
 from epochgraph.evaluation import Protocol, held_out
 from epochgraph.predictors import Candidate, Method, labels, learned
-from epochgraph.predictors.views import View, changes, statistics_of
+from epochgraph.predictors.views import LessStart, View, changes, statistics_of
 from epochgraph.reproduction.paper import CIFAR, TABLE_2
 from epochgraph.reproduction.populations import Population, of_one_width
 from epochgraph.reproduction.results import Result, cell
 from epochgraph.reproduction.scoring import FOLDS, Progress, scorable, scored
-from epochgraph.runs import Run
 from epochgraph.signature.statistics import STATISTICS
 
 REPEATS = 10
@@ -54,17 +53,6 @@ class _Score(NamedTuple):
     accuracy: float
     balanced_accuracy: float  # NaN where all end alike
     runs: int
-
-
-@dataclass(frozen=True, slots=True)
-class _LessStart:
-    """The paper's signature of a measure less that of the initial network."""
-
-    measure: str
-
-    def __call__(self, runs: Sequence[Run], epoch: float) -> pd.DataFrame:
-        """See `View`."""
-        return statistics_of(self.measure)([_less_start(run) for run in runs], epoch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +95,7 @@ class _Cell:
     def _changed(self) -> Iterator[_Score]:
         population, measure = self.population, ROLLED[self.signature]
         yield _score(LATER, *self._hits(population, self._view, epoch=population.epochs))
-        yield _score(LESS_START, *self._hits(population, _LessStart(measure)))
+        yield _score(LESS_START, *self._hits(population, LessStart(self._view)))
         yield _score(CHANGES, *self._hits(population, changes(measure)))
         hits, truth = self._hits(population, self._view)
         clear = [not near for near in _near(population)]
@@ -166,12 +154,6 @@ def gaps(populations: Sequence[Population], *, jobs: int, progress: Progress | N
 def _near(population: Population) -> list[bool]:
     """Whether the end of each run is close to the threshold."""
     return [abs(run.final_accuracy() / population.threshold - 1) < CLEAR for run in population.runs]
-
-
-def _less_start(run: Run) -> Run:
-    """The run with each feature less its value before the first step."""
-    signature = run.signature
-    return replace(run, signature=replace(signature, values=signature.values - signature.values[0]))
 
 
 def _drawn(lenets: Population, like: Population, seed: int) -> Population:

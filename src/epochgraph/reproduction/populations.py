@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from epochgraph.errors import UnreadableFileError
-from epochgraph.predictors.views import LAST_LAYER, folded
+from epochgraph.predictors.views import LAST_LAYER
 from epochgraph.reproduction.paper import CIFAR, IMAGENET
 from epochgraph.runs import Run, parquet_files, read_stored_runs
 
@@ -131,5 +131,5 @@ def on_cifar(populations: Sequence[Population]) -> list[Population]:
 
 
 def united(populations: Sequence[Population]) -> tuple[Run, ...]:
-    """All runs on CIFAR-10, with batch norms folded: what can be learned from any architecture of ten classes."""
-    return tuple(folded(run) for population in on_cifar(populations) for run in population.runs)
+    """All runs on CIFAR-10: what can be learned from any architecture of ten classes."""
+    return tuple(run for population in on_cifar(populations) for run in population.runs)

@@ -27,8 +27,7 @@ at the validation accuracies and training losses, too. The number in a file's na
 too. Each is a forest of 50 extremely randomised trees; files are skops archives, read without executing anything in
 them.
 
-**What they were fitted on.** {runs} networks on CIFAR-10 (JPEG), batch norms folded; a datasheet of each population
-lies in `zoos/`:
+**What they were fitted on.** {runs} networks on CIFAR-10 (JPEG); a datasheet of each population lies in `zoos/`:
 
 {populations}
 

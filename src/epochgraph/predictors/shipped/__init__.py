@@ -13,7 +13,7 @@ from epochgraph.predictors.storage import Predictor, read_predictor
 from epochgraph.predictors.views import Together, View, changes_between_epochs
 from epochgraph.runs import Run
 
-EXTRACTION = Extraction(scopes=("graph", "depth"), change=("initial", "previous"), fold_batch_norm=True)
+EXTRACTION = Extraction(scopes=("graph", "depth"), change=("initial", "previous"))
 """How signatures are taken for them: what networks of any architecture have."""
 
 EPOCHS = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0)
