@@ -96,9 +96,9 @@ def test_the_last_layer_is_the_latest_that_is_recorded(runs):
         last_layer_weights([runs[0], replace(runs[1], recordings={"last_layer": longer})], 2)
 
 
-def test_changes_leave_out_the_start_and_the_parameters(runs):
-    columns = changes("eigenvector_centrality", "eigenvalue")(runs, 1).columns
-    assert all("_since_" in name and name.startswith(("eigenvector_centrality", "eigenvalue")) for name in columns)
+def test_changes_are_of_one_measure_and_leave_out_the_start(runs):
+    columns = changes("eigenvector_centrality")(runs, 1).columns
+    assert all("_since_" in name and name.startswith("eigenvector_centrality/") for name in columns)
     assert {name.rpartition("@")[2] for name in columns} == {"0.125", "0.25", "0.5", "1"}
 
 

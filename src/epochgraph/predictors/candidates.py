@@ -26,10 +26,10 @@ from epochgraph.predictors.views import (
     SEVEN,
     Together,
     View,
-    changes,
     every_layer_statistics,
     last_layer_statistics,
     last_layer_weights,
+    pooled_changes,
     signature_so_far,
     statistics_of,
 )
@@ -102,7 +102,7 @@ def general(task: Task) -> tuple[Candidate, ...]:
     else:
         estimators = GradientBoostingRegressor(**boosting), GaussianProcessRegressor(kernel, normalize_y=True)
     return tuple(
-        Candidate(f"changes {name}", changes(), partial(_prepared, estimator))
+        Candidate(f"changes {name}", pooled_changes(), partial(_prepared, estimator))
         for name, estimator in zip(("gradient boosting", "Gaussian process"), estimators, strict=True)
     )
 
@@ -124,7 +124,7 @@ def from_weights(task: Task, method: Method) -> tuple[Candidate, ...]:
         "unrolled degree": statistics_of("unrolled_degree"),
         "rolled degree": statistics_of("degree"),
         "rolled eigenvector": statistics_of("eigenvector_centrality"),
-        "changes": changes(),
+        "changes": pooled_changes(),
     }
     return tuple(Candidate(f"{name} {method.upper()}", view, learned(task, method)) for name, view in views.items())
 

@@ -55,15 +55,25 @@ def predict_runs(
         FeatureMismatchError: A run lacks a feature or an epoch that the predictor needs.
         SettingError: Another threshold than a classifier's own, or a rate that is no share.
     """
-    if not runs:
-        return []
+    return predict_at_rates(predictor, runs, (rate,), threshold=threshold)[0]
+
+
+def predict_at_rates(
+    predictor: Predictor, runs: Sequence[Run], rates: Sequence[float], *, threshold: float | None = None
+) -> list[list[Prediction]]:
+    """As `predict_runs`, for each of several promises in turn; the estimator is asked once."""
     told_from = predictor.with_threshold(threshold)
+    limits = [_limit(told_from, rate) for rate in rates]
+    if not runs:
+        return [[] for _ in rates]
     table = run_table(runs, told_from.columns)
     told = told_by(told_from.estimator, table).tolist()
-    limit = _limit(told_from, rate)
     return [
-        _prediction(told_from, run, features, score, limit)
-        for run, features, score in zip(runs, table.to_numpy(), told, strict=True)
+        [
+            _prediction(told_from, run, features, score, limit)
+            for run, features, score in zip(runs, table.to_numpy(), told, strict=True)
+        ]
+        for limit in limits
     ]
 
 

@@ -152,13 +152,13 @@ def every_layer_statistics(aggregators: Sequence[str] = SEVEN) -> View:
     return Selected(f"parameter:.*/{_one_of(aggregators)}")
 
 
-def changes(*kinds: str) -> View:
-    """What has changed since the start and since the last snapshot, of graphs and centralities, at every snapshot.
+def changes(measure: str) -> View:
+    """How the values of a measure have changed since the start and since the last snapshot, at every snapshot.
 
     Args:
-        kinds: The first words of the features' names, such as "degree"; all if there are none.
+        measure: Such as "degree": of the whole graph, by depth and of each part.
     """
-    return Selected(f"{_one_of(kinds) if kinds else '(?!parameter:)[^/]*'}/.*_since_.*", whole_epochs=False)
+    return Selected(f"{re.escape(measure)}/.*_since_.*", whole_epochs=False)
 
 
 def changes_between_epochs(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
@@ -199,11 +199,6 @@ def pooled_changes() -> View:
 def pooled_graph_features() -> View:
     """Those of the whole graph and of its depth, changes included: what networks of any architecture have."""
     return Selected(f"{POOLED}/.*", whole_epochs=False)
-
-
-def graph_features() -> View:
-    """All that the zoo records of rolled graphs, changes included, at every snapshot but the initial one."""
-    return Selected(f"(?!parameter:|{LAST_LAYER}/|unrolled_).*", whole_epochs=False)
 
 
 @lru_cache(maxsize=64)  # the runs of a population have thousands of names, and all the same

@@ -9,7 +9,8 @@ from scipy.stats import binomtest
 from sklearn.model_selection import GroupKFold
 
 from epochgraph.errors import SettingError
-from epochgraph.predictors import Prediction, Predictor, SignatureRegressor, fitted, predict_runs
+from epochgraph.predictors import Prediction, Predictor, SignatureRegressor, fitted
+from epochgraph.predictors.prediction import predict_at_rates
 from epochgraph.predictors.shipped import EPOCHS, EXTRACTION, SITUATIONS
 from epochgraph.reproduction.populations import FAMILY, Population, united
 from epochgraph.reproduction.results import Result
@@ -99,7 +100,7 @@ class HeldOut:
         for fold, (known, others) in enumerate(self._dealt()):
             predictor = predictor_of([runs[place] for place in known], self.situation, self.epoch, self.groups)
             told = [runs[place] for place in others]
-            at_rates = (predict_runs(predictor, told, rate=rate) for rate in (RATE, SHARE))
+            at_rates = predict_at_rates(predictor, told, (RATE, SHARE))
             for run, prediction, careful in zip(told, *at_rates, strict=True):
                 yield fold, run, prediction, careful
 

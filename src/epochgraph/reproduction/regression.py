@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from epochgraph.predictors import Candidate, baker, from_weights, general, learned, without_graphs
-from epochgraph.predictors.curves import learning_curve
-from epochgraph.predictors.views import Together, View, changes
+from epochgraph.predictors.curves import hyper_parameters, learning_curve
+from epochgraph.predictors.views import Together, View, pooled_changes
 from epochgraph.reproduction.populations import Population, of_one_width
 from epochgraph.reproduction.results import Result
 from epochgraph.reproduction.scoring import FOLDS, Experiment, Progress, scorable, scored
@@ -17,9 +17,8 @@ NETWORKS = ("rolled degree MLP", "rolled eigenvector MLP")
 
 MEANS = f"""The final test accuracy, predicted from about the first 30 % of the epochs: mean and standard deviation over
 {REPEATS} repetitions of {FOLDS}-fold cross-validation. Support vector regression with the penalty chosen inside the
-training folds; forests of extremely randomised trees; gradient boosting and Gaussian processes of scikit-learn. Only
-changes of graphs are looked at, and the paper's five statistics: a forest of all numbers takes three times as long, and
-table 2 shows what they add."""
+training folds; forests of extremely randomised trees; gradient boosting and Gaussian processes of scikit-learn. Changes
+are those of table 2."""
 
 
 def regression(populations: Sequence[Population], *, jobs: int, progress: Progress | None = None) -> Result:
@@ -53,9 +52,10 @@ def candidates() -> tuple[Candidate, ...]:
     """The rows: what needs no weights, what needs nothing but weights, and both."""
     trees = learned("regression", "trees")
     views: dict[str, View] = {
-        "changes": changes(),
+        "changes": pooled_changes(),
         "learning curve": learning_curve,
-        "curve and changes": Together((learning_curve, changes())),
+        "curve and changes": Together((learning_curve, pooled_changes())),
+        "curve, changes and hyper-parameters": Together((learning_curve, pooled_changes(), hyper_parameters)),
     }
     return (
         *without_graphs("regression"),

@@ -6,7 +6,7 @@ import pandas as pd
 
 from epochgraph.predictors import Candidate, baker, from_weights, learned, without_graphs
 from epochgraph.predictors.curves import hyper_parameters, validation_curve
-from epochgraph.predictors.views import Together, View, changes, graph_features
+from epochgraph.predictors.views import Together, View, pooled_changes
 from epochgraph.reproduction.paper import TABLE_1, TABLE_2
 from epochgraph.reproduction.populations import Population, of_one_width, stopping_epoch
 from epochgraph.reproduction.results import Result, cell
@@ -27,7 +27,8 @@ trained for longer. Each predictor looks at the first epochs, up to that in the 
 of them."""
 
 PREDICTORS = """The penalty of every support vector machine is chosen by cross-validation inside the training folds.
-A predictor called `trees` is a forest of extremely randomised trees. A network (`MLP`) of more than a thousand
+A predictor called `trees` is a forest of extremely randomised trees. Changes are those of the whole graph, of its depth
+and of its weights, since the start and since the last snapshot. A network (`MLP`) of more than a thousand
 features, such as a flattened layer, sees their principal axes: on the features themselves it does not converge."""
 
 
@@ -78,11 +79,9 @@ def candidates() -> tuple[Candidate, ...]:
     """The rows of table 2: what needs no weights, what needs nothing but weights, and both."""
     trees = learned("classification", "trees")
     both: dict[str, View] = {
-        "changes": changes(),
-        "graphs": graph_features(),
-        "curve and changes": Together((validation_curve, changes())),
-        "curve and graphs": Together((validation_curve, graph_features())),
-        "curve, graphs and hyper-parameters": Together((validation_curve, graph_features(), hyper_parameters)),
+        "changes": pooled_changes(),
+        "curve and changes": Together((validation_curve, pooled_changes())),
+        "curve, changes and hyper-parameters": Together((validation_curve, pooled_changes(), hyper_parameters)),
     }
     return (
         *without_graphs("classification"),
