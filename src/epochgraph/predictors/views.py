@@ -196,11 +196,6 @@ def pooled_changes() -> View:
     return Selected(f"{POOLED}/.*_since_.*", whole_epochs=False)
 
 
-def pooled_graph_features() -> View:
-    """Those of the whole graph and of its depth, changes included: what networks of any architecture have."""
-    return Selected(f"{POOLED}/.*", whole_epochs=False)
-
-
 @lru_cache(maxsize=64)  # the runs of a population have thousands of names, and all the same
 def _places(names: tuple[str, ...], pattern: str) -> list[int]:
     """Where the names that match as a whole stand."""

@@ -198,6 +198,12 @@ CLAIMS = (
         _transfer("rolled degree SVM"),
     ),
     Claim(
+        "Learned from some networks, the degree signature less its start predicts the end of others",
+        "us",
+        "figure4",
+        _transfer("rolled degree SVM, less its start"),
+    ),
+    Claim(
         "Learned from some networks, curve and changes predict the end of others",
         "us",
         "figure4",
