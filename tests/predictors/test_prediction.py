@@ -18,6 +18,7 @@ from epochgraph.predictors import (
     predict_runs,
 )
 from epochgraph.predictors.curves import learning_curve_of_epochs
+from epochgraph.predictors.prediction import predict_at_rates
 from epochgraph.predictors.views import Together, signature_so_far
 from populations import accuracies, exploded, population, signatures
 
@@ -57,6 +58,15 @@ def test_a_regressor_tells_the_accuracy_its_interval_and_the_chance_of_a_good_en
     assert chances[told > 70].min() > 0.9
     assert chances[told < 30].max() < 0.1
     assert {one.times for one in predictions} == {(0.0, 1.0, 2.0)}
+
+
+def test_several_rates_are_decided_as_each_by_itself(regressor):
+    rates = (0.5, 0.05)
+    together = predict_at_rates(regressor, NEW, rates)
+    assert together == [predict_runs(regressor, NEW, rate=rate) for rate in rates]
+    many, few = ([one.decision for one in told].count("stop") for told in together)
+    assert many > few
+    assert predict_at_rates(regressor, [], rates) == [[], []]
 
 
 @pytest.mark.parametrize("estimator", [SignatureRegressor("trees"), SignatureClassifier("trees")], ids=["r", "c"])

@@ -61,7 +61,15 @@ def predict_runs(
 def predict_at_rates(
     predictor: Predictor, runs: Sequence[Run], rates: Sequence[float], *, threshold: float | None = None
 ) -> list[list[Prediction]]:
-    """As `predict_runs`, for each of several promises in turn; the estimator is asked once."""
+    """As `predict_runs`, at several rates; the estimator is asked once.
+
+    Returns:
+        For each rate the predictions of all runs.
+
+    Raises:
+        FeatureMismatchError: As `predict_runs`.
+        SettingError: As `predict_runs`.
+    """
     told_from = predictor.with_threshold(threshold)
     limits = [_limit(told_from, rate) for rate in rates]
     if not runs:

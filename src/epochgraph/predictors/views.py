@@ -44,6 +44,12 @@ def folded(run: Run) -> Run:
     return replace(run, signature=replace(whole, names=plain, values=values))
 
 
+def less_start(run: Run) -> Run:
+    """A run with each feature less its value at the first snapshot."""
+    signature = run.signature
+    return replace(run, signature=replace(signature, values=signature.values - signature.values[0]))
+
+
 def signature_so_far(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
     """The temporal signature up to `epoch`, all of it."""
     return feature_table([run.signature for run in runs], up_to=epoch)
@@ -94,30 +100,20 @@ class Together:
 
 
 @dataclass(frozen=True, slots=True)
-class LessStart:
-    """What another view shows of runs that each have their values before the first step taken away."""
+class Mapped:
+    """Another view, of what is made of each run.
+
+    Attributes:
+        view: The other one.
+        made: Of a run, such as `folded` or `less_start`.
+    """
 
     view: View
+    made: Callable[[Run], Run]
 
     def __call__(self, runs: Sequence[Run], epoch: float) -> pd.DataFrame:
         """See `View`."""
-        return self.view([_less_start(run) for run in runs], epoch)
-
-
-@dataclass(frozen=True, slots=True)
-class Folded:
-    """What another view shows of runs of a zoo with the scale of batch norms multiplied into the weights."""
-
-    view: View
-
-    def __call__(self, runs: Sequence[Run], epoch: float) -> pd.DataFrame:
-        """See `View`."""
-        return self.view([folded(run) for run in runs], epoch)
-
-
-def _less_start(run: Run) -> Run:
-    signature = run.signature
-    return replace(run, signature=replace(signature, values=signature.values - signature.values[0]))
+        return self.view([self.made(run) for run in runs], epoch)
 
 
 def statistics_of(values: str, *, smoothing: Smoothing = "none", alpha: float = 0.5) -> View:
@@ -150,15 +146,6 @@ def every_layer_statistics(aggregators: Sequence[str] = SEVEN) -> View:
         Unterthiner et al. 2020, "Predicting neural network accuracy from weights", section 3.
     """
     return Selected(f"parameter:.*/{_one_of(aggregators)}")
-
-
-def changes(measure: str) -> View:
-    """How the values of a measure have changed since the start and since the last snapshot, at every snapshot.
-
-    Args:
-        measure: Such as "degree": of the whole graph, by depth and of each part.
-    """
-    return Selected(f"{re.escape(measure)}/.*_since_.*", whole_epochs=False)
 
 
 def changes_between_epochs(runs: Sequence[Run], epoch: float) -> pd.DataFrame:

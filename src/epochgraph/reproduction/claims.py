@@ -216,7 +216,7 @@ CLAIMS = (
         _above_validation_accuracy,
     ),
     Claim(
-        "Where ours are lower than the paper's, they predict better with their start taken away",
+        "They predict better with their start taken away",
         "us",
         "gaps",
         _raised_by(LESS_START),

@@ -13,7 +13,7 @@ from epochgraph.errors import SettingError
 from epochgraph.evaluation import transferred
 from epochgraph.predictors import Candidate, labels, learned
 from epochgraph.predictors.curves import validation_accuracy, validation_curve
-from epochgraph.predictors.views import LessStart, Together, View, pooled_changes, statistics_of
+from epochgraph.predictors.views import Mapped, Together, View, less_start, pooled_changes, statistics_of
 from epochgraph.reproduction.panels import BLUE, FAINT, GREEN, INK, RED, YELLOW, label_left, legend_below, panels
 from epochgraph.reproduction.paper import CIFAR, IMAGENET
 from epochgraph.reproduction.populations import Population
@@ -93,7 +93,7 @@ def candidates() -> tuple[Candidate, ...]:
     views: dict[str, tuple[View, Callable[[int], Any]]] = {
         "rolled degree SVM": (statistics_of("degree"), svm),
         "rolled eigenvector SVM": (statistics_of("eigenvector_centrality"), svm),
-        "rolled degree SVM, less its start": (LessStart(statistics_of("degree")), svm),
+        "rolled degree SVM, less its start": (Mapped(statistics_of("degree"), less_start), svm),
         "changes trees": (changes, trees),
         "validation accuracy": (validation_accuracy, svm),
         "curve and changes trees": (Together((validation_curve, changes)), trees),

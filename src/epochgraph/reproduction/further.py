@@ -13,7 +13,7 @@ from epochgraph.measures import SUMMARIES
 from epochgraph.predictors import Candidate, learned, without_graphs
 from epochgraph.predictors.features import feature_table
 from epochgraph.predictors.views import Selected, Together, View
-from epochgraph.reproduction.differences import RESAMPLES, HeldOutErrors, paired_difference
+from epochgraph.reproduction.differences import RESAMPLES, HeldOutErrors, error_table, paired_difference
 from epochgraph.reproduction.panels import BLUE, FAINT, GREEN, INK, RED, YELLOW, label_left, legend_below, panels
 from epochgraph.reproduction.populations import Population
 from epochgraph.reproduction.results import Result
@@ -80,7 +80,7 @@ def further(populations: Sequence[Population], *, jobs: int, progress: Progress 
     tables = {}
     for population in usable:
         of = rows[rows["population"] == population.name]
-        tables[population.title] = _errors(of)
+        tables[population.title] = error_table(of, [candidate.name for candidate in candidates()])
         tables[f"Paired differences, {population.name}"] = _differences(of)
     title = "What do measures of layers and of whole graphs predict?"
     return Result("further", title, (NOTE,), tables, rows, _drawn(rows, usable))
@@ -119,14 +119,6 @@ def _joined(population: Population, path: Path) -> Population:
         values = np.hstack([own.values, more.values])
         runs.append(replace(run, signature=replace(own, names=(*own.names, *more.names), values=values)))
     return replace(population, runs=tuple(runs))
-
-
-def _errors(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row a candidate, a column an epoch."""
-    errors = rows.pivot_table(index="candidate", columns="epoch", values="error", sort=False)
-    errors = errors.reindex([candidate.name for candidate in candidates()])
-    shown = errors.map(lambda error: "-" if np.isnan(error) else f"{error:.1f}")
-    return shown.rename(columns="epoch {:g}".format).rename_axis(index=None, columns=None)
 
 
 def _differences(rows: pd.DataFrame) -> pd.DataFrame:

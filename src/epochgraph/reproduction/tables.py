@@ -18,6 +18,9 @@ FOLDS_TITLES = {"random": "folds at random, the paper's protocol", "learning_rat
 RANGES = """Ranges over the runs of a population; in brackets the paper's. Populations named `reduced` have fewer
 epochs, and other differences that their datasheets in `zoos/` tell; accuracies are of half of the test images."""
 
+REPEATS = 10
+"""Dealings of the folds at random."""
+
 GROUPED_REPEATS = 3
 """Dealings of the folds by learning rate: fewer than at random, for the time that they take."""
 
@@ -40,7 +43,7 @@ def table1(populations: Sequence[Population]) -> Result:
 
 
 def table2(
-    populations: Sequence[Population], *, jobs: int, repeats: int = 10, progress: Progress | None = None
+    populations: Sequence[Population], *, jobs: int, repeats: int = REPEATS, progress: Progress | None = None
 ) -> Result:
     """How often it is predicted correctly whether a run will end well, from each view of its first epochs.
 
