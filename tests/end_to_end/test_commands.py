@@ -439,6 +439,20 @@ def test_names_too_long_for_the_system_are_one_line(store, tmp_path):
         assert "File name too long" in refused(*command)
 
 
+def test_links_that_lead_to_themselves_are_one_line(tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for command in (
+        ("inspect", loop),
+        ("extract", loop, "-o", tmp_path / "store"),
+        ("predict", loop),
+        ("evaluate", loop, "--threshold", "0.5", "--up-to", "1"),
+        ("zoo", "status", loop),
+        ("zoo", "train", "lenet-cifar10-reduced", "-d", loop, "-o", tmp_path / "zoo"),
+    ):
+        assert str(loop) in refused(*command)
+
+
 def test_names_in_brackets_are_no_markup(sweep, tmp_path):
     run = tmp_path / "runs[lr=0.1]"
     shutil.copytree(sweep / "runs" / "run0", run)

@@ -1,6 +1,7 @@
 """`epochgraph extract`."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,8 +104,8 @@ def _targets(runs: list[Path], out: Path) -> dict[Path, Path]:
 
 
 def _name(path: Path) -> str:
-    """The name of a run; the folder `.` has one, too."""
-    return path.resolve().name
+    """The name of a run; the folder `.` has one, too, and so has a link that leads to itself."""
+    return Path(os.path.realpath(path)).name
 
 
 def _metrics(path: Path) -> pd.DataFrame:

@@ -73,7 +73,7 @@ def read_images(
 
 
 def _check(places: list[Path], limit_per_class: int | None, held_out: str, validation_share: float) -> None:
-    if not places or len({place.resolve() for place in places}) < len(places):
+    if not places or len({os.path.realpath(place) for place in places}) < len(places):
         raise SettingError("paths", [str(place) for place in places], "at least one, and each only once")
     if limit_per_class is not None and limit_per_class < 2:
         raise SettingError("limit_per_class", limit_per_class, "at least 2: one image to train, one to validate")
