@@ -12,18 +12,13 @@ from epochgraph.predictors.views import folded
 from epochgraph.reproduction import ablation as module
 from epochgraph.reproduction.ablation import BESIDE, CHANGES, OF_PARTS, WITH_FOLDED, ablation, kinds
 from epochgraph.reproduction.added import BOTH, PROTOCOLS
-from epochgraph.reproduction.populations import FAMILY, Population, read_populations
+from epochgraph.reproduction.populations import FAMILY
 from epochgraph.reproduction.results import Result
 from epochgraph.runs import read_stored_runs, write_runs
 
 ZOOS = Path(__file__).parents[2] / "zoos"
 VGG, RESNET = "vgg-cifar10-working-reduced", "resnet20-cifar10-reduced"
 pytestmark = pytest.mark.skipif(not ZOOS.exists(), reason=f"{ZOOS} is missing: a checkout has it")
-
-
-@pytest.fixture(scope="module")
-def populations() -> dict[str, Population]:
-    return {one.name: one for one in read_populations(ZOOS)}
 
 
 @pytest.fixture(scope="module")

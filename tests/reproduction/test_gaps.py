@@ -12,18 +12,12 @@ from epochgraph.predictors.views import Mapped, less_start, statistics_of
 from epochgraph.reproduction import gaps as module
 from epochgraph.reproduction.claims import claims
 from epochgraph.reproduction.gaps import CHANGES, CLEAR_ENDS, LATER, LENETS, LESS_START, OURS, gaps
-from epochgraph.reproduction.populations import Population, read_populations
 from epochgraph.reproduction.results import Result, cell
 from epochgraph.reproduction.scoring import Experiment
 
 ZOOS = Path(__file__).parents[2] / "zoos"
 VGG, LENET = "vgg-cifar10-working-reduced", "lenet-cifar10-reduced"
 pytestmark = pytest.mark.skipif(not ZOOS.exists(), reason=f"{ZOOS} is missing: a checkout has it")
-
-
-@pytest.fixture(scope="module")
-def populations() -> dict[str, Population]:
-    return {one.name: one for one in read_populations(ZOOS)}
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from epochgraph.reproduction.names import Name
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of all that is random.")]
 Store = Annotated[
@@ -306,21 +308,7 @@ def evaluate(
 
 def reproduce(
     what: Annotated[
-        Literal[
-            "all",
-            "table1",
-            "table2",
-            "gaps",
-            "regression",
-            "figure3",
-            "figure4",
-            "figure5",
-            "added",
-            "decisions",
-            "sweeps",
-            "ablation",
-            "further",
-        ],
+        Literal["all", Name],
         typer.Argument(
             help="A table or figure of the paper; gaps: why table 2 is lower than the paper's, where it is; "
             "regression: the accuracy itself; added: what signatures add to the learning curve; decisions: what is "

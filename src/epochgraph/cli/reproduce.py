@@ -21,6 +21,7 @@ from epochgraph.reproduction.figure4 import figure4
 from epochgraph.reproduction.figure5 import figure5
 from epochgraph.reproduction.further import further
 from epochgraph.reproduction.gaps import gaps
+from epochgraph.reproduction.names import RESULTS
 from epochgraph.reproduction.populations import Population, read_populations
 from epochgraph.reproduction.regression import regression
 from epochgraph.reproduction.results import Result, markdown_table
@@ -45,20 +46,6 @@ LONG = {
     "added": added,
     "decisions": decisions,
 }
-RESULTS = (
-    "table1",
-    "table2",
-    "gaps",
-    "regression",
-    "figure3",
-    "figure4",
-    "figure5",
-    "added",
-    "decisions",
-    "sweeps",
-    "ablation",
-    "further",
-)
 
 
 def run(what: str, zoos: Path, out: Path, *, jobs: int | None) -> None:

@@ -188,7 +188,7 @@ def _table(scores: pd.DataFrame) -> pd.DataFrame:
     rows = {
         f"{population}, {name}": _row(of.set_index("variant"))
         for (population, name), of in scores.groupby(["population", "cell"], sort=False)
-        if OTHER_RUNS[0] in set(of["variant"])
+        if CLEAR_ENDS in set(of["variant"])
     }
     return pd.DataFrame.from_dict(rows, orient="index")
 
