@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 from epochgraph.errors import SettingError
 from epochgraph.predictors.views import folded
 from epochgraph.reproduction import ablation as module
-from epochgraph.reproduction.ablation import BESIDE, CHANGES, OF_PARTS, WITH_FOLDED, ablation, kinds
+from epochgraph.reproduction.ablation import ALONE, BESIDE, CHANGES, OF_PARTS, WITH_FOLDED, ablation, kinds
 from epochgraph.reproduction.added import BOTH, PROTOCOLS
 from epochgraph.reproduction.populations import FAMILY
 from epochgraph.reproduction.results import Result
@@ -26,7 +26,8 @@ def result(populations) -> Result:
     """Of the fewest runs that folds can be made of, at two epochs."""
     few = [replace(populations[name], runs=populations[name].runs[:20]) for name in (VGG, RESNET)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "EPOCHS", (0.5, 1.0))
+        patch.setattr(module, "EPOCHS", (0.25, 1.0))
+        patch.setattr(module, "SHOWN_AT", {1.0: "C0"})
         return ablation(few, jobs=1)
 
 
@@ -34,17 +35,18 @@ def test_a_row_for_each_kind_and_a_column_for_each_epoch(result):
     beside, new, each, alone, folding = result.tables.values()
     assert beside.index.tolist() == new.index.tolist() == each.index.tolist() == list(kinds())
     assert [*each] == [VGG, RESNET]
-    assert [*beside] == [*new] == [*alone] == [*folding] == ["epoch 0.5", "epoch 1"]
+    assert [*beside] == [*new] == [*folding] == ["epoch 0.25", "epoch 1"]
+    assert [*alone] == ["epoch 1"]
     assert new.loc[OF_PARTS, "epoch 1"] == "-" != beside.loc[OF_PARTS, "epoch 1"]  # parts have other names there
     known = [kind for kind in ("learning curve", *kinds()) if kind != OF_PARTS]
-    assert alone.index.tolist() == [f"{kind}, alone" for kind in known]
+    assert alone.index.tolist() == known
     assert len(folding) == 2  # both protocols of the one population with batch norms
 
 
 def test_a_cell_is_the_difference_of_the_errors_of_the_same_runs(result):
     scores = result.scores.dropna(subset="population")
     means = scores.set_index(["folds", "epoch", "population", "candidate"])["mean"].sort_index()
-    of, new = means["learning_rate", 1.0], means["family", 0.5]
+    of, new = means["learning_rate", 1.0], means["family", 0.25]
     each = result.tables[f"{BESIDE}: each population after one epoch, whole learning rates held out"]
     assert each.loc[CHANGES, VGG].strip("*").startswith(f"{of[VGG, CHANGES] - of[VGG, BOTH]:+.1f} [")
     gain = (of[:, CHANGES] - of[:, BOTH]).mean()  # both have as many runs
@@ -52,11 +54,11 @@ def test_a_cell_is_the_difference_of_the_errors_of_the_same_runs(result):
     assert cell.strip("*").startswith(f"{gain:+.1f} [")
     written = result.scores[result.scores["less"] == BOTH].set_index(["folds", "epoch", "candidate"])
     assert written.loc[("learning_rate", 1.0, CHANGES), "difference"] == pytest.approx(gain)
-    error = new[:, f"{CHANGES}, alone"].mean()
-    assert result.tables[f"Alone: {PROTOCOLS[FAMILY]}"].loc[f"{CHANGES}, alone", "epoch 0.5"] == f"{error:.1f}"
+    error = means["family", 1.0][:, CHANGES + ALONE].mean()
+    assert result.tables[f"Alone: {PROTOCOLS[FAMILY]}"].loc[CHANGES, "epoch 1"] == f"{error:.1f}"
     folding = result.tables[f"{WITH_FOLDED}, less {CHANGES}, beside {BOTH}"]
     first = new[RESNET, WITH_FOLDED] - new[RESNET, CHANGES]
-    assert folding.loc[f"{RESNET}, whole architectures held out", "epoch 0.5"].strip("*").startswith(f"{first:+.1f} [")
+    assert folding.loc[f"{RESNET}, whole architectures held out", "epoch 0.25"].strip("*").startswith(f"{first:+.1f} [")
 
 
 def test_changes_of_ranks_are_spearmans(populations):

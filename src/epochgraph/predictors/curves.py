@@ -5,6 +5,7 @@ Each function is a `View`: runs and an epoch -> what is known of each run (a row
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from epochgraph.errors import SettingError
@@ -93,8 +94,12 @@ def _curve(runs: Sequence[Run], metric: str, epoch: float) -> pd.DataFrame:
     for run in runs:
         if metric not in run.metrics:
             raise SettingError("metrics", [*run.metrics], f"with {metric!r}, which run {run.name!r} lacks")
-    curves = pd.concat([run.metrics[metric].loc[:epoch] for run in runs], axis="columns")
-    curves = curves.sort_index().dropna(how="all")
-    if curves.empty:
+    known = [(times[times <= epoch], run.metrics[metric]) for run in runs for times in [run.metrics.index.to_numpy()]]
+    epochs = np.unique(np.concatenate([times for times, _ in known]))
+    curves = np.full((len(runs), len(epochs)), np.nan)
+    for curve, (times, values) in zip(curves, known, strict=True):
+        curve[np.searchsorted(epochs, times)] = values.to_numpy()[: len(times)]
+    measured = ~np.isnan(curves).all(axis=0)
+    if not measured.any():
         raise SettingError("epoch", epoch, f"late enough for a run to have measured {metric!r}")
-    return pd.DataFrame(curves.to_numpy().T, columns=[f"{metric}@{time:g}" for time in curves.index])
+    return pd.DataFrame(curves[:, measured], columns=[f"{metric}@{time:g}" for time in epochs[measured]])

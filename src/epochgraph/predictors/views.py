@@ -38,10 +38,9 @@ def folded(run: Run) -> Run:
     Where there is something to fold, a zoo records both ways; else they are the same.
     """
     whole = run.signature
-    names = [name for name in whole.names if name.startswith(FOLDED)] or [*whole.names]
-    values = whole.values[:, [whole.names.index(name) for name in names]]
-    plain = tuple(name.removeprefix(FOLDED) for name in names)
-    return replace(run, signature=replace(whole, names=plain, values=values))
+    places = _places(whole.names, f"{FOLDED}.*") or [*range(len(whole.names))]
+    plain = tuple(whole.names[place].removeprefix(FOLDED) for place in places)
+    return replace(run, signature=replace(whole, names=plain, values=whole.values[:, places]))
 
 
 def less_start(run: Run) -> Run:

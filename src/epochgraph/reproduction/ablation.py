@@ -45,12 +45,13 @@ from epochgraph.signature.statistics import STATISTICS
 RATE = "learning_rate"
 CHANGES, WITH_FOLDED = "changes", "changes, batch norms folded"
 OF_GRAPH, OF_PARTS, SHIPPED = "changes of the whole graph", "changes, of each part too", "changes between epochs"
+EDGES = "changes of the edges"
 RANKS = "ranks"
 """How the names of features begin that only this comparison has."""
 
-BESIDE = f"Beside {BOTH}, less these"
+BESIDE, ALONE = f"Beside {BOTH}, less these", ", alone"
 SHOWN_AT = {0.25: BLUE, 1.0: INK, 3.0: GREEN}
-"""The epochs of the picture, and their colours."""
+"""The epochs of the picture and of what is looked at alone, and their colours."""
 
 Gains = Mapping[float, Mapping[str, Difference]]
 """By epoch and kind of features."""
@@ -60,7 +61,7 @@ trees; less is better. Each row is one kind of features, at all snapshots so far
 statistics of degrees and eigenvector centralities; in the next row each has its value before the first step taken away.
 Changes are the angle that the vector of a measure has turned through and the logarithm of the ratio of its norms, and
 that of the largest eigenvalue, since the start and since the last snapshot. `changes of ranks` is one less Spearman's
-correlation of the nodes with themselves then, from values of 16 bits. `edges alone` is how far the weights of all edges
+correlation of the nodes with themselves then, from values of 16 bits. `{EDGES}` is how far the weights of all edges
 have moved, without any measure of nodes. `{CHANGES}` has whole graph, thirds by depth and edges, as in `added`;
 `{SHIPPED}` is what the predictors of the package see of these. Batch norms are in none but `{WITH_FOLDED}`. Differences
 are of the same runs, below zero where the features help; in brackets is their 95 % interval, from {RESAMPLES} samples
@@ -86,16 +87,16 @@ def ablation(populations: Sequence[Population], *, jobs: int, progress: Progress
         raise SettingError("populations", [one.name for one in populations], expected)
     known = (learning_curve, hyper_parameters)
     beside = _forests({BOTH: Together(known)} | {kind: Together((*known, view)) for kind, view in kinds().items()})
-    alone = _forests({f"{kind}, alone": view for kind, view in {"learning curve": learning_curve, **kinds()}.items()})
-    pools = [(population.runs, RATE, beside) for population in usable]
+    alone = _forests({kind + ALONE: view for kind, view in {"learning curve": learning_curve, **kinds()}.items()})
+    pools = [(population.runs, RATE, beside, EPOCHS) for population in usable]
     if different([population.runs[0] for population in on_cifar(usable)], FAMILY) > 1:
-        of_any = [one for one in (*beside, *alone) if OF_PARTS not in one.name]  # parts of the same names
-        pools.append((united(usable), FAMILY, of_any))
+        runs = united(usable)
+        pools += [(runs, FAMILY, _of_any(beside), EPOCHS), (runs, FAMILY, _of_any(alone), tuple(SHOWN_AT))]
     experiments = [
         HeldOutErrors(runs, candidate, (epoch,), groups, 1)
-        for runs, groups, candidates in pools
+        for runs, groups, candidates, epochs in pools
         for candidate in candidates
-        for epoch in EPOCHS
+        for epoch in epochs
     ]
     rows = scored(experiments, jobs=jobs, progress=progress)
     of_folds = {folds: rows[rows["folds"] == folds] for folds in PROTOCOLS if (rows["folds"] == folds).any()}
@@ -103,7 +104,8 @@ def ablation(populations: Sequence[Population], *, jobs: int, progress: Progress
     tables = {f"{BESIDE}: {PROTOCOLS[folds]}": _table(of) for folds, of in gains.items()}
     tables[f"{BESIDE}: each population after one epoch, whole learning rates held out"] = _by_population(of_folds[RATE])
     if FAMILY in of_folds:
-        tables[f"Alone: {PROTOCOLS[FAMILY]}"] = error_table(of_folds[FAMILY], [one.name for one in alone])
+        errors = error_table(of_folds[FAMILY], [one.name for one in alone])
+        tables[f"Alone: {PROTOCOLS[FAMILY]}"] = errors.rename(index=lambda name: name.removesuffix(ALONE))
     with_norms = [one.name for one in usable if any(name.startswith("folded/") for name in one.runs[0].signature.names)]
     if with_norms:
         tables[f"{WITH_FOLDED}, less {CHANGES}, beside {BOTH}"] = _folding(of_folds, with_norms)
@@ -122,7 +124,7 @@ def kinds() -> dict[str, View]:
         f"{OF_GRAPH}, degrees": "degree/graph/.*_since_.*",
         f"{OF_GRAPH}, eigenvector centralities": "(eigenvector_centrality|eigenvalue)/graph/.*_since_.*",
         "changes of ranks": f"{RANKS}/.*_since_.*",
-        "edges alone": "weights/graph/.*_since_.*",
+        EDGES: "weights/graph/.*_since_.*",
         OF_PARTS: f"({all_three}|weights)/(graph|depth:[^/]*|part:[^/]*)/.*_since_.*",
     }
     return {
@@ -137,6 +139,11 @@ def kinds() -> dict[str, View]:
 
 def _forests(views: Mapping[str, View]) -> list[Candidate]:
     return [Candidate(name, view, learned("regression", "trees")) for name, view in views.items()]
+
+
+def _of_any(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those that look at what has the same name in all architectures, as parts have not."""
+    return [one for one in candidates if OF_PARTS not in one.name]
 
 
 def _prepared(population: Population, source: Path) -> Population | None:

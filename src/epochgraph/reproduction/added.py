@@ -23,6 +23,8 @@ DECADES = 3
 """Of learning rates that a population needs, for each to be predicted from others."""
 
 REPEATS = 2
+"""Dealings of the folds by learning rate; the others are dealt once, for the time that they take."""
+
 CURVE, HYPER, BOTH = "learning curve", "hyper-parameters", "curve and hyper-parameters"
 SIGNATURE = "curve, hyper-parameters and changes"
 COLOURS = {CURVE: INK, HYPER: FAINT, BOTH: BLUE, "changes": GREEN, SIGNATURE: RED}
@@ -39,8 +41,8 @@ training loss so far; the changes are those of the graphs since the start and si
 of the same runs, with everything known ("{SIGNATURE}") less without graphs: below zero where graphs add something. In
 brackets is their 95 % interval, from {RESAMPLES} samples with replacement: of whole learning rates of each population
 or, where decades or architectures are held out, of these; of single populations always of learning rates. In bold, it
-excludes zero, and is of {MANY} of them at least: of fewer it is too narrow. One in twenty would be bold by chance. The
-folds are dealt {REPEATS} times."""
+excludes zero, and is of {MANY} of them at least: of fewer it is too narrow. One in twenty would be bold by chance.
+Folds by learning rate are dealt {REPEATS} times, all others once."""
 
 RATES = ("population", "learning_rate")
 UNITS = {"random": RATES, "learning_rate": RATES, DECADE: ("population", DECADE), FAMILY: (FAMILY,)}
@@ -66,7 +68,7 @@ def added(populations: Sequence[Population], *, jobs: int, progress: Progress | 
     if different([population.runs[0] for population in on_cifar(populations)], FAMILY) > 1:
         pools.append((united(populations), FAMILY))
     experiments = [
-        HeldOutErrors(runs, candidate, epochs, groups, REPEATS)
+        HeldOutErrors(runs, candidate, epochs, groups, REPEATS if groups == "learning_rate" else 1)
         for runs, groups in pools
         for candidate in candidates()
         for epochs in ([EPOCHS] if candidate.name == HYPER else [(epoch,) for epoch in EPOCHS])

@@ -88,7 +88,8 @@ def different(runs: Sequence[Run], setting: str) -> int:
 
 def error_table(rows: pd.DataFrame, candidates: Sequence[str]) -> pd.DataFrame:
     """A row a candidate that was scored, a column an epoch: the mean error in points."""
-    errors = rows.pivot_table(index="candidate", columns="epoch", values="error", sort=False)
+    of = rows[rows["candidate"].isin(candidates)]
+    errors = of.pivot_table(index="candidate", columns="epoch", values="error", sort=False)
     shown = errors.loc[[name for name in candidates if name in errors.index]].sort_index(axis="columns")
     cells = shown.map(lambda error: "-" if np.isnan(error) else f"{error:.1f}")
     return cells.rename(columns="epoch {:g}".format).rename_axis(index=None, columns=None)

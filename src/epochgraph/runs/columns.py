@@ -64,16 +64,16 @@ def run_of(name: str, settings: Mapping[str, Setting], table: pa.Table, *, alone
     table = table.select([n for n in kept if alone or n in always or table[n].null_count < len(table)])
     if not _typed(table) or not (np.diff(table["epoch"]) > 0).all():
         raise ValueError
-    snapshots = table.filter(pc.is_valid(table["diverged"]))
-    names, values = _matrix(snapshots, FEATURE)
-    diverged = snapshots["diverged"].to_numpy().astype(bool)
-    signature = Signature(snapshots["epoch"].to_numpy().copy(), tuple(names), values, diverged)
+    valid = pc.is_valid(table["diverged"])
+    times, names, values = _matrix(table, FEATURE, valid)
+    diverged = table["diverged"].filter(valid).to_numpy().astype(bool)
+    signature = Signature(times, tuple(names), values, diverged)
     measured = [pc.is_valid(table[n]) for n in table.column_names if n.startswith(METRIC)]
-    rows = table.filter(reduce(pc.or_, measured)) if measured else table.slice(0, 0)
-    names, values = _matrix(rows, METRIC)
-    epochs = pd.Index(rows["epoch"].to_numpy().copy(), name="epoch")
+    nowhere = pa.array(np.zeros(len(table), dtype=bool))
+    epochs, names, values = _matrix(table, METRIC, reduce(pc.or_, measured, nowhere))
+    metrics = pd.DataFrame(values, pd.Index(epochs, name="epoch"), names)
     vectors = {n.removeprefix(VECTOR): _recording(table, n) for n in table.column_names if n.startswith(VECTOR)}
-    return Run(name, signature, pd.DataFrame(values, epochs, names), settings, vectors)
+    return Run(name, signature, metrics, settings, vectors)
 
 
 def _typed(table: pa.Table) -> bool:
@@ -91,11 +91,12 @@ def _column(values: np.ndarray, present: np.ndarray) -> pa.Array:
     return pa.array(column, mask=~present, from_pandas=False)
 
 
-def _matrix(table: pa.Table, prefix: str) -> tuple[list[str], np.ndarray]:
-    """Names, less the prefix, and values of the columns of one kind."""
+def _matrix(table: pa.Table, prefix: str, kept: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, list[str], np.ndarray]:
+    """Epochs, names, less the prefix, and values of the columns of one kind, in the rows that are kept."""
     names = [name for name in table.column_names if name.startswith(prefix)]
-    values = np.array([table[name].to_numpy() for name in names], dtype=np.float64).reshape(len(names), len(table))
-    return [name.removeprefix(prefix) for name in names], values.T.copy()
+    rows = table.select(["epoch", *names]).filter(kept)  # the lists take much longer
+    values = np.array([rows[name].to_numpy() for name in names], dtype=np.float64).reshape(len(names), len(rows))
+    return rows["epoch"].to_numpy().copy(), [name.removeprefix(prefix) for name in names], values.T.copy()
 
 
 def _lists(recording: Recording, present: np.ndarray) -> pa.Array:
@@ -106,6 +107,6 @@ def _lists(recording: Recording, present: np.ndarray) -> pa.Array:
 
 
 def _recording(table: pa.Table, name: str) -> Recording:
-    rows = table.filter(pc.is_valid(table[name]))
+    rows = table.select(["epoch", name]).filter(pc.is_valid(table[name]))
     values = rows[name].combine_chunks().flatten().to_numpy().reshape(len(rows), -1)
     return Recording(rows["epoch"].to_numpy().copy(), values.copy())

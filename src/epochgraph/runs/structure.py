@@ -77,7 +77,8 @@ class Run:
         Raises:
             SettingError: The run did not measure it at its last epoch.
         """
-        measured = {} if self.metrics.empty else self.metrics.iloc[-1].dropna().to_dict()
+        last = self.metrics.to_numpy()[-1] if len(self.metrics) else []
+        measured = {name: value for name, value in zip(self.metrics, last, strict=False) if not np.isnan(value)}
         if column not in measured:
             known = ", ".join(map(str, measured)) or "nothing"
             expected = f"a metric of run {self.name!r} at its last epoch, which recorded {known}"

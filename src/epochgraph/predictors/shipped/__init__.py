@@ -16,7 +16,7 @@ from epochgraph.runs import Run
 EXTRACTION = Extraction(scopes=("graph", "depth"), change=("initial", "previous"))
 """How signatures are taken for them: what networks of any architecture have."""
 
-EPOCHS = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0)
+EPOCHS: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0)
 """The last epochs that they look at, one predictor each."""
 
 SITUATIONS: Mapping[str, View] = MappingProxyType(
