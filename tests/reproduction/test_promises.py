@@ -17,9 +17,9 @@ from epochgraph.reproduction import sweeps as sweeps_module
 from epochgraph.reproduction.added import HYPER, added, candidates
 from epochgraph.reproduction.decisions import HeldOut, decidable, decisions
 from epochgraph.reproduction.populations import DECADE, FAMILY, Population, read_populations, united
-from epochgraph.reproduction.rules import KNOWN, NEW, OURS, USUAL, no_stopping
+from epochgraph.reproduction.rules import CURVES_ALONE, KNOWN, NEW, OURS, USUAL, no_stopping
 from epochgraph.reproduction.shipping import ship
-from epochgraph.reproduction.sweeps import sweeps
+from epochgraph.reproduction.sweeps import BUDGETS, OF, sweeps
 
 ZOOS = Path(__file__).parents[2] / "zoos"
 pytestmark = pytest.mark.skipif(not ZOOS.exists(), reason=f"{ZOOS} is missing: a checkout has it")
@@ -127,6 +127,13 @@ def test_sweeps_are_replayed_by_every_rule(three):
     assert mean.loc["no stopping", "best stopped"] == 0
     assert mean.loc["our decision, new learning rates", "epochs"] < 1
     assert (mean["regret"] >= 0).all()
+    budgets = result.tables[BUDGETS]
+    assert budgets.index.tolist() == [*USUAL][1:]
+    assert [*budgets] == ["its regret", *(f"{unseen}{by}" for unseen in (KNOWN, NEW) for by in ("", CURVES_ALONE))]
+    given = result.scores.dropna(subset=OF)
+    of_rules = result.scores[result.scores[OF].isna()].set_index(["population", "rule"])["epochs"]
+    spent = np.array([of_rules[where, usual] for where, usual in zip(given["population"], given[OF], strict=True)])
+    assert (given["epochs"] < spent + 1e-9).all()  # in each sweep, so also in the mean
     with pytest.raises(SettingError, match="18 or more on CIFAR-10"):
         sweeps([replace(three[0], runs=three[0].runs[:17])], jobs=1)
 

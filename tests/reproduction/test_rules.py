@@ -1,9 +1,12 @@
 """The rules that stop the runs of a sweep, on sweeps small enough to follow by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from epochgraph.reproduction.rules import (
+    CURVES_ALONE,
     KNOWN,
     USUAL,
     Forecasts,
@@ -18,6 +21,7 @@ from epochgraph.reproduction.rules import (
     one_epoch_then_best,
     our_decision,
     successive_halving,
+    with_budget,
 )
 
 EPOCHS = np.array([0.25, 1.0, 2.0])
@@ -26,7 +30,7 @@ UNKNOWN = np.empty((0, 3))
 
 def sweep(curves, told=None) -> Sweep:
     curves = np.asarray(curves, dtype=float)
-    return Sweep(curves, curves[:, 0], 0.25, curves[:, -1], {} if told is None else {KNOWN: told})
+    return Sweep(curves, curves[:, 0], 0.25, curves[:, -1], {} if told is None else {KNOWN: told}, {})
 
 
 def flat(levels, epochs=9) -> np.ndarray:
@@ -129,6 +133,30 @@ def test_of_equal_hopes_the_best_forecast_goes_first():
         EPOCHS, stop=UNKNOWN, forecast=np.array([[0.2] * 3, [0.6] * 3]), upper=np.array([[0.7, 0.7, 0.5]] * 2)
     )
     assert best_first(sweep(flat([0.9, 0.6]), told), unseen=KNOWN).tolist() == [2, 9]
+
+
+def test_a_budget_is_spent_on_the_most_hopeful_and_one_run_finishes():
+    """The first that finishes is paid for beforehand; a step that cannot be paid is the last."""
+    upper = np.array([[0.9, 0.9, 0.9], [0.8, 0.8, 0.8], [0.7, 0.7, 0.7]])
+    made = sweep(flat([0.9, 0.8, 0.1]), Forecasts(EPOCHS, stop=UNKNOWN, forecast=np.zeros((3, 3)), upper=upper))
+    assert best_first(made, unseen=KNOWN).tolist() == [9, 0.25, 0.25]
+    for budget, trained in ((9.4, [0.25] * 3), (9.5, [9, 0.25, 0.25]), (11.25, [9, 2, 0.25]), (27, [9] * 3)):
+        assert best_first(made, unseen=KNOWN, budget=budget).tolist() == trained
+
+
+def test_a_budget_never_finishes_a_second_run_before_the_first_is_paid_for():
+    """The first is put aside after an epoch; from then on either of both may be the one that finishes."""
+    upper = np.array([[0.9, 0.5, 0.5], [0.8, 0.8, 0.4]])
+    made = sweep(flat([0.9, 0.8]), Forecasts(EPOCHS, stop=UNKNOWN, forecast=np.zeros((2, 3)), upper=upper))
+    assert best_first(made, unseen=KNOWN, budget=10).tolist() == [1, 2]
+    assert best_first(made, unseen=KNOWN, budget=11).tolist() == [9, 2]
+
+
+def test_best_first_with_a_budget_is_compared_with_itself_without_graphs():
+    told = Forecasts(EPOCHS, stop=UNKNOWN, forecast=np.zeros((2, 3)), upper=np.array([[0.9] * 3, [0.1] * 3]))
+    curves = {KNOWN: replace(told, upper=told.upper[::-1])}
+    trained = with_budget(replace(sweep(flat([0.9, 0.8]), told), from_curves=curves), 9.5)
+    assert {name: of.tolist() for name, of in trained.items()} == {KNOWN: [9, 0.25], KNOWN + CURVES_ALONE: [0.25, 9]}
 
 
 def test_what_is_told_of_some_runs_is_theirs():

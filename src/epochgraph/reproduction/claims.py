@@ -11,8 +11,20 @@ from epochgraph.reproduction.differences import paired_difference
 from epochgraph.reproduction.gaps import LESS_START, OURS
 from epochgraph.reproduction.populations import DECADE, FAMILY
 from epochgraph.reproduction.results import Result
-from epochgraph.reproduction.rules import ACCURACY, BEST, DECISION, FIRST, FORECAST, HALVING, KNOWN
-from epochgraph.reproduction.sweeps import SITUATION
+from epochgraph.reproduction.rules import (
+    ACCURACY,
+    BEST,
+    CURVES_ALONE,
+    DECISION,
+    FIRST,
+    FORECAST,
+    HALVING,
+    KNOWN,
+    NEW,
+    NO_STOPPING,
+    USUAL,
+)
+from epochgraph.reproduction.sweeps import OF, SITUATION
 
 CHANCE, SOLID = 0.5, 0.7
 """Balanced accuracies: of a guess, and from which on a transfer is called one that works."""
@@ -170,6 +182,20 @@ def _cheaper(ours: str, other: str) -> Callable[[pd.DataFrame], tuple[Iterable[b
     return judged
 
 
+def _regrets_no_more(unseen: str, other: str) -> Callable[[pd.DataFrame], tuple[Iterable[bool], str]]:
+    def judged(scores: pd.DataFrame) -> tuple[Iterable[bool], str]:
+        if OF not in scores or unseen not in set(scores["rule"]):
+            return [], ""
+        by_rule = scores.set_index(["rule", "population"])["regret"]
+        given = scores[scores[OF] == other].set_index(["rule", "population"])["regret"]
+        ours, theirs = given[unseen], by_rule[other]
+        without = f"{unseen}{CURVES_ALONE}"
+        found = f"{ours.mean():.2f} points, {given[without].mean():.2f}{CURVES_ALONE}; {other}: {theirs.mean():.2f}"
+        return ours <= theirs, found
+
+    return judged
+
+
 PAPER = "the paper"
 HELD_OUT = (("learning_rate", "on new learning rates"), (FAMILY, "on new architectures"))
 CLAIMS = (
@@ -259,5 +285,16 @@ CLAIMS = (
         )
         for other in others
         for told in [other.replace("median", "the median")]
+    ),
+    *(
+        Claim(
+            f"With no more epochs than {other.replace('median', 'the median')}, best first regrets no more, {what}",
+            "us",
+            "sweeps",
+            _regrets_no_more(unseen, other),
+        )
+        for unseen, what in ((KNOWN, "on new learning rates"), (NEW, "on new architectures"))
+        for other in USUAL
+        if other != NO_STOPPING
     ),
 )

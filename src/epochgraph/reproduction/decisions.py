@@ -10,12 +10,17 @@ from sklearn.model_selection import GroupKFold
 
 from epochgraph.errors import SettingError
 from epochgraph.predictors import Prediction, Predictor, SignatureRegressor, fitted
+from epochgraph.predictors.curves import learning_curve_of_epochs
 from epochgraph.predictors.prediction import predict_at_rates
 from epochgraph.predictors.shipped import EPOCHS, EXTRACTION, SITUATIONS
 from epochgraph.reproduction.populations import FAMILY, Population, united
 from epochgraph.reproduction.results import Result
 from epochgraph.reproduction.scoring import FOLDS, Progress, scored
 from epochgraph.runs import Run, values_of
+
+CURVE = "curve"
+COMPARED = {**SITUATIONS, CURVE: learning_curve_of_epochs}
+"""What predictors look at: those of the package, and for comparison one that sees no graphs."""
 
 RATE = 0.05
 SHARE = RATE / len(EPOCHS)
@@ -43,7 +48,7 @@ def predictor_of(runs: Sequence[Run], situation: str, epoch: float, groups: str)
 
     Args:
         runs: Of `united` populations.
-        situation: One of `SITUATIONS`.
+        situation: One of `COMPARED`.
         epoch: The last epoch to look at.
         groups: The setting for whose new values intervals and decisions are to hold.
     """
@@ -52,7 +57,7 @@ def predictor_of(runs: Sequence[Run], situation: str, epoch: float, groups: str)
     recipes = sorted({str(run.settings["recipe"]) for run in runs})
     return fitted(
         SignatureRegressor("trees"),
-        SITUATIONS[situation](runs, epoch),
+        COMPARED[situation](runs, epoch),
         accuracies,
         threshold=THRESHOLD,
         groups=values_of(runs, groups),
@@ -80,7 +85,7 @@ class HeldOut:
 
     Attributes:
         runs: Of `united` populations.
-        situation: One of `SITUATIONS`.
+        situation: One of `COMPARED`.
         epoch: The last epoch to look at.
         groups: The setting whose values are held out.
         folds: Of how many learning rates are dealt into; each family is held out alone.

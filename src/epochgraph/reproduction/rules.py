@@ -1,8 +1,9 @@
 """Rules that stop the runs of a sweep early: ours, and the usual ones."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from heapq import heapify, heappop, heappush
 from itertools import count, takewhile
 from math import ceil
 
@@ -19,6 +20,8 @@ BEST = 3
 
 KNOWN, NEW = "new learning rates", "new architecture"
 """What our predictor has not seen of a sweep: its learning rates, or its whole architecture."""
+
+CURVES_ALONE = ", without graphs"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +55,7 @@ class Sweep:
         first: The epochs by then: a fraction of one.
         final: Test accuracy of each run at its end.
         forecasts: Of our predictor, by what it has not seen.
+        from_curves: Those of one that sees the learning curves alone.
     """
 
     curves: np.ndarray
@@ -59,6 +63,7 @@ class Sweep:
     first: float
     final: np.ndarray
     forecasts: Mapping[str, Forecasts]
+    from_curves: Mapping[str, Forecasts]
 
     @property
     def epochs(self) -> int:
@@ -67,8 +72,8 @@ class Sweep:
 
     def of(self, runs: np.ndarray) -> "Sweep":
         """The sweep of some of the runs, begun in the order of these places."""
-        forecasts = {unseen: every.of(runs) for unseen, every in self.forecasts.items()}
-        return Sweep(self.curves[runs], self.early[runs], self.first, self.final[runs], forecasts)
+        told = ({unseen: of.of(runs) for unseen, of in every.items()} for every in (self.forecasts, self.from_curves))
+        return Sweep(self.curves[runs], self.early[runs], self.first, self.final[runs], *told)
 
 
 Rule = Callable[[Sweep], np.ndarray]
@@ -189,7 +194,7 @@ def beside_the_best(sweep: Sweep, *, unseen: str) -> np.ndarray:
     return trained
 
 
-def best_first(sweep: Sweep, *, unseen: str) -> np.ndarray:
+def best_first(sweep: Sweep, *, unseen: str, budget: float | None = None) -> np.ndarray:
     """All runs are begun; then the one that may still become the best goes on, till it is told of anew or has finished.
 
     As in `beside_the_best` runs stop that are not expected to reach the best of those that finished, but no run is
@@ -198,20 +203,34 @@ def best_first(sweep: Sweep, *, unseen: str) -> np.ndarray:
     Args:
         sweep: The runs.
         unseen: What the predictor has not seen of them, one of `Sweep.forecasts`.
+        budget: The epochs that may be spent on all runs together, enough for one to finish: they go on as long as the
+            next step can be paid, whatever is expected. None to go on as long as a run may become the best.
     """
-    told, best = sweep.forecasts[unseen], -np.inf
-    looks = int((told.epochs < sweep.epochs).sum())  # what is told at the end comes too late
-    seen, runs = np.zeros(len(sweep.final), dtype=int), np.arange(len(sweep.final))
-    trained, live = np.full(len(runs), sweep.first), np.ones(len(runs), dtype=bool)
-    while (live := live & (told.upper[runs, seen] >= best)).any():
-        likely = np.lexsort((told.forecast[runs, seen], told.upper[runs, seen], live))[-1]
-        if seen[likely] + 1 < looks:
-            seen[likely] += 1
-            trained[likely] = told.epochs[seen[likely]]
+    best, trained = -np.inf, np.full(len(sweep.final), sweep.first)
+    for run, epoch, upper in _most_hopeful(sweep.forecasts[unseen], sweep.epochs):
+        if budget is None:
+            enough = upper < best
         else:
-            trained[likely], live[likely] = sweep.epochs, False
-            best = max(best, sweep.curves[likely, -1])
+            kept_back = 0.0 if best > -np.inf else sweep.epochs - epoch  # for the first that finishes
+            enough = trained.sum() - trained[run] + epoch + kept_back > budget
+        if enough:
+            break
+        trained[run] = epoch
+        if epoch == sweep.epochs:
+            best = max(best, sweep.curves[run, -1])
     return trained
+
+
+def _most_hopeful(told: Forecasts, epochs: int) -> Iterator[tuple[int, float, float]]:
+    """Again and again the run that may end highest, the epoch to which it goes on, and how high it may end."""
+    looks = int((told.epochs < epochs).sum())  # what is told at the end comes too late
+    hopes = [(-told.upper[run, 0], -told.forecast[run, 0], run, 0) for run in range(len(told.upper))]
+    heapify(hopes)
+    while hopes:
+        upper, _, run, look = heappop(hopes)
+        yield run, float(told.epochs[look + 1]) if look + 1 < looks else epochs, -upper
+        if look + 1 < looks:
+            heappush(hopes, (-told.upper[run, look + 1], -told.forecast[run, look + 1], run, look + 1))
 
 
 def accuracy_then_best(sweep: Sweep) -> np.ndarray:
@@ -238,9 +257,10 @@ def _then_best(sweep: Sweep, at_first: np.ndarray, after_one: np.ndarray) -> np.
     return trained
 
 
+NO_STOPPING = "no stopping"
 ACCURACY = f"validation accuracy, then the best {BEST}"
 USUAL: Mapping[str, Rule] = {
-    "no stopping": no_stopping,
+    NO_STOPPING: no_stopping,
     "median rule": median_rule,
     "successive halving": successive_halving,
     "Hyperband": hyperband,
@@ -258,6 +278,16 @@ def rules(sweep: Sweep) -> Mapping[str, Rule]:
         f"{name}, {unseen}": partial(rule, unseen=unseen) for unseen in sweep.forecasts for name, rule in OURS.items()
     }
     return {**USUAL, **ours}
+
+
+def with_budget(sweep: Sweep, budget: float) -> Mapping[str, np.ndarray]:
+    """The epochs of each run by best first with a budget, for all that is told, with graphs and by curves alone."""
+    curves = replace(sweep, forecasts=sweep.from_curves)
+    return {
+        f"{unseen}{by}": best_first(seen, unseen=unseen, budget=budget)
+        for unseen in sweep.forecasts
+        for seen, by in ((sweep, ""), (curves, CURVES_ALONE))
+    }
 
 
 def _best(sweep: Sweep, runs: np.ndarray, epoch: int, kept: int) -> np.ndarray:

@@ -7,14 +7,28 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+from scipy.stats import sem
 
 from epochgraph.errors import SettingError
 from epochgraph.predictors.shipped import EPOCHS
-from epochgraph.reproduction.decisions import RATE, THRESHOLD, HeldOut, decidable
+from epochgraph.reproduction.decisions import CURVE, RATE, THRESHOLD, HeldOut, decidable
 from epochgraph.reproduction.panels import BLUE, FAINT, GREEN, RED, legend_below, panels
 from epochgraph.reproduction.populations import FAMILY, Population, on_cifar, united
 from epochgraph.reproduction.results import Result
-from epochgraph.reproduction.rules import BEST, ETA, KNOWN, NEW, STARTUP, Forecasts, Sweep, rules
+from epochgraph.reproduction.rules import (
+    BEST,
+    CURVES_ALONE,
+    ETA,
+    KNOWN,
+    NEW,
+    NO_STOPPING,
+    STARTUP,
+    USUAL,
+    Forecasts,
+    Sweep,
+    rules,
+    with_budget,
+)
 from epochgraph.reproduction.scoring import Progress, scored
 
 ORDERS = 500
@@ -48,7 +62,16 @@ forecast, then the best {BEST}, keeps one run of {ETA} after {EPOCHS[0]:g} epoch
 forecast after one; beside it stands the same by the validation accuracy, which shows what the schedule alone saves.
 
 The schedule of the last rule is one of seven that were tried when the zoo had six such populations: that with the least
-regret. Populations and runs that came later had no say in it. Best first has nothing that could be tried."""
+regret. Populations and runs that came later had no say in it.
+
+With a budget, best first goes on till that is spent, whatever it expects. In the second table it has in each sweep the
+epochs that a usual rule spends on it. Shown is its mean regret and, in brackets, the mean difference to that rule's
+with the standard error over the populations, and on how many it regrets no more. "{CURVES_ALONE.strip(", ")}" is the
+same by a predictor that sees the learning curves alone, fitted and calibrated likewise. Best first was there before:
+that the run goes on which may end highest. To go by the forecast itself was tried, too, and regretted more."""
+
+OF = "with the epochs of"
+BUDGETS = "Best first, with no more epochs in each sweep than the usual rule of the row"
 
 MARKS = (*zip([FAINT, *[GREEN] * 5, *[RED] * 4, *[BLUE] * 4], "osD^vPsDX^sDX^", strict=True),)
 
@@ -80,10 +103,13 @@ def sweeps(
         _replayed(population, told[told["population"] == population.name]).assign(population=population.name)
         for population in large
     ]
-    mean = pd.concat(rows).groupby(["population", "rule"], sort=False).mean().drop(columns="sweep").reset_index()
-    tables = {"Mean over the populations": _mean_table(mean)}
+    keys = ["population", OF, "rule"]
+    every = pd.concat(rows).groupby(keys, sort=False, dropna=False).mean().drop(columns="sweep").reset_index()
+    budgets = every[OF].notna()
+    mean = every[~budgets].drop(columns=OF)
+    tables = {"Mean over the populations": _mean_table(mean), BUDGETS: _budget_table(mean, every[budgets])}
     tables |= {one.title: _table(mean[mean["population"] == one.name].set_index("rule")) for one in large}
-    return Result("sweeps", "Sweeps replayed", (NOTE,), tables, mean, _drawn(mean))
+    return Result("sweeps", "Sweeps replayed", (NOTE,), tables, every, _drawn(mean))
 
 
 def _with_halves(
@@ -95,9 +121,15 @@ def _with_halves(
     learned from the others of the very same sweep.
     """
     runs = united(populations)
-    wanted = [HeldOut(runs, SITUATION, epoch, "learning_rate", 2, seed) for seed in range(DEALINGS) for epoch in EPOCHS]
-    if told is None and FAMILY in decidable(runs):
-        wanted += [HeldOut(runs, SITUATION, epoch, FAMILY) for epoch in EPOCHS]
+    wanted = [
+        HeldOut(runs, situation, epoch, "learning_rate", 2, seed)
+        for situation in (SITUATION, CURVE)
+        for seed in range(DEALINGS)
+        for epoch in EPOCHS
+    ]
+    if FAMILY in decidable(runs):
+        new = (SITUATION, CURVE) if told is None else (CURVE,)
+        wanted += [HeldOut(runs, situation, epoch, FAMILY) for situation in new for epoch in EPOCHS]
     of_halves = scored(wanted, jobs=jobs, progress=progress)
     known = [] if told is None else [told[(told["situation"] == SITUATION) & (told["folds"] == FAMILY)]]
     return pd.concat([of_halves, *known], ignore_index=True)
@@ -106,31 +138,45 @@ def _with_halves(
 def _replayed(population: Population, told: pd.DataFrame) -> pd.DataFrame:
     """A row a sweep and rule."""
     names = [run.name for run in population.runs]
-    of_architecture = told[told["folds"] == FAMILY]
-    record = _recorded(population, {} if of_architecture.empty else {NEW: _told(of_architecture, names)})
-    halves = list(_halves(told[told["folds"] != FAMILY], names))
+    record = _recorded(population)
+    graphs, curves = (_all_told(told[told["situation"] == situation], names) for situation in (SITUATION, CURVE))
     generator = np.random.default_rng(0)
     rows = []
     for number in range(ORDERS):
-        places, known = halves[number % len(halves)]
-        sweep = replace(record, forecasts={KNOWN: known, **record.forecasts}).of(generator.permutation(places)[:SWEEP])
-        rows += [{"sweep": number, "rule": name, **_outcome(sweep, rule(sweep))} for name, rule in rules(sweep).items()]
+        (places, forecasts), (_, from_curves) = graphs[number % len(graphs)], curves[number % len(curves)]
+        chosen = generator.permutation(places)[:SWEEP]
+        sweep = replace(record, forecasts=forecasts, from_curves=from_curves).of(chosen)
+        trained = {name: _finishing(sweep, rule(sweep)) for name, rule in rules(sweep).items()}
+        rows += [{"sweep": number, OF: None, "rule": name, **_outcome(sweep, of)} for name, of in trained.items()]
+        rows += [
+            {"sweep": number, OF: usual, "rule": name, **_outcome(sweep, _finishing(sweep, of))}
+            for usual in trained
+            if usual in USUAL and usual != NO_STOPPING
+            for name, of in with_budget(sweep, trained[usual].sum()).items()
+        ]
     return pd.DataFrame(rows)
 
 
-def _recorded(population: Population, forecasts: Mapping[str, Forecasts]) -> Sweep:
-    """All runs of a population as one sweep."""
+def _recorded(population: Population) -> Sweep:
+    """All runs of a population as one sweep, of which nothing is told."""
     whole = np.arange(1, population.epochs + 1)
     progress = [run.metrics["validation_accuracy"] for run in population.runs]
     curves = np.stack([accuracy.reindex(whole).to_numpy() for accuracy in progress])
     early = np.array([accuracy[EPOCHS[0]] for accuracy in progress])
     final = np.array([run.final_accuracy() for run in population.runs])
-    return Sweep(np.nan_to_num(curves), np.nan_to_num(early), EPOCHS[0], final, forecasts)
+    return Sweep(np.nan_to_num(curves), np.nan_to_num(early), EPOCHS[0], final, {}, {})
+
+
+def _all_told(told: pd.DataFrame, names: Sequence[str]) -> list[tuple[np.ndarray, Mapping[str, Forecasts]]]:
+    """The places of the runs of each half that is large enough, and what is told of them, by what was not seen."""
+    new = told[told["folds"] == FAMILY]
+    of_architecture = {} if new.empty else {NEW: _told(new, names)}
+    return [(places, {KNOWN: known, **of_architecture}) for places, known in _halves(told, names)]
 
 
 def _halves(told: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[np.ndarray, Forecasts]]:
     """The places of the runs of each half that is large enough, and what is told of all without theirs."""
-    for _, of_seed in told.groupby("seed"):
+    for _, of_seed in told[told["folds"] != FAMILY].groupby("seed"):
         folds = of_seed.groupby("run")["fold"].first().loc[[*names]].to_numpy()
         for fold in (0, 1):
             if (folds == fold).sum() >= LEAST:
@@ -147,10 +193,15 @@ def _told(rows: pd.DataFrame, runs: Sequence[str]) -> Forecasts:
     return Forecasts(stop.columns.to_numpy(), stop.to_numpy() > 0, forecast.to_numpy(), upper.to_numpy())
 
 
-def _outcome(sweep: Sweep, trained: np.ndarray) -> dict[str, float]:
-    """What a rule spent on a sweep, and what it missed; of all that it stops, the longest is finished."""
+def _finishing(sweep: Sweep, trained: np.ndarray) -> np.ndarray:
+    """What a rule spends on each run; of all that it stops, the longest is finished."""
     if trained.max() < sweep.epochs:
-        trained = np.where(np.arange(len(trained)) == trained.argmax(), sweep.epochs, trained)
+        return np.where(np.arange(len(trained)) == trained.argmax(), sweep.epochs, trained)
+    return trained
+
+
+def _outcome(sweep: Sweep, trained: np.ndarray) -> dict[str, float]:
+    """What was spent on a sweep, and what was missed."""
     finished, good = trained == sweep.epochs, sweep.final >= THRESHOLD
     kept = np.where(finished, sweep.curves[:, -1], -1.0)
     return {
@@ -181,6 +232,24 @@ def _mean_table(of_populations: pd.DataFrame) -> pd.DataFrame:
         table["epochs trained"] += " ± " + error["epochs"].map("{:.1%}".format)
         table["regret, points"] += " ± " + error["regret"].map("{:.2f}".format)
     return table
+
+
+def _budget_table(mean: pd.DataFrame, with_budget: pd.DataFrame) -> pd.DataFrame:
+    """A row a usual rule: its regret, and that of best first with its epochs, the means over the populations."""
+    theirs = mean.pivot_table(index="population", columns="rule", values="regret")
+    rows = {}
+    for usual, of_budget in with_budget.groupby(OF, sort=False):
+        ours = of_budget.pivot_table(index="population", columns="rule", values="regret", sort=False)
+        rows[usual] = {"its regret": f"{theirs[usual].mean():.2f}", **ours.apply(_beside, other=theirs[usual])}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _beside(regrets: pd.Series, other: pd.Series) -> str:
+    """The mean regret; the mean difference to another, its standard error, and where it is not above zero."""
+    difference = (regrets - other).to_numpy()
+    spread = f" ± {sem(difference):.2f}" if len(difference) > 1 else ""
+    where = f"{(difference <= 0).sum()} of {len(difference)}"
+    return f"{regrets.to_numpy().mean():.2f} ({difference.mean():+.2f}{spread}; {where})"
 
 
 def _drawn(mean: pd.DataFrame) -> Figure:

@@ -1,6 +1,7 @@
 """Signature: what the graphs of one run say over time."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float64
@@ -44,5 +45,10 @@ class Signature:
         References:
             Vahedian et al. 2022, section 3 (S3).
         """
-        names = tuple(f"{name}@{time:g}" for time in self.times for name in self.names)
-        return names, self.values.ravel()
+        return _of_times(self.names, tuple(self.times.tolist())), self.values.ravel()
+
+
+@lru_cache(maxsize=16)  # the runs of a population have thousands of names, and all the same
+def _of_times(names: tuple[str, ...], times: tuple[float, ...]) -> tuple[str, ...]:
+    """The names at each time."""
+    return tuple(f"{name}@{time:g}" for time in times for name in names)
