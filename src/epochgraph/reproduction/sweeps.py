@@ -109,7 +109,7 @@ def sweeps(
     mean = every[~budgets].drop(columns=OF)
     tables = {"Mean over the populations": _mean_table(mean), BUDGETS: _budget_table(mean, every[budgets])}
     tables |= {one.title: _table(mean[mean["population"] == one.name].set_index("rule")) for one in large}
-    return Result("sweeps", "Sweeps replayed", (NOTE,), tables, every, _drawn(mean))
+    return Result("sweeps", "Sweeps replayed", (NOTE,), tables, every, _drawn(mean, every[budgets]))
 
 
 def _with_halves(
@@ -252,14 +252,20 @@ def _beside(regrets: pd.Series, other: pd.Series) -> str:
     return f"{regrets.to_numpy().mean():.2f} ({difference.mean():+.2f}{spread}; {where})"
 
 
-def _drawn(mean: pd.DataFrame) -> Figure:
-    """Regret against epochs, a panel a population: the lower left is best."""
+def _drawn(mean: pd.DataFrame, with_budget: pd.DataFrame) -> Figure:
+    """Regret against epochs, a panel a population: the lower left is best; best first with budgets is a line."""
     names = list(dict.fromkeys(mean["population"]))
     figure = panels(names, columns=3, width=4.2, height=2.9, share="none")
     for axis, name in zip(figure.axes, names, strict=True):
         of_population = mean[mean["population"] == name].set_index("rule")
         for (rule, at), (colour, marker) in zip(of_population.iterrows(), MARKS, strict=False):  # fewer if less is told
             axis.plot(at["epochs"], at["regret"], marker, color=colour, ms=8, label=rule, ls="", alpha=0.9)
+        given = with_budget[with_budget["population"] == name].sort_values("epochs").groupby("rule")
+        for rule, style in ((KNOWN, "-"), (f"{KNOWN}{CURVES_ALONE}", ":")):
+            if rule in given.groups:
+                line = given.get_group(rule)
+                label = f"best first with these budgets, {rule}"
+                axis.plot(line["epochs"], line["regret"], style, color=RED, lw=1.2, label=label, zorder=1)
         axis.set_xlabel("epochs trained")
         axis.set_ylabel("regret, accuracy points")
         axis.set_xlim(0, 1.04)
