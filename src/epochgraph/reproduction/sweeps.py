@@ -1,7 +1,7 @@
 """Sweeps replayed: what early stopping saves, and what it costs, by our decision and by the usual rules."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -99,12 +99,11 @@ def sweeps(
         sizes = [len(population.runs) for population in populations]
         raise SettingError("runs of the populations", sizes, f"{SWEEP} or more on CIFAR-10, for a sweep")
     told = _with_halves(populations, told, jobs=jobs, progress=progress)
-    rows = [
-        _replayed(population, told[told["population"] == population.name]).assign(population=population.name)
-        for population in large
-    ]
+    replays = [Replay(population, told[told["population"] == population.name]) for population in large]
     keys = ["population", OF, "rule"]
-    every = pd.concat(rows).groupby(keys, sort=False, dropna=False).mean().drop(columns="sweep").reset_index()
+    every = (
+        scored(replays, jobs=jobs).groupby(keys, sort=False, dropna=False).mean().drop(columns="sweep").reset_index()
+    )
     budgets = every[OF].notna()
     mean = every[~budgets].drop(columns=OF)
     tables = {"Mean over the populations": _mean_table(mean), BUDGETS: _budget_table(mean, every[budgets])}
@@ -135,26 +134,44 @@ def _with_halves(
     return pd.concat([of_halves, *known], ignore_index=True)
 
 
-def _replayed(population: Population, told: pd.DataFrame) -> pd.DataFrame:
-    """A row a sweep and rule."""
-    names = [run.name for run in population.runs]
-    record = _recorded(population)
-    graphs, curves = (_all_told(told[told["situation"] == situation], names) for situation in (SITUATION, CURVE))
-    generator = np.random.default_rng(0)
-    rows = []
-    for number in range(ORDERS):
-        (places, forecasts), (_, from_curves) = graphs[number % len(graphs)], curves[number % len(curves)]
-        chosen = generator.permutation(places)[:SWEEP]
-        sweep = replace(record, forecasts=forecasts, from_curves=from_curves).of(chosen)
-        trained = {name: _finishing(sweep, rule(sweep)) for name, rule in rules(sweep).items()}
-        rows += [{"sweep": number, OF: None, "rule": name, **_outcome(sweep, of)} for name, of in trained.items()]
-        rows += [
-            {"sweep": number, OF: usual, "rule": name, **_outcome(sweep, _finishing(sweep, of))}
-            for usual in trained
-            if usual in USUAL and usual != NO_STOPPING
-            for name, of in with_budget(sweep, trained[usual].sum()).items()
-        ]
-    return pd.DataFrame(rows)
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The sweeps of a population: an experiment to be scored beside others.
+
+    Attributes:
+        population: Whose runs are drawn.
+        told: What is told of them while they are held out.
+    """
+
+    population: Population
+    told: pd.DataFrame
+
+    def scores(self) -> pd.DataFrame:
+        """A row a sweep and rule."""
+        record, generator = _recorded(self.population), np.random.default_rng(0)
+        graphs, curves = self._of(SITUATION), self._of(CURVE)
+        rows = []
+        for number in range(ORDERS):
+            (places, forecasts), (_, from_curves) = graphs[number % len(graphs)], curves[number % len(curves)]
+            chosen = generator.permutation(places)[:SWEEP]
+            sweep = replace(record, forecasts=forecasts, from_curves=from_curves).of(chosen)
+            trained = {name: _finishing(sweep, rule(sweep)) for name, rule in rules(sweep).items()}
+            rows += [{"sweep": number, OF: None, "rule": name, **_outcome(sweep, of)} for name, of in trained.items()]
+            rows += [
+                {"sweep": number, OF: usual, "rule": name, **_outcome(sweep, _finishing(sweep, of))}
+                for usual in trained
+                if usual in USUAL and usual != NO_STOPPING
+                for name, of in with_budget(sweep, trained[usual].sum()).items()
+            ]
+        return pd.DataFrame(rows).assign(population=self.population.name)
+
+    def _of(self, situation: str) -> list[tuple[np.ndarray, Mapping[str, Forecasts]]]:
+        """The places of the runs of each half that is large enough, and what is told of them, by what was not seen."""
+        names = [run.name for run in self.population.runs]
+        told = self.told[self.told["situation"] == situation]
+        new = told[told["folds"] == FAMILY]
+        of_architecture = {} if new.empty else {NEW: _told(new, names)}
+        return [(places, {KNOWN: known, **of_architecture}) for places, known in _halves(told, names)]
 
 
 def _recorded(population: Population) -> Sweep:
@@ -165,13 +182,6 @@ def _recorded(population: Population) -> Sweep:
     early = np.array([accuracy[EPOCHS[0]] for accuracy in progress])
     final = np.array([run.final_accuracy() for run in population.runs])
     return Sweep(np.nan_to_num(curves), np.nan_to_num(early), EPOCHS[0], final, {}, {})
-
-
-def _all_told(told: pd.DataFrame, names: Sequence[str]) -> list[tuple[np.ndarray, Mapping[str, Forecasts]]]:
-    """The places of the runs of each half that is large enough, and what is told of them, by what was not seen."""
-    new = told[told["folds"] == FAMILY]
-    of_architecture = {} if new.empty else {NEW: _told(new, names)}
-    return [(places, {KNOWN: known, **of_architecture}) for places, known in _halves(told, names)]
 
 
 def _halves(told: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[np.ndarray, Forecasts]]:
