@@ -229,6 +229,8 @@ def test_one_run_is_an_object_and_several_are_a_list(many, of_many):
     best, worst = (pick(MANY, key=Run.final_accuracy).name for pick in (max, min))
     told = json.loads(succeeded("predict", many, "-p", of_many, "--json"))
     assert len(told) == 60
+    hopes = json.loads(succeeded("predict", many, "-p", of_many, "--hopeful-first", "--json"))
+    assert [one["interval"][1] for one in hopes] == sorted((one["interval"][1] for one in told), reverse=True)
     good = json.loads(succeeded("predict", many / f"{best}.parquet", "-p", of_many, "--json"))
     assert good == next(one for one in told if one["run"] == best)
     assert set(good) == {"run", "accuracy", "interval", "p_good", "decision", "reason", "threshold", "times"}

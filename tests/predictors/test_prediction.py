@@ -15,6 +15,7 @@ from epochgraph.predictors import (
     SignatureRegressor,
     feature_table,
     fitted,
+    most_hopeful_first,
     predict_runs,
 )
 from epochgraph.predictors.curves import learning_curve_of_epochs
@@ -44,6 +45,20 @@ def test_a_classifier_tells_the_probability_of_a_good_end():
     assert [one.run for one in predictions] == [run.name for run in NEW]
     assert [one.p_good for one in predictions] == classifier.estimator.predict_proba(table)[:, 1].tolist()
     assert {(one.accuracy, one.interval, one.threshold) for one in predictions} == {(None, None, 50.0)}
+
+
+def test_runs_that_may_end_highest_come_first_and_of_equal_ones_the_best_forecast():
+    told = [
+        Prediction(name, accuracy, interval, p_good, "continue", "", None, (0.0, 1.0))
+        for name, accuracy, interval, p_good in (
+            ("low", 0.3, (0.2, 0.4), None),
+            ("wide", 0.2, (0.1, 0.8), None),
+            ("sure", 0.7, (0.6, 0.8), None),
+            ("unknown", 0.1, None, None),
+            ("classified", None, None, 0.4),
+        )
+    ]
+    assert [one.run for one in most_hopeful_first(told)] == ["classified", "unknown", "sure", "wide", "low"]
 
 
 def test_a_regressor_tells_the_accuracy_its_interval_and_the_chance_of_a_good_end(regressor):

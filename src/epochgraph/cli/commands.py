@@ -249,6 +249,9 @@ def predict(
             min=0, max=1, help="The share of good runs that a decision may stop; who asks n times, gives an nth."
         ),
     ] = 0.05,
+    hopeful_first: Annotated[
+        bool, typer.Option("--hopeful-first", help="Sort several runs by how high they may end, the highest first.")
+    ] = False,
     topology: TopologyFile = None,
     model: Model = None,
     input_shape: Input = None,
@@ -266,13 +269,25 @@ def predict(
     The decision is "stop" where a prediction as low is made of at most `--rate` of the runs with a good end, and
     "abstain" where that cannot be promised. With `--json` an object is printed; for several stored runs, a list.
 
+    Where epochs are few, begin all runs of a sweep, go on with the one that `--hopeful-first` puts first up to the next
+    of these epochs, and ask again, till nothing is left to spend.
+
     Example: `epochgraph predict sweep/12 --topology lenet.json --threshold 0.6 --json`
     """
     from epochgraph.cli import predict as command
     from epochgraph.cli.wiring import WiringOptions
 
     wiring = WiringOptions(topology, model, input_shape)
-    command.predict(run, predictor, wiring, threshold=threshold, rate=rate, allow_gaps=allow_gaps, as_json=as_json)
+    command.predict(
+        run,
+        predictor,
+        wiring,
+        threshold=threshold,
+        rate=rate,
+        hopeful_first=hopeful_first,
+        allow_gaps=allow_gaps,
+        as_json=as_json,
+    )
 
 
 def evaluate(

@@ -19,6 +19,7 @@ from epochgraph.predictors import (
     SignatureRegressor,
     Task,
     fitted,
+    most_hopeful_first,
     predict_runs,
     read_predictor,
     write_predictor,
@@ -74,6 +75,7 @@ def predict(
     *,
     threshold: float | None,
     rate: float,
+    hopeful_first: bool,
     allow_gaps: bool,
     as_json: bool,
 ) -> None:
@@ -85,6 +87,8 @@ def predict(
         given = read_predictor(predictor)
         runs = runs_to_tell(path, extraction(given.extraction), options, allow_gaps=allow_gaps)
         told = predict_runs(given, runs, threshold=threshold, rate=rate)
+    if hopeful_first:
+        told = most_hopeful_first(told)
     if as_json:
         print_json(asdict(told[0]) if len(told) == 1 else [asdict(prediction) for prediction in told])
     else:

@@ -13,7 +13,7 @@ from epochgraph.predictors.candidates import (
 from epochgraph.predictors.estimators import Method, SignatureClassifier, SignatureRegressor, Task
 from epochgraph.predictors.features import feature_table, labels, run_table
 from epochgraph.predictors.fitting import fitted
-from epochgraph.predictors.prediction import Decision, Prediction, predict_runs
+from epochgraph.predictors.prediction import Decision, Prediction, most_hopeful_first, predict_runs
 from epochgraph.predictors.storage import Predictor, read_predictor, write_predictor
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "general",
     "labels",
     "learned",
+    "most_hopeful_first",
     "predict_runs",
     "read_predictor",
     "run_table",

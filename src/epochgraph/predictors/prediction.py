@@ -58,6 +58,20 @@ def predict_runs(
     return predict_at_rates(predictor, runs, (rate,), threshold=threshold)[0]
 
 
+def most_hopeful_first(predictions: Sequence[Prediction]) -> list[Prediction]:
+    """Predictions in the order in which runs are worth going on with where epochs are few: how high they may end.
+
+    That is the upper end of the interval, and of equal ones what is expected. Where there is no interval, nothing is
+    excluded, and the run comes before those that have one. How much this saves, `reproduce sweeps` measures.
+    """
+
+    def hope(one: Prediction) -> tuple[float, float]:
+        expected = one.p_good if one.accuracy is None else one.accuracy
+        return np.inf if one.interval is None else one.interval[1], -np.inf if expected is None else expected
+
+    return sorted(predictions, key=hope, reverse=True)
+
+
 def predict_at_rates(
     predictor: Predictor, runs: Sequence[Run], rates: Sequence[float], *, threshold: float | None = None
 ) -> list[list[Prediction]]:
