@@ -1,5 +1,6 @@
 """`epochgraph zoo`: populations of trained networks."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -69,9 +70,9 @@ def show(folder: Path, *, limit: int | None, as_json: bool) -> None:
         console.print(f"  {name}: {error}", markup=False, highlight=False)
 
 
-def export(folder: Path, out: Path, *, vectors_until: float) -> None:
+def export(folder: Path, out: Path, *, vectors_until: float, last_layer_at: Sequence[float]) -> None:
     """Write the finished runs as one file, and its datasheet."""
-    exported = export_population(folder, out, vectors_until=vectors_until)
+    exported = export_population(folder, out, vectors_until=vectors_until, last_layer_at=last_layer_at)
     console.print(
         f"{exported.runs} runs: {exported.data} ({exported.data.stat().st_size / 1e6:.1f} MB)",
         markup=False,

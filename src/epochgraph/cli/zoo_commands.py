@@ -77,6 +77,10 @@ def export(
     vectors_until: Annotated[
         float, typer.Option(help="The last epoch whose node values and last layers are written: they are large.")
     ] = 10,
+    last_layer_at: Annotated[
+        list[float] | None,
+        typer.Option(help="An epoch whose last layers are written; give it again for more. All of them if not given."),
+    ] = None,
 ) -> None:
     """Write the finished runs of a population as one Parquet file with a datasheet, to publish or to evaluate.
 
@@ -84,7 +88,7 @@ def export(
     """
     from epochgraph.cli import zoo as command
 
-    command.export(folder, out, vectors_until=vectors_until)
+    command.export(folder, out, vectors_until=vectors_until, last_layer_at=last_layer_at or ())
 
 
 def import_(

@@ -8,6 +8,7 @@ import numpy as np
 
 from epochgraph.errors import SettingError, UnreadableFileError, ZooError
 from epochgraph.files import atomic_write
+from epochgraph.predictors.views import LAST_LAYER
 from epochgraph.runs import Recording, Run, read_about, read_stored_runs, write_run, write_runs
 from epochgraph.zoo.datasets import DIGITS
 from epochgraph.zoo.population import (
@@ -44,17 +45,21 @@ class Exported:
     datasheet: Path
 
 
-def export_population(folder: Path, out: Path, *, vectors_until: float = 10) -> Exported:
+def export_population(
+    folder: Path, out: Path, *, vectors_until: float = 10, last_layer_at: Sequence[float] = ()
+) -> Exported:
     """Write the finished runs of a population as one Parquet file, with a datasheet beside it.
 
     Args:
         folder: Of the population; it may still be in training.
         out: The file; its datasheet has the ending .md.
         vectors_until: The last epoch whose vectors are written: they cannot be compressed.
+        last_layer_at: The epochs whose last layers are written, of those; none for all. Of many classes they are most
+            of a file, and the paper's tables look at one epoch.
 
     Raises:
         ZooError: No run is finished.
-        SettingError: The file's name does not end in .parquet.
+        SettingError: The file's name does not end in .parquet, or a run has no last layer of an epoch.
         OutputError: A file cannot be written.
     """
     if out.suffix != ".parquet":
@@ -64,12 +69,12 @@ def export_population(folder: Path, out: Path, *, vectors_until: float = 10) -> 
         raise ZooError(folder, "no run is finished", "Train some with `zoo train`.")
     runs = finished_runs(folder, now)
     about = {RECIPE: (folder / RECIPE).read_text("utf-8"), SITTINGS: sittings_text(sittings(folder))}
-    write_runs([_shortened(run, vectors_until) for run in runs], out, about=about)
+    write_runs([_shortened(run, vectors_until, last_layer_at) for run in runs], out, about=about)
     sheet = out.with_suffix(".md")
     names = [run_name(settings) for settings in now.recipe.settings()]
     order = [place for place, name in enumerate(names, start=1) if name in now.finished]
     content = datasheet(runs, folder, now.recipe, name=out.name)
-    content += _order(order, len(names)) + _limits(now.recipe) + _failures(now.failed)
+    content += _order(order, len(names)) + _limits(now.recipe, last_layer_at) + _failures(now.failed)
     content += f"\n## Recipe\n\n```toml\n{about[RECIPE].strip()}\n```\n"
     with atomic_write(sheet) as temporary:
         temporary.write_text(content, "utf-8")
@@ -170,8 +175,12 @@ def _order(places: Sequence[int], planned: int) -> str:
     return f"\nOf the recipe's order, they are the runs {', '.join(map(str, places))} of {planned}.\n"
 
 
-def _limits(recipe: Recipe) -> str:
-    """What is to be kept in mind with every such population."""
+def _limits(recipe: Recipe, last_layer_at: Sequence[float]) -> str:
+    """What is to be kept in mind with such a population."""
+    epochs = " and ".join(f"{epoch:g}" for epoch in last_layer_at)
+    layers = (
+        f"- Of the last layer's weights those at epoch {epochs} are in the file, and no others.\n" if epochs else ""
+    )
     return f"""
 ## Known limits
 
@@ -180,7 +189,7 @@ def _limits(recipe: Recipe) -> str:
 - Metrics named `seconds...` include whatever else the machine did meanwhile.
 - `seconds_rolled_graph` includes the degree: that the weights are finite is seen by the product that the degree is.
 - After a run has diverged its features are NaN, its accuracies those of chance.
-"""
+{layers}"""
 
 
 def _held_out(data: DataOptions) -> str:
@@ -199,9 +208,15 @@ def _failures(failed: dict[str, str]) -> str:
     return "\n## Failed\n\n" + "\n".join(f"- {name}: {error}" for name, error in failed.items()) + "\n"
 
 
-def _shortened(run: Run, vectors_until: float) -> Run:
-    """The run with its vectors up to an epoch."""
+def _shortened(run: Run, vectors_until: float, last_layer_at: Sequence[float]) -> Run:
+    """The run with its vectors up to an epoch, and if some are given, its last layers of these alone."""
     kept = {name: recording.times <= vectors_until for name, recording in run.recordings.items()}
+    if last_layer_at and LAST_LAYER in kept:
+        times = run.recordings[LAST_LAYER].times[kept[LAST_LAYER]]
+        if missing := set(last_layer_at) - set(times.tolist()):
+            found = ", ".join(f"{time:g}" for time in times)
+            raise SettingError("last_layer_at", min(missing), f"an epoch that run {run.name!r} has up to then: {found}")
+        kept[LAST_LAYER] = np.isin(run.recordings[LAST_LAYER].times, last_layer_at)
     recordings = {
         name: Recording(recording.times[kept[name]], recording.values[kept[name]])
         for name, recording in run.recordings.items()
