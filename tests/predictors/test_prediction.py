@@ -47,18 +47,20 @@ def test_a_classifier_tells_the_probability_of_a_good_end():
     assert {(one.accuracy, one.interval, one.threshold) for one in predictions} == {(None, None, 50.0)}
 
 
-def test_runs_that_may_end_highest_come_first_and_of_equal_ones_the_best_forecast():
+def test_runs_that_may_end_highest_come_first_and_those_to_stop_last():
     told = [
-        Prediction(name, accuracy, interval, p_good, "continue", "", None, (0.0, 1.0))
-        for name, accuracy, interval, p_good in (
-            ("low", 0.3, (0.2, 0.4), None),
-            ("wide", 0.2, (0.1, 0.8), None),
-            ("sure", 0.7, (0.6, 0.8), None),
-            ("unknown", 0.1, None, None),
-            ("classified", None, None, 0.4),
+        Prediction(name, accuracy, interval, p_good, decision, "", None, (0.0, 1.0))
+        for name, accuracy, interval, p_good, decision in (
+            ("exploded", 0.3, (0.2, 0.9), None, "stop"),
+            ("low", 0.3, (0.2, 0.4), None, "continue"),
+            ("wide", 0.2, (0.1, 0.8), None, "continue"),
+            ("sure", 0.7, (0.6, 0.8), None, "continue"),
+            ("unknown", 0.1, None, None, "abstain"),
+            ("classified", None, None, 0.4, "abstain"),
         )
     ]
-    assert [one.run for one in most_hopeful_first(told)] == ["classified", "unknown", "sure", "wide", "low"]
+    order = ["classified", "unknown", "sure", "wide", "low", "exploded"]
+    assert [one.run for one in most_hopeful_first(told)] == order
 
 
 def test_a_regressor_tells_the_accuracy_its_interval_and_the_chance_of_a_good_end(regressor):

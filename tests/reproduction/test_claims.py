@@ -8,9 +8,9 @@ from epochgraph.reproduction.added import BOTH, CURVE, HYPER, SIGNATURE
 from epochgraph.reproduction.claims import CLAIMS, claims
 from epochgraph.reproduction.differences import MANY
 from epochgraph.reproduction.populations import FAMILY
+from epochgraph.reproduction.replays import BUDGET_OF
 from epochgraph.reproduction.results import Result, markdown_table
-from epochgraph.reproduction.rules import CURVES_ALONE, DECISION, FIRST, FORECAST, KNOWN, OURS, USUAL
-from epochgraph.reproduction.sweeps import OF
+from epochgraph.reproduction.rules import DECISION, FIRST, FORECAST, KNOWN, OURS, USUAL, WITHOUT
 from epochgraph.reproduction.tables import candidates
 
 
@@ -105,20 +105,22 @@ def test_a_rule_is_better_if_it_spends_less_at_no_more_regret():
 
 def test_best_first_with_a_budget_is_judged_beside_the_rule_that_spent_it():
     rows = [
-        {"population": where, OF: None, "rule": rule, "epochs": 0.5, "regret": regret}
+        {"population": where, BUDGET_OF: None, "rule": rule, "epochs": 0.5, "regret": regret}
         for where, regret in (("lenet", 0.2), ("vgg", 0.4))
         for rule in (*USUAL, *(f"{name}, {KNOWN}" for name in OURS))
     ]
     rows += [
-        {"population": where, OF: usual, "rule": KNOWN + by, "epochs": 0.4, "regret": 0.3 + (by == CURVES_ALONE)}
+        {"population": where, BUDGET_OF: usual, "rule": rule, "epochs": 0.4, "regret": regret}
         for where in ("lenet", "vgg")
         for usual in [*USUAL][1:]
-        for by in ("", CURVES_ALONE)
+        for rule, regret in ((KNOWN, 0.3), (f"{KNOWN}, {WITHOUT}", 1.3))
     ]
     table = claims([result("sweeps", rows)])
     judged = table[table.index.str.startswith("With no more epochs")]
     assert judged["verdict"].to_list() == ["in 1 of 2"] * 5
-    assert judged["found here"].iloc[0] == f"0.30 points, 1.30{CURVES_ALONE}; median rule: 0.30"
+    assert table["verdict"].iloc[-1] == "holds"
+    assert table["found here"].iloc[-1] == "-1.00 to -1.00 points"
+    assert judged["found here"].iloc[0] == f"0.30 points (1.30 {WITHOUT}); median rule: 0.30"
 
 
 @pytest.mark.parametrize("rates", [MANY - 2, MANY])

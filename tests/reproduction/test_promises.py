@@ -13,13 +13,15 @@ from epochgraph.predictors import read_predictor
 from epochgraph.predictors.shipped import EPOCHS, SITUATIONS
 from epochgraph.reproduction import added as added_module
 from epochgraph.reproduction import decisions as decisions_module
+from epochgraph.reproduction import replays as replays_module
 from epochgraph.reproduction import sweeps as sweeps_module
 from epochgraph.reproduction.added import HYPER, added, candidates
-from epochgraph.reproduction.decisions import HeldOut, decidable, decisions
+from epochgraph.reproduction.decisions import CURVE_ALONE, HeldOut, decidable, decisions
 from epochgraph.reproduction.populations import DECADE, FAMILY, Population, read_populations, united
-from epochgraph.reproduction.rules import CURVES_ALONE, KNOWN, NEW, OURS, USUAL, no_stopping
+from epochgraph.reproduction.replays import BUDGET_OF, SITUATION
+from epochgraph.reproduction.rules import KNOWN, NEW, OURS, USUAL, WITHOUT, no_stopping
 from epochgraph.reproduction.shipping import ship
-from epochgraph.reproduction.sweeps import BUDGETS, OF, sweeps
+from epochgraph.reproduction.sweeps import BUDGETS, sweeps
 
 ZOOS = Path(__file__).parents[2] / "zoos"
 pytestmark = pytest.mark.skipif(not ZOOS.exists(), reason=f"{ZOOS} is missing: a checkout has it")
@@ -44,6 +46,19 @@ def test_what_is_told_once_for_all_epochs_looks_at_nothing_that_comes_with_them(
     view = next(candidate.inputs for candidate in candidates() if candidate.name == HYPER)
     runs = three[0].runs
     pd.testing.assert_frame_equal(view(runs, 0.5), view(runs, 2.0))
+
+
+def test_only_folds_by_learning_rate_are_dealt_repeatedly(three, monkeypatch):
+    dealt = []
+
+    def noted(experiments, **_):
+        dealt.extend(experiments)
+        raise InterruptedError
+
+    monkeypatch.setattr(added_module, "scored", noted)
+    with pytest.raises(InterruptedError):
+        added(three, jobs=1)
+    assert {(one.groups, one.repeats) for one in dealt} == {(None, 1), ("learning_rate", 2), (DECADE, 1), (FAMILY, 1)}
 
 
 def test_what_signatures_add_is_a_paired_difference(three, two_epochs, monkeypatch):
@@ -110,9 +125,9 @@ def test_too_few_learning_rates_or_architectures_are_not_held_out(three):
 @pytest.fixture
 def few_sweeps(monkeypatch):
     """Three sweeps, of one way to halve the learning rates, and predictors that are asked twice."""
-    monkeypatch.setattr(sweeps_module, "ORDERS", 3)
+    monkeypatch.setattr(replays_module, "ORDERS", 3)
     monkeypatch.setattr(sweeps_module, "DEALINGS", 1)
-    for module in (decisions_module, sweeps_module):
+    for module in (decisions_module, replays_module, sweeps_module):
         monkeypatch.setattr(module, "EPOCHS", (0.5, 1.0))
 
 
@@ -129,11 +144,12 @@ def test_sweeps_are_replayed_by_every_rule(three):
     assert (mean["regret"] >= 0).all()
     budgets = result.tables[BUDGETS]
     assert budgets.index.tolist() == [*USUAL][1:]
-    assert [*budgets] == ["its regret", *(f"{unseen}{by}" for unseen in (KNOWN, NEW) for by in ("", CURVES_ALONE))]
-    given = result.scores.dropna(subset=OF)
-    of_rules = result.scores[result.scores[OF].isna()].set_index(["population", "rule"])["epochs"]
-    spent = np.array([of_rules[where, usual] for where, usual in zip(given["population"], given[OF], strict=True)])
-    assert (given["epochs"] < spent + 1e-9).all()  # in each sweep, so also in the mean
+    columns = [f"{unseen}{by}" for unseen in (KNOWN, NEW) for by in ("", f", {WITHOUT}", ": what graphs change")]
+    assert [*budgets] == ["its regret", *columns]
+    regrets = result.scores[result.scores[BUDGET_OF] == "median rule"].groupby("rule")["regret"].mean()
+    assert budgets.loc["median rule", NEW].startswith(f"{regrets[NEW]:.2f} (")
+    gain = regrets[NEW] - regrets[f"{NEW}, {WITHOUT}"]
+    assert budgets.loc["median rule", f"{NEW}: what graphs change"].startswith(f"{gain:+.2f} ± ")
     with pytest.raises(SettingError, match="18 or more on CIFAR-10"):
         sweeps([replace(three[0], runs=three[0].runs[:17])], jobs=1)
 
@@ -149,7 +165,7 @@ def test_sweeps_are_the_same_with_what_the_decisions_found(three):
 def test_a_sweep_knows_nothing_of_its_own_half_of_the_learning_rates(three, monkeypatch):
     """Each run is told in a fold that has all runs of its learning rate, and a sweep is of one fold."""
     seen = []
-    monkeypatch.setattr(sweeps_module, "rules", lambda sweep: seen.append(sweep) or {"no stopping": no_stopping})
+    monkeypatch.setattr(replays_module, "rules", lambda sweep: seen.append(sweep) or {"no stopping": no_stopping})
     sweeps(three, jobs=1)
     lenets = three[1]
     whole = range(1, lenets.epochs + 1)
@@ -159,7 +175,10 @@ def test_a_sweep_knows_nothing_of_its_own_half_of_the_learning_rates(three, monk
     drawn = {tuple(curve) for curve in next(one.curves for one in seen if one.epochs == lenets.epochs)}
     rates = {rate_of[curve] for curve in drawn & rate_of.keys()}
     assert len(rates) > 3
-    found = HeldOut(united(three), "weights-and-curve", 1.0, "learning_rate", 2, 0).predictions()
+    for situation, told in ((SITUATION, seen[0].forecasts), (CURVE_ALONE, seen[0].from_curves)):
+        found = list(HeldOut(united(three), situation, 1.0, "learning_rate", 2, 0).predictions())
+        held_out = {prediction.accuracy for _, _, prediction, _ in found}
+        assert held_out.issuperset(told[KNOWN].forecast[:, 1])
     folds = {(run.settings["learning_rate"], fold) for fold, run, *_ in found}
     assert len({fold for rate, fold in folds if rate in rates}) == 1
     assert len({fold for _, fold in folds}) == 2

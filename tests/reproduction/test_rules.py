@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from epochgraph.reproduction.replays import finishing
 from epochgraph.reproduction.rules import (
-    CURVES_ALONE,
     KNOWN,
+    NO_STOPPING,
     USUAL,
+    WITHOUT,
     Forecasts,
     Sweep,
     accuracy_then_best,
@@ -152,11 +154,25 @@ def test_a_budget_never_finishes_a_second_run_before_the_first_is_paid_for():
     assert best_first(made, unseen=KNOWN, budget=11).tolist() == [9, 2]
 
 
+@pytest.mark.parametrize("rule", [rule for name, rule in USUAL.items() if name != NO_STOPPING])
+def test_best_first_never_spends_more_than_the_rule_whose_epochs_it_has(rule):
+    generator = np.random.default_rng(0)
+    for runs in (9, 13, 18):
+        for _ in range(20):
+            upper = generator.choice([0.2, 0.5, 0.8, np.inf], (runs, 3))
+            told = Forecasts(EPOCHS, stop=UNKNOWN, forecast=generator.choice([0.1, 0.4], (runs, 3)), upper=upper)
+            made = sweep(generator.random((runs, 12)), told)
+            budget = finishing(made, rule(made)).sum()
+            spent = finishing(made, best_first(made, unseen=KNOWN, budget=budget))
+            assert spent.max() == 12
+            assert spent.sum() <= budget
+
+
 def test_best_first_with_a_budget_is_compared_with_itself_without_graphs():
     told = Forecasts(EPOCHS, stop=UNKNOWN, forecast=np.zeros((2, 3)), upper=np.array([[0.9] * 3, [0.1] * 3]))
     curves = {KNOWN: replace(told, upper=told.upper[::-1])}
     trained = with_budget(replace(sweep(flat([0.9, 0.8]), told), from_curves=curves), 9.5)
-    assert {name: of.tolist() for name, of in trained.items()} == {KNOWN: [9, 0.25], KNOWN + CURVES_ALONE: [0.25, 9]}
+    assert {name: of.tolist() for name, of in trained.items()} == {KNOWN: [9, 0.25], f"{KNOWN}, {WITHOUT}": [0.25, 9]}
 
 
 def test_what_is_told_of_some_runs_is_theirs():

@@ -250,7 +250,7 @@ def predict(
         ),
     ] = 0.05,
     hopeful_first: Annotated[
-        bool, typer.Option("--hopeful-first", help="Sort several runs by how high they may end, the highest first.")
+        bool, typer.Option("--hopeful-first", help="Sort several runs by how high they may end, those to stop last.")
     ] = False,
     topology: TopologyFile = None,
     model: Model = None,
@@ -269,8 +269,8 @@ def predict(
     The decision is "stop" where a prediction as low is made of at most `--rate` of the runs with a good end, and
     "abstain" where that cannot be promised. With `--json` an object is printed; for several stored runs, a list.
 
-    Where epochs are few, begin all runs of a sweep, go on with the one that `--hopeful-first` puts first up to the next
-    of these epochs, and ask again, till nothing is left to spend.
+    Where epochs are few, begin all runs of a sweep. Go on with the one that `--hopeful-first` puts first, up to the
+    next of these epochs, or after the last of them to its end, and ask again; take out what has finished.
 
     Example: `epochgraph predict sweep/12 --topology lenet.json --threshold 0.6 --json`
     """

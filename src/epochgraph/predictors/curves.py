@@ -94,11 +94,13 @@ def _curve(runs: Sequence[Run], metric: str, epoch: float) -> pd.DataFrame:
     for run in runs:
         if metric not in run.metrics:
             raise SettingError("metrics", [*run.metrics], f"with {metric!r}, which run {run.name!r} lacks")
-    known = [(times[times <= epoch], run.metrics[metric]) for run in runs for times in [run.metrics.index.to_numpy()]]
-    epochs = np.unique(np.concatenate([times for times, _ in known]))
+    times = [run.metrics.index.to_numpy() for run in runs]
+    epochs = np.unique(np.concatenate(times))
+    epochs = epochs[epochs <= epoch]
     curves = np.full((len(runs), len(epochs)), np.nan)
-    for curve, (times, values) in zip(curves, known, strict=True):
-        curve[np.searchsorted(epochs, times)] = values.to_numpy()[: len(times)]
+    for curve, of_run, run in zip(curves, times, runs, strict=True):
+        known = of_run[of_run <= epoch]
+        curve[np.searchsorted(epochs, known)] = run.metrics[metric].to_numpy()[: len(known)]
     measured = ~np.isnan(curves).all(axis=0)
     if not measured.any():
         raise SettingError("epoch", epoch, f"late enough for a run to have measured {metric!r}")

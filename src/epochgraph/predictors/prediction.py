@@ -62,12 +62,14 @@ def most_hopeful_first(predictions: Sequence[Prediction]) -> list[Prediction]:
     """Predictions in the order in which runs are worth going on with where epochs are few: how high they may end.
 
     That is the upper end of the interval, and of equal ones what is expected. Where there is no interval, nothing is
-    excluded, and the run comes before those that have one. How much this saves, `reproduce sweeps` measures.
+    excluded, and the run comes before those that have one; those to stop come last. `reproduce sweeps` measures how
+    much it saves to go on by hope.
     """
 
-    def hope(one: Prediction) -> tuple[float, float]:
+    def hope(one: Prediction) -> tuple[bool, float, float]:
+        upper = np.inf if one.interval is None else one.interval[1]
         expected = one.p_good if one.accuracy is None else one.accuracy
-        return np.inf if one.interval is None else one.interval[1], -np.inf if expected is None else expected
+        return one.decision != "stop", upper, -np.inf if expected is None else expected
 
     return sorted(predictions, key=hope, reverse=True)
 

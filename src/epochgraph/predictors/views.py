@@ -157,7 +157,7 @@ def changes_between_epochs(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
 
 
 def last_layer_weights(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
-    """All weights and biases of the last layer at `epoch`, or the latest that is recorded before it.
+    """All weights and biases of the last layer at `epoch`, or the latest before it that is in the file.
 
     Raises:
         SettingError: A run has none recorded by then, or they differ in their number.

@@ -10,11 +10,11 @@ from epochgraph.reproduction.decisions import ANY, RATE, SHARE, ever_stopped
 from epochgraph.reproduction.differences import paired_difference
 from epochgraph.reproduction.gaps import LESS_START, OURS
 from epochgraph.reproduction.populations import DECADE, FAMILY
+from epochgraph.reproduction.replays import BUDGET_OF, SITUATION
 from epochgraph.reproduction.results import Result
 from epochgraph.reproduction.rules import (
     ACCURACY,
     BEST,
-    CURVES_ALONE,
     DECISION,
     FIRST,
     FORECAST,
@@ -23,8 +23,8 @@ from epochgraph.reproduction.rules import (
     NEW,
     NO_STOPPING,
     USUAL,
+    WITHOUT,
 )
-from epochgraph.reproduction.sweeps import OF, SITUATION
 
 CHANCE, SOLID = 0.5, 0.7
 """Balanced accuracies: of a guess, and from which on a transfer is called one that works."""
@@ -184,20 +184,34 @@ def _cheaper(ours: str, other: str) -> Callable[[pd.DataFrame], tuple[Iterable[b
 
 def _regrets_no_more(unseen: str, other: str) -> Callable[[pd.DataFrame], tuple[Iterable[bool], str]]:
     def judged(scores: pd.DataFrame) -> tuple[Iterable[bool], str]:
-        if OF not in scores or unseen not in set(scores["rule"]):
+        if BUDGET_OF not in scores or unseen not in set(scores["rule"]):
             return [], ""
         by_rule = scores.set_index(["rule", "population"])["regret"]
-        given = scores[scores[OF] == other].set_index(["rule", "population"])["regret"]
+        given = scores[scores[BUDGET_OF] == other].set_index(["rule", "population"])["regret"]
         ours, theirs = given[unseen], by_rule[other]
-        without = f"{unseen}{CURVES_ALONE}"
-        found = f"{ours.mean():.2f} points, {given[without].mean():.2f}{CURVES_ALONE}; {other}: {theirs.mean():.2f}"
+        without = given[f"{unseen}, {WITHOUT}"].mean()
+        found = f"{ours.mean():.2f} points ({without:.2f} {WITHOUT}); {other}: {theirs.mean():.2f}"
         return ours <= theirs, found
+
+    return judged
+
+
+def _graphs_help(unseen: str) -> Callable[[pd.DataFrame], tuple[Iterable[bool], str]]:
+    """For each rule whose epochs are spent, the mean over the populations."""
+
+    def judged(scores: pd.DataFrame) -> tuple[Iterable[bool], str]:
+        if BUDGET_OF not in scores or unseen not in set(scores["rule"]):
+            return [], ""
+        given = scores.dropna(subset=BUDGET_OF).pivot_table(index=BUDGET_OF, columns="rule", values="regret")
+        gain = given[unseen] - given[f"{unseen}, {WITHOUT}"]
+        return gain < 0, f"{gain.min():+.2f} to {gain.max():+.2f} points"
 
     return judged
 
 
 PAPER = "the paper"
 HELD_OUT = (("learning_rate", "on new learning rates"), (FAMILY, "on new architectures"))
+UNSEEN = ((KNOWN, "on new learning rates"), (NEW, "on new architectures"))
 CLAIMS = (
     Claim(
         "The signatures predict 80 % of the ends correctly within ten epochs",
@@ -293,8 +307,17 @@ CLAIMS = (
             "sweeps",
             _regrets_no_more(unseen, other),
         )
-        for unseen, what in ((KNOWN, "on new learning rates"), (NEW, "on new architectures"))
+        for unseen, what in UNSEEN
         for other in USUAL
         if other != NO_STOPPING
+    ),
+    *(
+        Claim(
+            f"With the epochs of another rule, best first regrets less with graphs than without, {what}",
+            "us",
+            "sweeps",
+            _graphs_help(unseen),
+        )
+        for unseen, what in UNSEEN
     ),
 )

@@ -18,8 +18,8 @@ from epochgraph.reproduction.results import Result
 from epochgraph.reproduction.scoring import FOLDS, Progress, scored
 from epochgraph.runs import Run, values_of
 
-CURVE = "curve"
-COMPARED = {**SITUATIONS, CURVE: learning_curve_of_epochs}
+CURVE_ALONE = "curve"
+COMPARED = {**SITUATIONS, CURVE_ALONE: learning_curve_of_epochs}
 """What predictors look at: those of the package, and for comparison one that sees no graphs."""
 
 RATE = 0.05

@@ -21,7 +21,7 @@ BEST = 3
 KNOWN, NEW = "new learning rates", "new architecture"
 """What our predictor has not seen of a sweep: its learning rates, or its whole architecture."""
 
-CURVES_ALONE = ", without graphs"
+WITHOUT = "without graphs"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,8 +72,14 @@ class Sweep:
 
     def of(self, runs: np.ndarray) -> "Sweep":
         """The sweep of some of the runs, begun in the order of these places."""
-        told = ({unseen: of.of(runs) for unseen, of in every.items()} for every in (self.forecasts, self.from_curves))
-        return Sweep(self.curves[runs], self.early[runs], self.first, self.final[runs], *told)
+        return Sweep(
+            self.curves[runs],
+            self.early[runs],
+            self.first,
+            self.final[runs],
+            forecasts={unseen: told.of(runs) for unseen, told in self.forecasts.items()},
+            from_curves={unseen: told.of(runs) for unseen, told in self.from_curves.items()},
+        )
 
 
 Rule = Callable[[Sweep], np.ndarray]
@@ -203,17 +209,18 @@ def best_first(sweep: Sweep, *, unseen: str, budget: float | None = None) -> np.
     Args:
         sweep: The runs.
         unseen: What the predictor has not seen of them, one of `Sweep.forecasts`.
-        budget: The epochs that may be spent on all runs together, enough for one to finish: they go on as long as the
-            next step can be paid, whatever is expected. None to go on as long as a run may become the best.
+        budget: The epochs that may be spent on all runs together, enough for all to be begun and one to finish: they go
+            on as long as the next step can be paid, whatever is expected. If then none has finished, to finish the one
+            that was trained for longest can still be paid. None to go on as long as a run may become the best.
     """
     best, trained = -np.inf, np.full(len(sweep.final), sweep.first)
     for run, epoch, upper in _most_hopeful(sweep.forecasts[unseen], sweep.epochs):
         if budget is None:
-            enough = upper < best
+            over = upper < best
         else:
             kept_back = 0.0 if best > -np.inf else sweep.epochs - epoch  # for the first that finishes
-            enough = trained.sum() - trained[run] + epoch + kept_back > budget
-        if enough:
+            over = trained.sum() - trained[run] + epoch + kept_back > budget
+        if over:
             break
         trained[run] = epoch
         if epoch == sweep.epochs:
@@ -284,9 +291,9 @@ def with_budget(sweep: Sweep, budget: float) -> Mapping[str, np.ndarray]:
     """The epochs of each run by best first with a budget, for all that is told, with graphs and by curves alone."""
     curves = replace(sweep, forecasts=sweep.from_curves)
     return {
-        f"{unseen}{by}": best_first(seen, unseen=unseen, budget=budget)
+        name: best_first(seen, unseen=unseen, budget=budget)
         for unseen in sweep.forecasts
-        for seen, by in ((sweep, ""), (curves, CURVES_ALONE))
+        for seen, name in ((sweep, unseen), (curves, f"{unseen}, {WITHOUT}"))
     }
 
 

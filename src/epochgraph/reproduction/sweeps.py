@@ -1,9 +1,7 @@
 """Sweeps replayed: what early stopping saves, and what it costs, by our decision and by the usual rules."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
@@ -11,37 +9,16 @@ from scipy.stats import sem
 
 from epochgraph.errors import SettingError
 from epochgraph.predictors.shipped import EPOCHS
-from epochgraph.reproduction.decisions import CURVE, RATE, THRESHOLD, HeldOut, decidable
+from epochgraph.reproduction.decisions import CURVE_ALONE, RATE, THRESHOLD, HeldOut, decidable
 from epochgraph.reproduction.panels import BLUE, FAINT, GREEN, RED, legend_below, panels
 from epochgraph.reproduction.populations import FAMILY, Population, on_cifar, united
+from epochgraph.reproduction.replays import BUDGET_OF, LEAST, ORDERS, SITUATION, SWEEP, replay_of
 from epochgraph.reproduction.results import Result
-from epochgraph.reproduction.rules import (
-    BEST,
-    CURVES_ALONE,
-    ETA,
-    KNOWN,
-    NEW,
-    NO_STOPPING,
-    STARTUP,
-    USUAL,
-    Forecasts,
-    Sweep,
-    rules,
-    with_budget,
-)
+from epochgraph.reproduction.rules import BEST, ETA, KNOWN, NEW, STARTUP, WITHOUT
 from epochgraph.reproduction.scoring import Progress, scored
-
-ORDERS = 500
-SWEEP = 18
-"""Runs of a sweep, or as many as half of the learning rates of a population have."""
-
-LEAST = 9
-"""Runs of that half, for a sweep to have something to choose from."""
 
 DEALINGS = 4
 """Ways to deal the learning rates into halves."""
-
-SITUATION = "weights-and-curve"
 
 NOTE = f"""Each of {ORDERS} sweeps is {SWEEP} runs of a population in random order, all of one half of its learning
 rates: of {DEALINGS} random ways to halve them, one half after the other. A half with fewer runs gives all of them, one
@@ -64,14 +41,19 @@ forecast after one; beside it stands the same by the validation accuracy, which 
 The schedule of the last rule is one of seven that were tried when the zoo had six such populations: that with the least
 regret. Populations and runs that came later had no say in it.
 
-With a budget, best first goes on till that is spent, whatever it expects. In the second table it has in each sweep the
-epochs that a usual rule spends on it. Shown is its mean regret and, in brackets, the mean difference to that rule's
-with the standard error over the populations, and on how many it regrets no more. "{CURVES_ALONE.strip(", ")}" is the
-same by a predictor that sees the learning curves alone, fitted and calibrated likewise. Best first was there before:
-that the run goes on which may end highest. To go by the forecast itself was tried, too, and regretted more."""
+With a budget, best first goes on whatever it expects, till its next step costs more than is left. In the second table
+its budget are the epochs that another rule spends on the same sweep; both rules that keep the best {BEST} are no usual
+ones, but show what a schedule saves. Shown is its mean regret and, in brackets, the mean difference to that of the
+other rule, with the standard error over the populations, and on how many it is not above zero; likewise what graphs
+change. "{WITHOUT}" is the same by a predictor that sees the learning curves alone, fitted and calibrated likewise. That
+the run goes on which may end highest was fixed before there were budgets; to go by the forecast itself was tried, too,
+on these populations, and regretted more.
 
-OF = "with the epochs of"
-BUDGETS = "Best first, with no more epochs in each sweep than the usual rule of the row"
+What the usual rules do not need: on new learning rates our predictor has learned from finished runs of the other half,
+on a new architecture from those of others, and those epochs are not counted. Best first puts runs aside and takes them
+up again, as successive halving does; the median rule need not. Looks within the first epoch cost nothing."""
+
+BUDGETS = "Best first, with no more epochs in each sweep than the rule of the row"
 
 MARKS = (*zip([FAINT, *[GREEN] * 5, *[RED] * 4, *[BLUE] * 4], "osD^vPsDX^sDX^", strict=True),)
 
@@ -99,13 +81,11 @@ def sweeps(
         sizes = [len(population.runs) for population in populations]
         raise SettingError("runs of the populations", sizes, f"{SWEEP} or more on CIFAR-10, for a sweep")
     told = _with_halves(populations, told, jobs=jobs, progress=progress)
-    replays = [Replay(population, told[told["population"] == population.name]) for population in large]
-    keys = ["population", OF, "rule"]
-    every = (
-        scored(replays, jobs=jobs).groupby(keys, sort=False, dropna=False).mean().drop(columns="sweep").reset_index()
-    )
-    budgets = every[OF].notna()
-    mean = every[~budgets].drop(columns=OF)
+    keys = ["population", BUDGET_OF, "rule"]
+    rows = scored([replay_of(population, told) for population in large], jobs=jobs).drop(columns="sweep")
+    every = rows.groupby(keys, sort=False, dropna=False).mean().reset_index()
+    budgets = every[BUDGET_OF].notna()
+    mean = every[~budgets].drop(columns=BUDGET_OF)
     tables = {"Mean over the populations": _mean_table(mean), BUDGETS: _budget_table(mean, every[budgets])}
     tables |= {one.title: _table(mean[mean["population"] == one.name].set_index("rule")) for one in large}
     return Result("sweeps", "Sweeps replayed", (NOTE,), tables, every, _drawn(mean, every[budgets]))
@@ -122,104 +102,16 @@ def _with_halves(
     runs = united(populations)
     wanted = [
         HeldOut(runs, situation, epoch, "learning_rate", 2, seed)
-        for situation in (SITUATION, CURVE)
+        for situation in (SITUATION, CURVE_ALONE)
         for seed in range(DEALINGS)
         for epoch in EPOCHS
     ]
     if FAMILY in decidable(runs):
-        new = (SITUATION, CURVE) if told is None else (CURVE,)
+        new = (SITUATION, CURVE_ALONE) if told is None else (CURVE_ALONE,)
         wanted += [HeldOut(runs, situation, epoch, FAMILY) for situation in new for epoch in EPOCHS]
     of_halves = scored(wanted, jobs=jobs, progress=progress)
     known = [] if told is None else [told[(told["situation"] == SITUATION) & (told["folds"] == FAMILY)]]
     return pd.concat([of_halves, *known], ignore_index=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """The sweeps of a population: an experiment to be scored beside others.
-
-    Attributes:
-        population: Whose runs are drawn.
-        told: What is told of them while they are held out.
-    """
-
-    population: Population
-    told: pd.DataFrame
-
-    def scores(self) -> pd.DataFrame:
-        """A row a sweep and rule."""
-        record, generator = _recorded(self.population), np.random.default_rng(0)
-        graphs, curves = self._of(SITUATION), self._of(CURVE)
-        rows = []
-        for number in range(ORDERS):
-            (places, forecasts), (_, from_curves) = graphs[number % len(graphs)], curves[number % len(curves)]
-            chosen = generator.permutation(places)[:SWEEP]
-            sweep = replace(record, forecasts=forecasts, from_curves=from_curves).of(chosen)
-            trained = {name: _finishing(sweep, rule(sweep)) for name, rule in rules(sweep).items()}
-            rows += [{"sweep": number, OF: None, "rule": name, **_outcome(sweep, of)} for name, of in trained.items()]
-            rows += [
-                {"sweep": number, OF: usual, "rule": name, **_outcome(sweep, _finishing(sweep, of))}
-                for usual in trained
-                if usual in USUAL and usual != NO_STOPPING
-                for name, of in with_budget(sweep, trained[usual].sum()).items()
-            ]
-        return pd.DataFrame(rows).assign(population=self.population.name)
-
-    def _of(self, situation: str) -> list[tuple[np.ndarray, Mapping[str, Forecasts]]]:
-        """The places of the runs of each half that is large enough, and what is told of them, by what was not seen."""
-        names = [run.name for run in self.population.runs]
-        told = self.told[self.told["situation"] == situation]
-        new = told[told["folds"] == FAMILY]
-        of_architecture = {} if new.empty else {NEW: _told(new, names)}
-        return [(places, {KNOWN: known, **of_architecture}) for places, known in _halves(told, names)]
-
-
-def _recorded(population: Population) -> Sweep:
-    """All runs of a population as one sweep, of which nothing is told."""
-    whole = np.arange(1, population.epochs + 1)
-    progress = [run.metrics["validation_accuracy"] for run in population.runs]
-    curves = np.stack([accuracy.reindex(whole).to_numpy() for accuracy in progress])
-    early = np.array([accuracy[EPOCHS[0]] for accuracy in progress])
-    final = np.array([run.final_accuracy() for run in population.runs])
-    return Sweep(np.nan_to_num(curves), np.nan_to_num(early), EPOCHS[0], final, {}, {})
-
-
-def _halves(told: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[np.ndarray, Forecasts]]:
-    """The places of the runs of each half that is large enough, and what is told of all without theirs."""
-    for _, of_seed in told[told["folds"] != FAMILY].groupby("seed"):
-        folds = of_seed.groupby("run")["fold"].first().loc[[*names]].to_numpy()
-        for fold in (0, 1):
-            if (folds == fold).sum() >= LEAST:
-                yield np.flatnonzero(folds == fold), _told(of_seed, names)
-
-
-def _told(rows: pd.DataFrame, runs: Sequence[str]) -> Forecasts:
-    """What rows of `decided` tell of some runs, in their order."""
-    rows = rows.assign(stop=rows["decision"] == "stop", upper=rows["upper"].fillna(np.inf))
-    stop, forecast, upper = (
-        rows.pivot_table(index="run", columns="epoch", values=name).loc[[*runs]]
-        for name in ("stop", "forecast", "upper")
-    )
-    return Forecasts(stop.columns.to_numpy(), stop.to_numpy() > 0, forecast.to_numpy(), upper.to_numpy())
-
-
-def _finishing(sweep: Sweep, trained: np.ndarray) -> np.ndarray:
-    """What a rule spends on each run; of all that it stops, the longest is finished."""
-    if trained.max() < sweep.epochs:
-        return np.where(np.arange(len(trained)) == trained.argmax(), sweep.epochs, trained)
-    return trained
-
-
-def _outcome(sweep: Sweep, trained: np.ndarray) -> dict[str, float]:
-    """What was spent on a sweep, and what was missed."""
-    finished, good = trained == sweep.epochs, sweep.final >= THRESHOLD
-    kept = np.where(finished, sweep.curves[:, -1], -1.0)
-    return {
-        "epochs": trained.sum() / (len(trained) * sweep.epochs),
-        "regret": 100 * (sweep.final.max() - sweep.final[kept.argmax()]),
-        "good stopped": (good & ~finished).sum() / good.sum() if good.any() else np.nan,
-        "best stopped": float(not finished[sweep.final.argmax()]),
-    }
 
 
 def _table(means: pd.DataFrame) -> pd.DataFrame:
@@ -245,21 +137,27 @@ def _mean_table(of_populations: pd.DataFrame) -> pd.DataFrame:
 
 
 def _budget_table(mean: pd.DataFrame, with_budget: pd.DataFrame) -> pd.DataFrame:
-    """A row a usual rule: its regret, and that of best first with its epochs, the means over the populations."""
-    theirs = mean.pivot_table(index="population", columns="rule", values="regret")
+    """A row a rule: its regret, and that of best first with its epochs, the means over the populations."""
+    regrets = mean.pivot_table(index="population", columns="rule", values="regret")
     rows = {}
-    for usual, of_budget in with_budget.groupby(OF, sort=False):
+    for other, of_budget in with_budget.groupby(BUDGET_OF, sort=False):
         ours = of_budget.pivot_table(index="population", columns="rule", values="regret", sort=False)
-        rows[usual] = {"its regret": f"{theirs[usual].mean():.2f}", **ours.apply(_beside, other=theirs[usual])}
+        rows[other] = {"its regret": f"{regrets[other].mean():.2f}"}
+        for unseen in (KNOWN, NEW):
+            if unseen in ours:
+                rows[other] |= {
+                    name: f"{ours[name].mean():.2f} ({_change(ours[name] - regrets[other])})"
+                    for name in (unseen, f"{unseen}, {WITHOUT}")
+                }
+                rows[other][f"{unseen}: what graphs change"] = _change(ours[unseen] - ours[f"{unseen}, {WITHOUT}"])
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def _beside(regrets: pd.Series, other: pd.Series) -> str:
-    """The mean regret; the mean difference to another, its standard error, and where it is not above zero."""
-    difference = (regrets - other).to_numpy()
-    spread = f" ± {sem(difference):.2f}" if len(difference) > 1 else ""
-    where = f"{(difference <= 0).sum()} of {len(difference)}"
-    return f"{regrets.to_numpy().mean():.2f} ({difference.mean():+.2f}{spread}; {where})"
+def _change(differences: pd.Series) -> str:
+    """The mean over the populations, its standard error, and on how many it is not above zero."""
+    values = differences.to_numpy()
+    spread = f" ± {sem(values):.2f}" if len(values) > 1 else ""
+    return f"{values.mean():+.2f}{spread}; {(values <= 0).sum()} of {len(values)}"
 
 
 def _drawn(mean: pd.DataFrame, with_budget: pd.DataFrame) -> Figure:
@@ -271,7 +169,7 @@ def _drawn(mean: pd.DataFrame, with_budget: pd.DataFrame) -> Figure:
         for (rule, at), (colour, marker) in zip(of_population.iterrows(), MARKS, strict=False):  # fewer if less is told
             axis.plot(at["epochs"], at["regret"], marker, color=colour, ms=8, label=rule, ls="", alpha=0.9)
         given = with_budget[with_budget["population"] == name].sort_values("epochs").groupby("rule")
-        for rule, style in ((KNOWN, "-"), (f"{KNOWN}{CURVES_ALONE}", ":")):
+        for rule, style in ((KNOWN, "-"), (f"{KNOWN}, {WITHOUT}", ":")):
             if rule in given.groups:
                 line = given.get_group(rule)
                 label = f"best first with these budgets, {rule}"

@@ -48,7 +48,7 @@ class Signature:
         return _of_times(self.names, tuple(self.times.tolist())), self.values.ravel()
 
 
-@lru_cache(maxsize=16)  # the runs of a population have thousands of names, and all the same
+@lru_cache(maxsize=4)  # the runs of a population have thousands of names, all the same, and come one after another
 def _of_times(names: tuple[str, ...], times: tuple[float, ...]) -> tuple[str, ...]:
     """The names at each time."""
     return tuple(f"{name}@{time:g}" for time in times for name in names)

@@ -177,10 +177,8 @@ def _order(places: Sequence[int], planned: int) -> str:
 
 def _limits(recipe: Recipe, last_layer_at: Sequence[float]) -> str:
     """What is to be kept in mind with such a population."""
-    epochs = " and ".join(f"{epoch:g}" for epoch in last_layer_at)
-    layers = (
-        f"- Of the last layer's weights those at epoch {epochs} are in the file, and no others.\n" if epochs else ""
-    )
+    epochs = ", ".join(f"{epoch:g}" for epoch in last_layer_at)
+    layers = f"- Last layers are in the file at these epochs only: {epochs}.\n" if epochs else ""
     return f"""
 ## Known limits
 
@@ -215,7 +213,7 @@ def _shortened(run: Run, vectors_until: float, last_layer_at: Sequence[float]) -
         times = run.recordings[LAST_LAYER].times[kept[LAST_LAYER]]
         if missing := set(last_layer_at) - set(times.tolist()):
             found = ", ".join(f"{time:g}" for time in times)
-            raise SettingError("last_layer_at", min(missing), f"an epoch that run {run.name!r} has up to then: {found}")
+            raise SettingError("last_layer_at", min(missing), f"one of the epochs of run {run.name!r}: {found}")
         kept[LAST_LAYER] = np.isin(run.recordings[LAST_LAYER].times, last_layer_at)
     recordings = {
         name: Recording(recording.times[kept[name]], recording.values[kept[name]])
