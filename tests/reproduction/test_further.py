@@ -11,7 +11,7 @@ from epochgraph.errors import SettingError, UnreadableFileError
 from epochgraph.measures import SUMMARIES
 from epochgraph.reproduction import further as module
 from epochgraph.reproduction.further import ALL, BOTH, FOLDER, candidates, further
-from epochgraph.reproduction.populations import Population, read_populations
+from epochgraph.reproduction.populations import Population
 from epochgraph.runs import read_stored_runs, write_runs
 
 ZOOS = Path(__file__).parents[2] / "zoos"
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.skipif(not FILE.exists(), reason=f"{FILE} is missing: a
 
 
 @pytest.fixture(scope="module")
-def lenets() -> Population:
-    return next(one for one in read_populations(ZOOS) if one.name == NAME)
+def lenets(populations) -> Population:
+    return populations[NAME]
 
 
 def test_the_further_features_are_of_the_published_runs(lenets):

@@ -17,9 +17,9 @@ from epochgraph.reproduction import replays as replays_module
 from epochgraph.reproduction import sweeps as sweeps_module
 from epochgraph.reproduction.added import HYPER, added, candidates
 from epochgraph.reproduction.decisions import CURVE_ALONE, HeldOut, decidable, decisions
-from epochgraph.reproduction.populations import DECADE, FAMILY, Population, read_populations, united
+from epochgraph.reproduction.populations import DECADE, FAMILY, Population, united
 from epochgraph.reproduction.replays import BUDGET_OF, SITUATION
-from epochgraph.reproduction.rules import KNOWN, NEW, OURS, USUAL, WITHOUT, no_stopping
+from epochgraph.reproduction.rules import KNOWN, NEW, OURS, USUAL, WITHOUT, rules
 from epochgraph.reproduction.shipping import ship
 from epochgraph.reproduction.sweeps import BUDGETS, sweeps
 
@@ -29,9 +29,9 @@ NAMES = ("alexnet-cifar10-working-reduced", "lenet-cifar10-reduced", "vgg-cifar1
 
 
 @pytest.fixture(scope="module")
-def three() -> list[Population]:
+def three(populations) -> list[Population]:
     """Three architectures, some 28 runs of each."""
-    found = [one for one in read_populations(ZOOS) if one.name in NAMES]
+    found = [one for one in populations.values() if one.name in NAMES]
     assert [one.name for one in found] == sorted(NAMES)
     return [replace(one, runs=one.runs[:: len(one.runs) // 28][:28]) for one in found]
 
@@ -165,7 +165,7 @@ def test_sweeps_are_the_same_with_what_the_decisions_found(three):
 def test_a_sweep_knows_nothing_of_its_own_half_of_the_learning_rates(three, monkeypatch):
     """Each run is told in a fold that has all runs of its learning rate, and a sweep is of one fold."""
     seen = []
-    monkeypatch.setattr(replays_module, "rules", lambda sweep: seen.append(sweep) or {"no stopping": no_stopping})
+    monkeypatch.setattr(replays_module, "rules", lambda sweep: seen.append(sweep) or rules(sweep))
     sweeps(three, jobs=1)
     lenets = three[1]
     whole = range(1, lenets.epochs + 1)

@@ -30,16 +30,15 @@ pytestmark = pytest.mark.skipif(not ZOOS.exists(), reason=f"{ZOOS} is missing: a
 
 
 @pytest.fixture(scope="module")
-def small() -> Population:
+def small(populations) -> Population:
     """AlexNet where it learns; those runs that the tables can be made of in seconds."""
-    found = next(one for one in read_populations(ZOOS) if one.name == "alexnet-cifar10-working-reduced")
+    found = populations["alexnet-cifar10-working-reduced"]
     bad = [run for run in found.runs if run.final_accuracy() < found.threshold]
     good = [run for run in found.runs if run not in bad]
     return Population(found.name, (*bad[:8], *good[:10]), found.threshold)
 
 
-def test_populations_know_what_their_recipe_says():
-    populations = {one.name: one for one in read_populations(ZOOS)}
+def test_populations_know_what_their_recipe_says(populations):
     lenet = populations["lenet-cifar10-reduced"]
     assert (lenet.kind, lenet.epochs, lenet.seen, lenet.threshold) == (("CIFAR-10", "LeNet"), 30, 9, 0.4)
     assert lenet.good == sum(run.final_accuracy() >= 0.4 for run in lenet.runs)

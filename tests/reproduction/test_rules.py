@@ -8,7 +8,7 @@ import pytest
 from epochgraph.reproduction.replays import finishing
 from epochgraph.reproduction.rules import (
     KNOWN,
-    NO_STOPPING,
+    STOPPING,
     USUAL,
     WITHOUT,
     Forecasts,
@@ -154,7 +154,7 @@ def test_a_budget_never_finishes_a_second_run_before_the_first_is_paid_for():
     assert best_first(made, unseen=KNOWN, budget=11).tolist() == [9, 2]
 
 
-@pytest.mark.parametrize("rule", [rule for name, rule in USUAL.items() if name != NO_STOPPING])
+@pytest.mark.parametrize("rule", [USUAL[name] for name in STOPPING])
 def test_best_first_never_spends_more_than_the_rule_whose_epochs_it_has(rule):
     generator = np.random.default_rng(0)
     for runs in (9, 13, 18):

@@ -10,7 +10,7 @@ from epochgraph.errors import SettingError
 from epochgraph.predictors.shipped import EPOCHS
 from epochgraph.reproduction.decisions import CURVE_ALONE, THRESHOLD
 from epochgraph.reproduction.populations import FAMILY, Population
-from epochgraph.reproduction.rules import KNOWN, NEW, NO_STOPPING, USUAL, Forecasts, Sweep, rules, with_budget
+from epochgraph.reproduction.rules import KNOWN, NEW, STOPPING, Forecasts, Sweep, rules, with_budget
 
 ORDERS = 500
 SWEEP = 18
@@ -53,8 +53,7 @@ class Replay:
             ]
             rows += [
                 {"sweep": number, BUDGET_OF: other, "rule": name, **_outcome(sweep, finishing(sweep, of))}
-                for other in spent
-                if other in USUAL and other != NO_STOPPING
+                for other in STOPPING
                 for name, of in with_budget(sweep, spent[other].sum()).items()
             ]
         return pd.DataFrame(rows).assign(population=self.population)

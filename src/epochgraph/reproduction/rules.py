@@ -24,6 +24,11 @@ KNOWN, NEW = "new learning rates", "new architecture"
 WITHOUT = "without graphs"
 
 
+def by_curves(unseen: str) -> str:
+    """What best first with a budget is called where its forecasts are made without graphs."""
+    return f"{unseen}, {WITHOUT}"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Forecasts:
     """What our predictor says of each run (a row) after some epochs (a column each).
@@ -231,13 +236,14 @@ def best_first(sweep: Sweep, *, unseen: str, budget: float | None = None) -> np.
 def _most_hopeful(told: Forecasts, epochs: int) -> Iterator[tuple[int, float, float]]:
     """Again and again the run that may end highest, the epoch to which it goes on, and how high it may end."""
     looks = int((told.epochs < epochs).sum())  # what is told at the end comes too late
-    hopes = [(-told.upper[run, 0], -told.forecast[run, 0], run, 0) for run in range(len(told.upper))]
+    uppers, forecasts = -told.upper, -told.forecast  # a heap has its least first
+    hopes = [(uppers[run, 0], forecasts[run, 0], run, 1) for run in range(len(uppers))]
     heapify(hopes)
     while hopes:
         upper, _, run, look = heappop(hopes)
-        yield run, float(told.epochs[look + 1]) if look + 1 < looks else epochs, -upper
-        if look + 1 < looks:
-            heappush(hopes, (-told.upper[run, look + 1], -told.forecast[run, look + 1], run, look + 1))
+        if look < looks:
+            heappush(hopes, (uppers[run, look], forecasts[run, look], run, look + 1))
+        yield run, float(told.epochs[look]) if look < looks else epochs, -upper
 
 
 def accuracy_then_best(sweep: Sweep) -> np.ndarray:
@@ -274,6 +280,9 @@ USUAL: Mapping[str, Rule] = {
     f"one epoch, then the best {BEST}": one_epoch_then_best,
     ACCURACY: accuracy_then_best,
 }
+STOPPING = tuple(name for name in USUAL if name != NO_STOPPING)
+"""The usual rules that stop runs, whose epochs best first is given."""
+
 DECISION, FORECAST, FIRST = "our decision", "our forecast beside the best so far", "our forecast, best first"
 HALVING = f"our forecast, then the best {BEST}"
 OURS = {DECISION: our_decision, FORECAST: beside_the_best, FIRST: best_first, HALVING: forecast_then_best}
@@ -293,7 +302,7 @@ def with_budget(sweep: Sweep, budget: float) -> Mapping[str, np.ndarray]:
     return {
         name: best_first(seen, unseen=unseen, budget=budget)
         for unseen in sweep.forecasts
-        for seen, name in ((sweep, unseen), (curves, f"{unseen}, {WITHOUT}"))
+        for seen, name in ((sweep, unseen), (curves, by_curves(unseen)))
     }
 
 

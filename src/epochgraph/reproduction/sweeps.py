@@ -14,7 +14,7 @@ from epochgraph.reproduction.panels import BLUE, FAINT, GREEN, RED, legend_below
 from epochgraph.reproduction.populations import FAMILY, Population, on_cifar, united
 from epochgraph.reproduction.replays import BUDGET_OF, LEAST, ORDERS, SITUATION, SWEEP, replay_of
 from epochgraph.reproduction.results import Result
-from epochgraph.reproduction.rules import BEST, ETA, KNOWN, NEW, STARTUP, WITHOUT
+from epochgraph.reproduction.rules import BEST, ETA, KNOWN, NEW, STARTUP, WITHOUT, by_curves
 from epochgraph.reproduction.scoring import Progress, scored
 
 DEALINGS = 4
@@ -147,9 +147,9 @@ def _budget_table(mean: pd.DataFrame, with_budget: pd.DataFrame) -> pd.DataFrame
             if unseen in ours:
                 rows[other] |= {
                     name: f"{ours[name].mean():.2f} ({_change(ours[name] - regrets[other])})"
-                    for name in (unseen, f"{unseen}, {WITHOUT}")
+                    for name in (unseen, by_curves(unseen))
                 }
-                rows[other][f"{unseen}: what graphs change"] = _change(ours[unseen] - ours[f"{unseen}, {WITHOUT}"])
+                rows[other][f"{unseen}: what graphs change"] = _change(ours[unseen] - ours[by_curves(unseen)])
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
@@ -169,7 +169,7 @@ def _drawn(mean: pd.DataFrame, with_budget: pd.DataFrame) -> Figure:
         for (rule, at), (colour, marker) in zip(of_population.iterrows(), MARKS, strict=False):  # fewer if less is told
             axis.plot(at["epochs"], at["regret"], marker, color=colour, ms=8, label=rule, ls="", alpha=0.9)
         given = with_budget[with_budget["population"] == name].sort_values("epochs").groupby("rule")
-        for rule, style in ((KNOWN, "-"), (f"{KNOWN}, {WITHOUT}", ":")):
+        for rule, style in ((KNOWN, "-"), (by_curves(KNOWN), ":")):
             if rule in given.groups:
                 line = given.get_group(rule)
                 label = f"best first with these budgets, {rule}"
