@@ -1,0 +1,112 @@
+"""The data folder -> the contents of files, and the arrays that were made of them, kept in the user's cache."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import scipy
+import torch
+from torch import Tensor
+
+from epochgraph.errors import SettingError, UnreadableFileError
+from epochgraph.files import atomic_write
+from epochgraph.zoo.archives import intact, open_tree
+from epochgraph.zoo.cache import default_cache
+
+VERSION = 1
+"""Of how tasks are made of files; raise it with any change that changes a number."""
+
+ENDINGS = ("", ".tar.xz", ".tar.gz", ".tar", ".tgz", ".txz", ".zip")
+"""How a folder of files may be given: as it is, or as an archive of that name with one of these endings."""
+
+Contents = Mapping[str, bytes]
+"""Name of a file, without its folders -> what is in it; in the order of the names."""
+
+Arrays = Mapping[str, np.ndarray]
+Made = Callable[[Path, Contents], Arrays]
+
+
+def place(data: Path | None, name: str) -> Path:
+    """Where a folder or archive of the data lies.
+
+    Args:
+        data: The folder that the user gave.
+        name: Of the folder or archive, without an ending.
+
+    Raises:
+        SettingError: No folder was given.
+        UnreadableFileError: It has nothing of that name.
+    """
+    if data is None:
+        raise SettingError("data", None, f"the folder that holds {name}{ENDINGS[1]} (this task needs files)")
+    for ending in ENDINGS:
+        found = data / f"{name}{ending}"
+        if found.exists():
+            return found
+    raise UnreadableFileError(data / f"{name}{ENDINGS[1]}", "no such file", "Check --data, the folder of the data.")
+
+
+def contents(path: Path, wanted: Callable[[str], bool]) -> Contents:
+    """Read some files of a folder or archive.
+
+    Args:
+        path: The folder or archive.
+        wanted: Whether a file is to be read, by its name without folders.
+
+    Raises:
+        UnreadableFileError: It is damaged.
+    """
+    with open_tree(path) as tree:
+        read = {name.rsplit("/", 1)[-1]: tree.read(name) for name in tree.files if wanted(name.rsplit("/", 1)[-1])}
+    return dict(sorted(read.items()))
+
+
+def kept(data: Path | None, source: str, *, key: str, wanted: Callable[[str], bool], made: Made) -> Arrays:
+    """The arrays of a task from the cache; if they are not there, or not intact, make them and keep them.
+
+    Args:
+        data: The folder that the user gave.
+        source: Name of the folder or archive in it.
+        key: What else decides on the arrays: the task, and versions of libraries.
+        wanted: Which files the task reads, by their names.
+        made: Makes the arrays of the path, for errors, and the contents of the files.
+
+    Raises:
+        SettingError: No folder was given.
+        UnreadableFileError: The source is missing or damaged.
+        OutputError: The cache cannot be written.
+    """
+    path = place(data, source)
+    read = contents(path, wanted) if path.is_dir() else None
+    marks = [VERSION, np.__version__, scipy.__version__, source, key, _fingerprint(path, read)]
+    name = hashlib.sha256(json.dumps(marks).encode()).hexdigest()
+    entry = default_cache().parent / "tasks" / f"{name}.npz"
+    stored = _stored(entry)
+    if stored is not None:
+        return stored
+    arrays = made(path, contents(path, wanted) if read is None else read)
+    with atomic_write(entry) as temporary:
+        np.savez(temporary, **dict(arrays))  # type: ignore[arg-type]  # its stubs take a name for `allow_pickle`
+    return arrays
+
+
+def tensors(arrays: Arrays) -> dict[str, Tensor]:
+    """The same arrays as tensors."""
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def _stored(entry: Path) -> Arrays | None:
+    try:
+        with entry.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays.items())  # each is compared with its checksum
+    except Exception:  # a damaged file raises nearly anything; whatever it is, the arrays are made anew
+        return None
+
+
+def _fingerprint(path: Path, read: Contents | None) -> object:
+    if read is not None:
+        return [(name, hashlib.sha256(content).hexdigest()) for name, content in read.items()]
+    with intact(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
