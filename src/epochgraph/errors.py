@@ -79,6 +79,30 @@ class MissingCheckpointError(EpochgraphError, ValueError):
         )
 
 
+class UnknownEpochsError(EpochgraphError, ValueError):
+    """The names of a run's checkpoints do not say which number is the epoch.
+
+    Args:
+        path: The folder.
+        name: One of the names.
+        readings: Patterns of `epochs_from`, each with the number that it takes for the epoch.
+    """
+
+    def __init__(self, path: Path, name: str, readings: Mapping[str, str]) -> None:
+        super().__init__(path, name, dict(readings))
+
+    def __str__(self) -> str:
+        path, name, readings = self.args
+        choices = " or ".join(f"{number} (--epochs-from '{pattern}')" for pattern, number in readings.items())
+        if len(readings) == 1:
+            found = f"the number in names such as {name} may be the epoch or a metric"
+            return f"{path}: {found}. If it is the epoch, say so: {choices}; else name each file by its epoch."
+        return (
+            f"{path}: it is unknown which number is the epoch in names such as {name}: {choices}. "
+            "Choose one of these (in a program, epochs_from='...')."
+        )
+
+
 class MissingParameterError(EpochgraphError, KeyError):
     """The weights lack a parameter that the topology joins."""
 

@@ -11,6 +11,7 @@ from epochgraph.errors import (
     CheckpointMismatchError,
     EpochgraphError,
     MissingCheckpointError,
+    UnknownEpochsError,
     UnreadableFileError,
 )
 
@@ -142,3 +143,18 @@ def test_folders_that_are_no_run(tmp_path, names, message):
 def test_a_path_that_is_nothing(tmp_path):
     with pytest.raises(EpochgraphError, match="there is no such file"):
         read_run(tmp_path / "missing")
+
+
+def test_the_user_says_where_the_epoch_stands(tmp_path):
+    write(tmp_path, "3-0.8.pt", "7-0.9.pt", "12-0.7.pt")
+    with pytest.raises(UnknownEpochsError, match="--epochs-from"):
+        read_run(tmp_path, allow_gaps=True)
+    run = read_run(tmp_path, allow_gaps=True, epochs_from="{epoch}-{_}.pt")
+    assert run.epochs == (3.0, 7.0, 12.0)
+    assert [checkpoint.epoch for checkpoint in run] == [3.0, 7.0, 12.0]
+
+
+def test_names_with_metrics_only_have_no_order(tmp_path):
+    write(tmp_path, "loss_0.9.pt", "loss_0.5.pt")
+    with pytest.raises(UnreadableFileError, match=r"no order: nothing .* --epochs-from 'loss_\{epoch\}.pt'"):
+        read_run(tmp_path)

@@ -1,12 +1,15 @@
 """The time comes from the name: one table of names, one of gaps."""
 
+import pickle
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from epochgraph.checkpoints.pattern import times_from
 from epochgraph.checkpoints.times import gap, time_of, times
+from epochgraph.errors import SettingError, UnknownEpochsError
 
 
 @pytest.mark.parametrize(
@@ -94,3 +97,117 @@ def test_a_missing_checkpoint_is_always_noticed(start, step, count, data):
     missing = data.draw(st.integers(1, count - 2))
     before, after, usual = gap(values[:missing] + values[missing + 1 :])
     assert (before, after, usual) == (values[missing - 1], values[missing + 1], step)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        # whole numbers that rise by one, or are evenly spaced, beat fractions
+        ("model_1_0.41.pth model_2_0.63.pth model_3_0.59.pth model_4_0.70.pth", [1, 2, 3, 4]),
+        ("weights.01-1.41.pt weights.02-0.63.pt weights.03-0.59.pt", [1, 2, 3]),
+        ("resnet-1-55.3.pth resnet-2-61.pth resnet-3-60.9.pth", [1, 2, 3]),
+        ("0.81-1.pt 0.79-2.pt 0.83-3.pt", [1, 2, 3]),
+        ("5_0.91_0.3.pt 10_0.93_0.2.pt 15_0.92_0.1.pt", [5, 10, 15]),
+        ("model_1_epoch_0.91.pt model_2_epoch_0.93.pt", [1, 2]),
+        ("1_391.pt 2_782.pt 3_1173.pt", [1, 2, 3]),
+        ("checkpoint_0_0.3.pt checkpoint_1_0.1.pt", [0, 1]),
+        # a metric by its word
+        ("epoch_1_acc_0.9.pt epoch_2_acc_0.8.pt", [1, 2]),
+        ("loss_0.91.pt loss_0.52.pt", [None, None]),
+        ("valLoss0.31.pt valLoss0.29.pt", [None, None]),
+        ("top1-71.2-3.pt top1-75-4.pt", [3, 4]),
+        ("f1_0.8_1.pt f1_0.9_2.pt", [1, 2]),
+        ("1-91%.pt 2-93%.pt", [1, 2]),
+        ("best_acc=0.91.ckpt epoch=3.ckpt epoch=4.ckpt", [None, 4, 5]),
+        # dates and moments
+        ("2024-01-31.pt 2024-02-01.pt", [None, None]),
+        ("20240131_123045.pt 20240131_133045.pt", [None, None]),
+        ("31.01.2024.pt 01.02.2024.pt", [None, None]),
+        ("ckpt-1706700000.pt ckpt-1706800000.pt", [None, None]),
+        ("model_3_2024-01-31.pt model_4_2024-02-01.pt", [3, 4]),
+        ("step_20240131.pt step_20240201.pt", [20240131, 20240201]),
+        # what tells a run, a piece of it or a setting
+        ("seed1.pt seed2.pt", [None, None]),
+        ("fold_1.pt fold_2.pt", [None, None]),
+        ("rank0_1.pt rank0_2.pt", [1, 2]),
+        ("model-rank3.pt model-rank4.pt", [None, None]),
+        ("consolidated.00.pth consolidated.01.pth", [None, None]),
+        ("1_of_3.pt 2_of_3.pt", [None, None]),
+        ("epoch_1_of_10.pt epoch_2_of_10.pt", [1, 2]),
+        ("v1.pt v2.pt", [None, None]),
+        ("resnet18.pt resnet34.pt", [None, None]),
+        ("hidden_64.pt hidden_128.pt", [None, None]),
+        ("lr1e-3_1.pt lr2e-4_2.pt", [1, 2]),
+        ("exp-f37072fd-1.pt exp-5c106cde-2.pt", [1, 2]),
+        # words behind the number, and thousands
+        ("10epochs.pt 20epochs.pt", [10, 20]),
+        ("step_10k.pt step_20k.pt", [10_000, 20_000]),
+        ("iterations_100.pt iterations_200.pt", [100, 200]),
+        # two networks, of which neither is the other's next checkpoint
+        ("a_3.pt b_5.pt", [None, None]),
+    ],
+)
+def test_what_a_number_means_is_certain_or_it_is_no_time(names, expected):
+    assert times([Path(name) for name in names.split()]) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "patterns"),
+    [
+        ("3-0.8123.pt 7-0.9.pt 12-0.7911.pt", ["3 (--epochs-from '{epoch}-{_}.pt')", "'{_}-{epoch}.pt'"]),
+        ("model_0.41.pth model_0.63.pth", ["may be the epoch or a metric", "0.41 (--epochs-from 'model_{epoch}.pth')"]),
+        ("checkpoint_0.41.pth checkpoint_0.63.pth", ["'checkpoint_{epoch}.pth'"]),
+        ("1_391.pt 2_782.pt", ["'{epoch}_{_}.pt'", "'{_}_{epoch}.pt'"]),
+        ("G_100.pt G_200.pt D_100.pt D_200.pt", ["'G_{epoch}.pt'", "'D_{epoch}.pt'"]),
+        ("m_1_1.pt m_1_2.pt m_2_1.pt m_2_2.pt", ["'m_{epoch}_{_}.pt'", "'m_{_}_{epoch}.pt'"]),
+    ],
+)
+def test_doubt_names_every_reading_and_how_to_choose(names, patterns):
+    with pytest.raises(UnknownEpochsError) as caught:
+        times([Path("run") / name for name in names.split()])
+    assert str(caught.value).startswith("run: ")
+    assert "\n" not in str(caught.value)
+    for pattern in patterns:
+        assert pattern in str(caught.value)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # noqa: S301 - our own
+    for pattern in caught.value.args[2]:
+        assert any(time is not None for time in times_from(pattern, [Path(name) for name in names.split()]))
+
+
+def test_a_single_name_in_doubt_has_no_time():
+    assert time_of(Path("model_1_0.41.pth")) is None
+    assert time_of(Path("2024-01-31.pt")) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names", "expected"),
+    [
+        ("weights.{epoch}-{_}.pt", "weights.03-0.59.pt weights.12-0.6.pt best.pt", [3, 12, None]),
+        ("{_}_{epoch}.pt", "a_3_4.pt b_5.pt", [4, 5]),
+        ("net{epoch}.pt", "net0.25.pt net1.pt", [0.25, 1]),
+        ("epoch={epoch}-{_}.ckpt", "epoch=0-loss=0.3.ckpt", [1]),
+        ("a+({epoch}).pt", "a+(7).pt", [7]),
+    ],
+)
+def test_a_pattern_says_where_the_epoch_stands(pattern, names, expected):
+    assert times_from(pattern, [Path(name) for name in names.split()]) == expected
+
+
+@pytest.mark.parametrize("pattern", ["weights.pt", "{epoch}-{epoch}.pt", "other_{epoch}.pt"])
+def test_a_pattern_that_says_nothing_is_refused(pattern):
+    with pytest.raises(SettingError, match="--epochs-from is"):
+        times_from(pattern, [Path("weights_1.pt"), Path("weights_2.pt")])
+
+
+@given(
+    epochs=st.lists(st.integers(0, 500), min_size=2, max_size=9, unique=True),
+    losses=st.lists(st.floats(0.001, 9, allow_nan=False), min_size=9, max_size=9),
+)
+def test_a_loss_behind_the_epoch_never_decides_the_order(epochs, losses):
+    """Whatever the numbers are: the epochs are found, or the names are in doubt."""
+    paths = [Path(f"net_{epoch}_{loss:.4f}.pt") for epoch, loss in zip(epochs, losses, strict=False)]
+    try:
+        found = times(paths)
+    except UnknownEpochsError:
+        return
+    assert found == epochs

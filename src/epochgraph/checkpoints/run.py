@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, overload
 
 from epochgraph.checkpoints.archive import readable
 from epochgraph.checkpoints.loading import load_checkpoint
+from epochgraph.checkpoints.naming import numbers, template
+from epochgraph.checkpoints.pattern import times_from
 from epochgraph.checkpoints.sharded import is_shard, model_file
 from epochgraph.checkpoints.structure import Checkpoint
 from epochgraph.checkpoints.suffixes import is_named_like_a_checkpoint
@@ -20,7 +22,7 @@ else:  # with its type, a checker at run time (beartype) would open any of the c
     _Checkpoints = Sequence
 
 _COMPANIONS = ("optim", "scheduler", "scaler", "rng_state", "random_states", "training_args")
-_NAMING = "Name each file by its epoch, such as epoch_3.pt."
+_NAMING = "Name each file by its epoch, such as epoch_3.pt"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +61,7 @@ class CheckpointRun(_Checkpoints):
         return checkpoint
 
 
-def read_run(folder: Path | str, *, allow_gaps: bool = False) -> CheckpointRun:
+def read_run(folder: Path | str, *, allow_gaps: bool = False, epochs_from: str | None = None) -> CheckpointRun:
     """Find the checkpoints of one run and put them in the order of the times in their names.
 
     Only the first is opened now. Files that stand beside checkpoints (optimizer.pt, training_args.bin, ...), hidden
@@ -68,9 +70,13 @@ def read_run(folder: Path | str, *, allow_gaps: bool = False) -> CheckpointRun:
     Args:
         folder: A folder of checkpoint files, or of folders that Hugging Face wrote; or a single checkpoint.
         allow_gaps: Accept whole-numbered times that are not evenly spaced, such as 1, 2, 4.
+        epochs_from: Where the epoch stands in the names, such as `weights.{epoch}-{_}.pt` (see `times_from`); None to
+            find it there. Names that do not fit are skipped.
 
     Raises:
         MissingCheckpointError: There is a gap in the times.
+        UnknownEpochsError: The names have several numbers, and nothing tells which is the epoch.
+        SettingError: `epochs_from` is no pattern, or fits no name.
         UnreadableFileError: There are no checkpoints, their order is unknown, or two have the same time.
         EpochgraphError: The first checkpoint cannot be read; see `load_checkpoint`.
     """
@@ -78,7 +84,8 @@ def read_run(folder: Path | str, *, allow_gaps: bool = False) -> CheckpointRun:
     with readable(folder):
         found = _checkpoints(folder)
         whole = [folder] if model_file(folder) else found
-    timed = list(zip(times(found), found, strict=True))
+    read = times(found) if epochs_from is None else times_from(epochs_from, found)
+    timed = list(zip(read, found, strict=True))
     dated = sorted((epoch, path) for epoch, path in timed if epoch is not None)
     if not dated:
         return _single(folder, whole)
@@ -107,8 +114,17 @@ def _single(path: Path, found: Sequence[Path]) -> CheckpointRun:
         raise UnreadableFileError(path, "it holds no checkpoints", advice)
     if len(found) > 1:
         shown = ", ".join(entry.name for entry in found[:3]) + (", ..." if len(found) > 3 else "")
-        raise UnreadableFileError(path, f"its {len(found)} checkpoints ({shown}) have no order", _NAMING)
+        order = f"its {len(found)} checkpoints ({shown}) have no order: nothing in their names is known to be an epoch"
+        raise UnreadableFileError(path, order, _naming(found[0]))
     return CheckpointRun(path, (found[0],), (time_of(found[0]),), (), load_checkpoint(found[0]).shapes)
+
+
+def _naming(path: Path) -> str:
+    """How to say which number is the epoch, if the name of a checkpoint has any."""
+    there = numbers(path)
+    if not there:
+        return f"{_NAMING}."
+    return f"{_NAMING}. If a number in them is the epoch after all, say so: --epochs-from '{template(path, there[0])}'."
 
 
 def _check_order(folder: Path, dated: Sequence[tuple[float, Path]], *, allow_gaps: bool) -> None:

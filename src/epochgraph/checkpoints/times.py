@@ -1,22 +1,64 @@
 """The time of each checkpoint, read from its name."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from epochgraph.checkpoints.suffixes import bare_name
+from epochgraph.checkpoints.naming import WORDS_OF_TIME, Meaning, Number, numbers, template
+from epochgraph.errors import UnknownEpochsError
 
-_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?(?![0-9]*[a-z])")  # no piece of a hash such as 5c106cde
-_WORD = re.compile(r"(?:(?<![a-z])(epoch|ep|step|checkpoint|ckpt|iter)|(?<![a-z0-9])(e))(?:s|ations?)?[^a-z0-9]*$")
-_WORDS = ("epoch", "ep", "e", "step", "checkpoint", "ckpt", "iter")
 
-# One number, followed through all names: known by the word of time before it, or by its place and the text before it.
-_Column = str | tuple[int, str]
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """One number, followed through all names that have it.
+
+    Attributes:
+        key: What tells it from other numbers of a name.
+        meaning: What the word before it says.
+        glued: Whether it is glued to that word.
+        values: Its value in each name that has it.
+        whole: Whether it is written without a fraction everywhere.
+    """
+
+    key: str | tuple[int, str]
+    meaning: Meaning
+    glued: bool
+    values: tuple[float, ...]
+    whole: bool
+
+    @property
+    def moves(self) -> bool:
+        """Whether it differs between names."""
+        return len(set(self.values)) > 1
+
+    @property
+    def fractional(self) -> bool:
+        """Whether it is no whole number anywhere, though it differs: more like a metric than like a time."""
+        return self.moves and not any(value.is_integer() for value in self.values)
+
+    def steps(self) -> set[float]:
+        """How far neighbours are apart; none, if two names have the same number."""
+        ordered = sorted(self.values)
+        found = {after - before for before, after in pairwise(ordered)}
+        return set() if 0 in found else found
+
+    @property
+    def rises_by_one(self) -> bool:
+        """Whether it counts whole numbers without a gap."""
+        return self.whole and self.steps() == {1}
+
+    @property
+    def even(self) -> bool:
+        """Whether it is whole and three or more of it are evenly spaced."""
+        return self.whole and len(self.values) > 2 and len(self.steps()) == 1
 
 
 def time_of(path: Path) -> float | None:
-    """The time in a single name: `epoch_3.pt` -> 3, `checkpoint-500` -> 500, `resnet50.pt` -> None."""
+    """The time in a single name: `epoch_3.pt` -> 3, `checkpoint-500` -> 500, `resnet50.pt` -> None.
+
+    Where several numbers may be the time, and other names do not tell which, it is none.
+    """
     return times([path])[0]
 
 
@@ -25,23 +67,26 @@ def times(paths: Sequence[Path]) -> list[float | None]:
 
     The time is the number that differs between the names, best one behind a word such as `epoch` or `step`. A number
     that all names share belongs to the name (`resnet50_epoch3.pt`), and one that is called otherwise is no time
-    (`val_loss=0.25`). Lightning numbers the passes from 0 and saves after each: its `epoch=0.ckpt` is of one completed
-    pass.
+    (`val_loss=0.25`, `seed3`), nor is a date. Without a word of time, whole numbers that rise by one, or are evenly
+    spaced, are it before fractions. Lightning numbers the passes from 0 and saves after each: its `epoch=0.ckpt` is of
+    one completed pass.
 
     Returns:
         A time for each path, in completed passes or steps; None where the name lacks the number that is the time in
         the others.
+
+    Raises:
+        UnknownEpochsError: Several numbers may be the time, or one that may as well be a metric.
     """
-    rows = [_numbers(bare_name(path).lower(), of_lightning=path.suffix == ".ckpt") for path in paths]
-    columns: dict[_Column, list[float]] = {}
-    for row in rows:
-        for column, value in row.items():
-            columns.setdefault(column, []).append(value)
-    ranks = {column: rank for column, values in columns.items() if (rank := _rank(column, values)) is not None}
-    if not ranks:
-        return [None] * len(paths)
-    best = min(ranks, key=ranks.__getitem__)
-    return [row.get(best) for row in rows]
+    rows = [numbers(path) for path in paths]
+    columns = _columns(rows)
+    best = _chosen(list(columns.values()), len(paths))
+    if isinstance(best, list):
+        if len(paths) == 1:
+            return [None]
+        raise _doubt(paths, rows, best)
+    found = [{number.column: number.value for number in reversed(row)} for row in rows]
+    return [None if best is None else row.get(best.key) for row in found]
 
 
 def gap(times: Sequence[float]) -> tuple[float, float, float] | None:
@@ -70,31 +115,71 @@ def _is_odd_end(end: float, others: Sequence[float]) -> bool:
     return len(others) > 1 and len(set(others)) == 1 and end < others[0] and others[0] % end != 0
 
 
-def _numbers(name: str, *, of_lightning: bool) -> dict[_Column, float]:
-    numbers: dict[_Column, float] = {}
-    start = 0
-    for place, match in enumerate(_NUMBER.finditer(name)):
-        before = name[start : match.start()]
-        start = match.end()
-        word = _WORD.search(before)
-        column = word[1] or word[2] if word else (place, before)
-        from_zero = of_lightning and before.endswith("epoch=")
-        numbers.setdefault(column, float(match[0]) + from_zero)
-    return numbers
+def _columns(rows: Sequence[Sequence[Number]]) -> Mapping[object, _Column]:
+    found: dict[str | tuple[int, str], list[Number]] = {}
+    for row in rows:
+        for column, number in {number.column: number for number in reversed(row)}.items():
+            found.setdefault(column, []).append(number)
+    return {
+        key: _Column(
+            key,
+            several[0].meaning,
+            several[0].glued,
+            tuple(number.value for number in several),
+            all(number.whole for number in several),
+        )
+        for key, several in found.items()
+    }
 
 
-def _rank(column: _Column, values: Sequence[float]) -> tuple[int, int, bool, int] | None:
-    """How likely a number is the time, the lowest first; None if it cannot be.
+def _chosen(columns: Sequence[_Column], names: int) -> _Column | list[_Column] | None:
+    """The number that is the time; a list of those that may be it, None if none may."""
+    sure = [column for column in columns if column.meaning == "time" or _counts(column)]
+    loose = [column for column in columns if column not in sure and column.meaning in ("unknown", "counter")]
+    moving = [column for column in loose if column.moves]
+    widest = max((len(column.values) for column in moving), default=0)
+    moving = [column for column in moving if len(column.values) == widest]
+    best = min(sure, key=_rank, default=None)
+    if best is not None and best.moves:
+        rising = [column for column in moving if column.rises_by_one and len(column.values) >= len(best.values)]
+        return rising[0] if best.fractional and len(rising) == 1 else best
+    if moving:
+        return _of_pattern(moving)
+    if best is not None:
+        return best
+    still = [column for column in loose if not column.glued]
+    if names == 1 and len(still) > 1:
+        return still
+    return still[0] if len(still) == 1 else None
 
-    Words of time win, then a number that stands alone (`model_3`), then one glued to a name (`net3`). A word that is
-    followed by one and the same number in several names still says that other, glued, numbers are something else
-    (`epoch3_seed1`, `epoch3_seed2`): better an error than a wrong order.
-    """
-    repeats, differs = len(set(values)) < len(values), len(set(values)) > 1
-    if isinstance(column, str):
-        return (0 if differs else 2, -len(values), repeats, _WORDS.index(column))
-    place, before = column
-    glued = before[-1:].isalpha()
-    if before.endswith("=") or (glued and not differs):
-        return None
-    return ((3 if glued else 1) if differs else 4, -len(values), repeats, -place)
+
+def _counts(column: _Column) -> bool:
+    """Whether a number behind `checkpoint` is a time: not, if it is a fraction everywhere."""
+    return column.meaning == "counter" and not column.fractional
+
+
+def _of_pattern(moving: list[_Column]) -> _Column | list[_Column]:
+    """Of numbers whose words say nothing, the one that the names together show to be the time."""
+    if len(moving) == 1:
+        return moving if moving[0].fractional else moving[0]
+    whole = [column for column in moving if column.whole]
+    rising = [column for column in whole if column.rises_by_one]
+    if len(rising) == 1 and (len(whole) == 1 or len(rising[0].values) > 2):
+        return rising[0]
+    if len(whole) == 1 and whole[0].even:
+        return whole[0]
+    return moving
+
+
+def _rank(column: _Column) -> tuple[bool, int, bool, int]:
+    """How good a word of time is, the lowest first: one whose number differs, in most names and without repeats."""
+    repeats = len(set(column.values)) < len(column.values)
+    return not column.moves, -len(column.values), repeats, WORDS_OF_TIME.index(str(column.key))
+
+
+def _doubt(paths: Sequence[Path], rows: Sequence[Sequence[Number]], columns: Sequence[_Column]) -> UnknownEpochsError:
+    """What may be the time, with the pattern that says so; G_100.pt and D_100.pt are two patterns of two names."""
+    examples = [(path, n) for path, row in zip(paths, rows, strict=True) for n in row]
+    first = [next((path, n) for path, n in examples if n.column == column.key) for column in columns]
+    patterns = {template(path, number): f"{number.value:g}" for path, number in first}
+    return UnknownEpochsError(paths[0].parent, first[0][0].name, patterns)

@@ -23,6 +23,15 @@ Task = Annotated[
 ]
 GOOD = "The final accuracy from which on a run is good, in the unit of the metrics"
 AllowGaps = Annotated[bool, typer.Option("--allow-gaps", help="Accept runs whose epochs are not evenly spaced.")]
+EpochsFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--epochs-from",
+        metavar="PATTERN",
+        help="Where the epoch stands in the names of checkpoints, if they do not tell: `'weights.{epoch}-{_}.pt'`, "
+        "with `{_}` for anything else that differs.",
+    ),
+]
 TopologyFile = Annotated[
     Path | None, typer.Option("--topology", help="The wiring, as a JSON file written by `inspect --save`.")
 ]
@@ -96,6 +105,7 @@ def inspect(
     top: Annotated[int, typer.Option(min=0, help="How many of the most central nodes to show.")] = 10,
     fold_batch_norm: FoldBatchNorm = False,
     memory: Memory = None,
+    epochs_from: EpochsFrom = None,
     save: Annotated[Path | None, typer.Option(help="Write the topology to this JSON file, for later commands.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -108,10 +118,14 @@ def inspect(
     Example: `epochgraph inspect runs/7/epoch_3.pt --model mymodels:LeNet --input 1,3,32,32 --save lenet.json`
     """
     from epochgraph.cli import inspect as command
+    from epochgraph.cli.reading import ReadingOptions
     from epochgraph.cli.wiring import WiringOptions
 
     wiring = WiringOptions(topology, model, input_shape, tuple(wires or ()))
-    command.run(path, wiring, memory=memory, top=top, fold_batch_norm=fold_batch_norm, save=save, as_json=as_json)
+    reading = ReadingOptions(allow_gaps=True, epochs_from=epochs_from)
+    command.run(
+        path, wiring, reading, memory=memory, top=top, fold_batch_norm=fold_batch_norm, save=save, as_json=as_json
+    )
 
 
 def extract(
@@ -138,6 +152,7 @@ def extract(
     fold_batch_norm: FoldBatchNorm = False,
     memory: Memory = None,
     allow_gaps: AllowGaps = False,
+    epochs_from: EpochsFrom = None,
     force: Annotated[bool, typer.Option("--force", help="Extract runs anew that are stored already.")] = False,
 ) -> None:
     """Turn the checkpoints of runs into stored signatures.
@@ -155,6 +170,7 @@ def extract(
     Example: `epochgraph extract sweep/* -o store --topology lenet.json --change initial`
     """
     from epochgraph.cli import extract as command
+    from epochgraph.cli.reading import ReadingOptions
     from epochgraph.cli.wiring import WiringOptions
     from epochgraph.extraction import PREFIX, extraction
 
@@ -168,7 +184,8 @@ def extract(
     }
     how = extraction({PREFIX + name: value for name, value in options.items()})
     wiring = WiringOptions(topology, model, input_shape)
-    command.run(runs, out, how, wiring, memory=memory, allow_gaps=allow_gaps, force=force)
+    reading = ReadingOptions(allow_gaps=allow_gaps, epochs_from=epochs_from)
+    command.run(runs, out, how, wiring, reading, memory=memory, force=force)
 
 
 def pack(
@@ -256,6 +273,7 @@ def predict(
     model: Model = None,
     input_shape: Input = None,
     allow_gaps: AllowGaps = False,
+    epochs_from: EpochsFrom = None,
     as_json: Json = False,
 ) -> None:
     """Predict how a run will end, from its first checkpoints, and whether to stop it.
@@ -275,6 +293,7 @@ def predict(
     Example: `epochgraph predict sweep/12 --topology lenet.json --threshold 0.6 --json`
     """
     from epochgraph.cli import predict as command
+    from epochgraph.cli.reading import ReadingOptions
     from epochgraph.cli.wiring import WiringOptions
 
     wiring = WiringOptions(topology, model, input_shape)
@@ -282,10 +301,10 @@ def predict(
         run,
         predictor,
         wiring,
+        ReadingOptions(allow_gaps=allow_gaps, epochs_from=epochs_from),
         threshold=threshold,
         rate=rate,
         hopeful_first=hopeful_first,
-        allow_gaps=allow_gaps,
         as_json=as_json,
     )
 

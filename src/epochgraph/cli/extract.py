@@ -8,10 +8,11 @@ from pathlib import Path
 import pandas as pd
 from rich.progress import Progress
 
-from epochgraph.checkpoints import Checkpoint, CheckpointRun, read_run
+from epochgraph.checkpoints import Checkpoint, CheckpointRun
 from epochgraph.checkpoints.archive import exists
 from epochgraph.cli.memory import shown_reading, usable_memory
 from epochgraph.cli.output import notes, progress_bar
+from epochgraph.cli.reading import ReadingOptions
 from epochgraph.cli.wiring import WiringOptions
 from epochgraph.errors import SettingError, UnreadableFileError
 from epochgraph.extraction import Extraction
@@ -27,9 +28,9 @@ def run(
     out: Path,
     how: Extraction,
     options: WiringOptions,
+    reading: ReadingOptions,
     *,
     memory: str | None,
-    allow_gaps: bool,
     force: bool,
 ) -> None:
     """Extract the runs that are not stored yet."""
@@ -38,7 +39,7 @@ def run(
     with progress_bar() as progress:
         task = progress.add_task("runs", total=len(missing))
         for path, target in missing.items():
-            checkpoints = read_run(path, allow_gaps=allow_gaps)
+            checkpoints = reading.run(path)
             wiring = options.topology_of(checkpoints[0])
             write_run(extracted(checkpoints, wiring, how, progress, memory=memory), target)
             _note_left_out(checkpoints, wiring)

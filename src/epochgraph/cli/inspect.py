@@ -9,9 +9,10 @@ import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
-from epochgraph.checkpoints import Checkpoint, read_run
+from epochgraph.checkpoints import Checkpoint
 from epochgraph.cli.memory import free_memory, shown_reading, usable_memory, whole
 from epochgraph.cli.output import console, print_json, progress_bar
+from epochgraph.cli.reading import ReadingOptions
 from epochgraph.cli.wiring import WiringOptions
 from epochgraph.graph import Graph, rolled_graph
 from epochgraph.measures import degree, eigenvector_centrality
@@ -29,6 +30,7 @@ PAIR = 100
 def run(
     path: Path,
     options: WiringOptions,
+    reading: ReadingOptions,
     *,
     memory: str | None,
     top: int,
@@ -37,7 +39,7 @@ def run(
     as_json: bool,
 ) -> None:
     """Show the graph of a checkpoint."""
-    checkpoint = read_run(path, allow_gaps=True)[-1]
+    checkpoint = reading.run(path)[-1]
     wiring = options.topology_of(checkpoint)
     usable = usable_memory(memory, checkpoint)
     with progress_bar() as progress, shown_reading(progress, checkpoint) as watch:
@@ -124,7 +126,8 @@ def _pairs_joined(graph: Graph, places: Sequence[tuple[int, int]]) -> int:
 
 def _print(findings: dict[str, Any]) -> None:
     edges = "" if findings["edges"] is None else f", {findings['edges']:,} edges"
-    console.print(f"[bold]{escape(findings['path'])}[/]: {findings['nodes']:,} nodes{edges}")
+    epoch = "" if findings["epoch"] is None else f", epoch {findings['epoch']:g}"
+    console.print(f"[bold]{escape(findings['path'])}[/]{epoch}: {findings['nodes']:,} nodes{edges}")
     table = Table("part", "nodes", "mean degree", "share of centrality", "reads", box=None, header_style="bold")
     for part in findings["parts"]:
         reads = part["reads"]

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from epochgraph.cli.output import console, notes, print_json
+from epochgraph.cli.reading import ReadingOptions
 from epochgraph.cli.stored import finished_runs, runs_to_tell
 from epochgraph.cli.wiring import WiringOptions
 from epochgraph.errors import SettingError
@@ -72,20 +73,20 @@ def predict(
     path: Path,
     predictor: Path | None,
     options: WiringOptions,
+    reading: ReadingOptions,
     *,
     threshold: float | None,
     rate: float,
     hopeful_first: bool,
-    allow_gaps: bool,
     as_json: bool,
 ) -> None:
     """Predict how runs will end."""
     if predictor is None:
-        runs = runs_to_tell(path, EXTRACTION, options, allow_gaps=allow_gaps)
+        runs = runs_to_tell(path, EXTRACTION, options, reading)
         told = [predict_runs(shipped_predictor(run), [run], threshold=threshold, rate=rate)[0] for run in runs]
     else:
         given = read_predictor(predictor)
-        runs = runs_to_tell(path, extraction(given.extraction), options, allow_gaps=allow_gaps)
+        runs = runs_to_tell(path, extraction(given.extraction), options, reading)
         told = predict_runs(given, runs, threshold=threshold, rate=rate)
     if hopeful_first:
         told = most_hopeful_first(told)

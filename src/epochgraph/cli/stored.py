@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from epochgraph.checkpoints import read_run
 from epochgraph.cli.extract import extracted
 from epochgraph.cli.output import progress_bar
+from epochgraph.cli.reading import ReadingOptions
 from epochgraph.cli.wiring import WiringOptions
 from epochgraph.errors import SettingError
 from epochgraph.extraction import PREFIX, Extraction, extraction
@@ -33,14 +33,14 @@ def finished_runs(store: Path, target: str) -> list[Run]:
     return [_selected(run, first) for run in runs]
 
 
-def runs_to_tell(path: Path, how: Extraction, options: WiringOptions, *, allow_gaps: bool) -> list[Run]:
+def runs_to_tell(path: Path, how: Extraction, options: WiringOptions, reading: ReadingOptions) -> list[Run]:
     """The run in a folder of checkpoints or a stored run's file, or all runs of a folder of stored runs.
 
     Args:
         path: The folder or file.
         how: What is asked of each run.
         options: Where the wiring of checkpoints stands.
-        allow_gaps: Whether epochs may be missing of which checkpoints lie on either side.
+        reading: How folders of checkpoints are read.
 
     Raises:
         SettingError: A stored run was extracted in another way than `how`.
@@ -49,7 +49,7 @@ def runs_to_tell(path: Path, how: Extraction, options: WiringOptions, *, allow_g
     if path.suffix == ".parquet" or parquet_files(path):
         runs = read_stored_runs(path)
     else:
-        checkpoints = read_run(path, allow_gaps=allow_gaps)
+        checkpoints = reading.run(path)
         wiring = options.topology_of(checkpoints[0])
         with progress_bar() as progress:
             return [extracted(checkpoints, wiring, how, progress)]
