@@ -18,14 +18,15 @@ BOTTLENECK = 4
 def autoencoder(form: Form, choices: Choices) -> nn.Module:
     """`depth` convolutions, a linear bottleneck, and as many transposed convolutions back to the image's shape.
 
-    The first convolutions halve the map as long as it is large, and double the channels; the others keep both.
+    The first convolutions halve the map as long as it is large, and double the channels up to four times those of the
+    first map; the others keep both.
     """
     if form.outputs != form.inputs:
         raise SettingError("shape of the outputs", form.outputs, f"the shape of the inputs, {form.inputs}")
-    times = halvings(form, min(3, choices.depth))
-    shapes = [form.inputs]
+    times = halvings(form.inputs[1:], choices.depth)
+    shapes, doublings = [form.inputs], min(2, max(0, times - 1))
     for place in range(choices.depth):
-        channels, (height, width) = choices.width * 2 ** min(place, max(0, times - 1)), shapes[-1][1:]
+        channels, (height, width) = choices.width * 2 ** min(place, doublings), shapes[-1][1:]
         halved = place < times
         shapes.append((channels, -(-height // 2), -(-width // 2)) if halved else (channels, height, width))
     encoder = [layer for pair in pairwise(shapes) for layer in _down(*pair, choices)]

@@ -73,10 +73,8 @@ class Family:
             raise SettingError("kind of the inputs", form.kind, _listed(self.kinds))
         if outputs_of(form) not in self.outputs:
             raise SettingError("shape of the outputs", form.outputs, _listed(self.outputs))
-        if choices.width not in WIDTHS:
-            raise SettingError("width", choices.width, f"an integer from {WIDTHS[0]} to {WIDTHS[-1]}")
-        if choices.depth not in DEPTHS:
-            raise SettingError("depth", choices.depth, f"an integer from {DEPTHS[0]} to {DEPTHS[-1]}")
+        _check_size("width", choices.width, WIDTHS)
+        _check_size("depth", choices.depth, DEPTHS)
         if choices.norm not in self.norms:
             raise SettingError("norm", choices.norm, _listed(self.norms))
         if choices.activation not in ACTIVATIONS:
@@ -90,6 +88,12 @@ def outputs_of(form: Form) -> Outputs:
     """What a network gives in this form."""
     shapes: dict[int, Outputs] = {2: "tokens", 3: "image"}
     return shapes.get(len(form.outputs), "row")
+
+
+def _check_size(name: str, found: object, allowed: range) -> None:
+    """Refuse a width or depth that no network has."""
+    if not isinstance(found, int) or isinstance(found, bool) or found not in allowed:
+        raise SettingError(name, found, f"an integer from {allowed[0]} to {allowed[-1]}")
 
 
 def _listed(allowed: Iterable[str]) -> str:
@@ -113,7 +117,7 @@ FAMILIES: dict[str, Family] = {
         kinds=IMAGES | SEQUENCES | TABLES,
         outputs=ROW | IMAGE,
         norms=("none", "batch", "group", "layer"),
-        widths=(32, 64, 96, 128, 192),
+        widths=(16, 32, 64, 96, 128),
         depths=(1, 2, 3, 4),
     ),
     "cnn": Family(
@@ -145,7 +149,7 @@ FAMILIES: dict[str, Family] = {
         kinds=IMAGES,
         outputs=ROW,
         norms=("layer", "batch"),
-        widths=(24, 32, 48),
+        widths=(16, 24, 32, 48),
         depths=(2, 3, 4),
     ),
     "mixer": Family(
@@ -153,15 +157,15 @@ FAMILIES: dict[str, Family] = {
         kinds=IMAGES,
         outputs=ROW,
         norms=LAYERWISE,
-        widths=(32, 48, 64, 96),
-        depths=(1, 2, 3, 4),
+        widths=(24, 32, 48, 64),
+        depths=(1, 2, 3),
     ),
     "vit": Family(
         made=vision_transformer,
         kinds=IMAGES,
         outputs=ROW,
         norms=LAYERWISE,
-        widths=(32, 48, 64),
+        widths=(24, 32, 48, 64),
         depths=(1, 2, 3),
     ),
     "gpt": Family(
@@ -169,7 +173,7 @@ FAMILIES: dict[str, Family] = {
         kinds=TOKENS,
         outputs=OF_TEXT,
         norms=LAYERWISE,
-        widths=(32, 48, 64, 96),
+        widths=(24, 32, 48, 64),
         depths=(1, 2, 3, 4),
     ),
     "gpt-tied": Family(
@@ -177,7 +181,7 @@ FAMILIES: dict[str, Family] = {
         kinds=TOKENS,
         outputs=OF_TEXT,
         norms=LAYERWISE,
-        widths=(32, 48, 64, 96),
+        widths=(24, 32, 48, 64),
         depths=(1, 2, 3, 4),
     ),
     "lstm": Family(
@@ -203,7 +207,7 @@ FAMILIES: dict[str, Family] = {
         kinds=SEQUENCES,
         outputs=ROW,
         norms=("none", "batch", "group", "layer"),
-        widths=(16, 24, 32, 48),
+        widths=(12, 16, 24, 32),
         depths=(2, 3, 4),
     ),
     "tcn-tokens": Family(
@@ -211,7 +215,7 @@ FAMILIES: dict[str, Family] = {
         kinds=TOKENS,
         outputs=OF_TEXT,
         norms=LAYERWISE,
-        widths=(32, 48, 64),
+        widths=(24, 32, 48),
         depths=(2, 3, 4),
     ),
     "sequence-transformer": Family(
@@ -219,7 +223,7 @@ FAMILIES: dict[str, Family] = {
         kinds=SEQUENCES,
         outputs=ROW,
         norms=LAYERWISE,
-        widths=(32, 48, 64),
+        widths=(24, 32, 48, 64),
         depths=(1, 2, 3),
     ),
     "table-transformer": Family(

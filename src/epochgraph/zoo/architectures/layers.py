@@ -84,10 +84,10 @@ def image_patches(form: Form, width: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def sequence_steps(form: Form, width: int, steps: int = STEPS) -> nn.Sequential:
-    """Bring a sequence to `width` channels and at most so many steps: what is longer is cut in pieces."""
+def sequence_steps(form: Form, width: int) -> nn.Sequential:
+    """Bring a sequence to `width` channels and at most 64 steps: what is longer is cut in pieces."""
     channels, length = form.inputs
-    piece = ceil(length / steps)
+    piece = ceil(length / STEPS)
     layers: list[nn.Module] = [nn.ConstantPad1d((-length % piece, 0), 0.0)] if length % piece else []
     layers.append(nn.Conv1d(channels, width, piece, stride=piece))
     return nn.Sequential(*layers)

@@ -12,9 +12,6 @@ from epochgraph.zoo.architectures.layers import Added, ChannelsLast, Last, head,
 from epochgraph.zoo.architectures.norms import norm_layer
 from epochgraph.zoo.tasks.task import Form
 
-STEPS = 128
-"""Steps that a long sequence is brought to, at most."""
-
 REACH = 6
 """Doublings of the dilation, after which it begins again at one."""
 
@@ -22,7 +19,7 @@ REACH = 6
 def temporal_network(form: Form, choices: Choices) -> nn.Module:
     """`depth` residual blocks of two dilated convolutions on `width` channels, read at the last step."""
     blocks = [_block(2 ** (place % REACH), choices) for place in range(choices.depth)]
-    first = sequence_steps(form, choices.width, STEPS)
+    first = sequence_steps(form, choices.width)
     return nn.Sequential(first, *blocks, Last(2), head(choices.width, form))
 
 
