@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import scipy
 import torch
+from jaxtyping import Int64
 from torch import Tensor
 
 from epochgraph.errors import SettingError, UnreadableFileError
@@ -15,7 +16,7 @@ from epochgraph.files import atomic_write
 from epochgraph.zoo.archives import intact, open_tree
 from epochgraph.zoo.cache import default_cache
 
-VERSION = 1
+VERSION = 2
 """Of how tasks are made of files; raise it with any change that changes a number."""
 
 ENDINGS = ("", ".tar.xz", ".tar.gz", ".tar", ".tgz", ".txz", ".zip")
@@ -25,6 +26,9 @@ Contents = Mapping[str, bytes]
 """Name of a file, without its folders -> what is in it; in the order of the names."""
 
 Arrays = Mapping[str, np.ndarray]
+PARTS = ("train", "validation", "test")
+"""What the arrays of the three parts are called."""
+
 Made = Callable[[Path, Contents], Arrays]
 
 
@@ -80,16 +84,34 @@ def kept(data: Path | None, source: str, *, key: str, wanted: Callable[[str], bo
     """
     path = place(data, source)
     read = contents(path, wanted) if path.is_dir() else None
-    marks = [VERSION, np.__version__, scipy.__version__, source, key, _fingerprint(path, read)]
-    name = hashlib.sha256(json.dumps(marks).encode()).hexdigest()
-    entry = default_cache().parent / "tasks" / f"{name}.npz"
+    marks = [source, key, _fingerprint(path, read)]
+    return remembered(marks, lambda: made(path, contents(path, wanted) if read is None else read))
+
+
+def remembered(marks: Sequence[object], made: Callable[[], Arrays]) -> Arrays:
+    """Arrays from the cache, or else made and kept there.
+
+    Args:
+        marks: All that decides on the arrays, as values that JSON knows.
+        made: Makes them.
+
+    Raises:
+        OutputError: The cache cannot be written.
+    """
+    whole = json.dumps([VERSION, np.__version__, scipy.__version__, *marks])
+    entry = default_cache().parent / "tasks" / f"{hashlib.sha256(whole.encode()).hexdigest()}.npz"
     stored = _stored(entry)
     if stored is not None:
         return stored
-    arrays = made(path, contents(path, wanted) if read is None else read)
+    arrays = made()
     with atomic_write(entry) as temporary:
         np.savez(temporary, **dict(arrays))  # type: ignore[arg-type]  # its stubs take a name for `allow_pickle`
     return arrays
+
+
+def evenly(places: Int64[np.ndarray, "places"], count: int) -> Int64[np.ndarray, "chosen"]:
+    """At most `count` of the places, evenly spaced."""
+    return places[np.linspace(0, len(places) - 1, min(count, len(places))).round().astype(np.int64)]
 
 
 def tensors(arrays: Arrays) -> dict[str, Tensor]:

@@ -1,11 +1,12 @@
 """Images -> tasks: which class an image belongs to, or the image itself."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
+import PIL
 import torch
-from jaxtyping import Int64
 from torch import Tensor
 from torch.nn import functional
 
@@ -14,7 +15,8 @@ from epochgraph.zoo import batches
 from epochgraph.zoo.cache import default_cache
 from epochgraph.zoo.datasets import Dataset, Split, read_digits
 from epochgraph.zoo.images import read_images
-from epochgraph.zoo.tasks.files import place
+from epochgraph.zoo.sources import fingerprint
+from epochgraph.zoo.tasks.files import PARTS, Arrays, place, remembered, tensors
 from epochgraph.zoo.tasks.objectives import accuracy, cross_entropy, image_error, image_rmse
 from epochgraph.zoo.tasks.task import Examples, Form, Task
 
@@ -72,16 +74,10 @@ def tiny_imagenet(data: Path | None, classes: int, counts: Counts) -> Task:
         counts: Images of each class.
     """
     paths = [place(data, part) for part in TINY]
-    split = read_images(*paths, held_out="test", validation_share=0.5, cache=default_cache())
-    if len(split.train.classes) < classes:
-        found = f"has {len(split.train.classes)} classes with {paths[1].name}"
-        raise UnreadableFileError(paths[0], found, f"This task needs {classes}.")
-    chosen = split.train.classes[:classes]
-    train = _taken(paths[0], split.train, chosen, 0, counts.train)
-    validation = _taken(paths[0], split.train, chosen, counts.train, counts.validation)
-    parts = (train, validation, _taken(paths[0], _official(split), chosen, 0, counts.test))
-    halved = tuple(Examples(half_size(part.inputs), part.targets) for part in parts)
-    return _classification(f"Tiny ImageNet, {classes} classes, 32 x 32", (halved[0], halved[1], halved[2]), classes)
+    marks = [TINY, classes, astuple(counts), PIL.__version__, fingerprint(paths)]
+    found = tensors(remembered(marks, lambda: _tiny_imagenet(paths, classes, counts)))
+    train, validation, test = (Examples(found[part], found[f"{part} classes"]) for part in PARTS)
+    return _classification(f"Tiny ImageNet, {classes} classes, 32 x 32", (train, validation, test), classes)
 
 
 def half_size(images: Tensor) -> Tensor:
@@ -100,12 +96,18 @@ def _digits() -> Parts:
 def _cifar10(data: Path | None, counts: Counts, classes: tuple[str, ...]) -> Parts:
     path = place(data, CIFAR)
     split = read_images(path, held_out="test", validation_share=0.5, cache=default_cache())
-    chosen = tuple(sorted(classes))
-    return (
-        _taken(path, split.train, chosen, 0, counts.train),
-        _taken(path, split.validation, chosen, 0, counts.validation),
-        _taken(path, split.test, chosen, 0, counts.test),
-    )
+    return _chosen(path, (split.train, split.validation, split.test), tuple(sorted(classes)), counts)
+
+
+def _tiny_imagenet(paths: list[Path], classes: int, counts: Counts) -> Arrays:
+    split = read_images(*paths, held_out="test", validation_share=0.5, cache=default_cache())
+    if len(split.train.classes) < classes:
+        found = f"has {len(split.train.classes)} classes with {paths[1].name}"
+        raise UnreadableFileError(paths[0], found, f"This task needs {classes}.")
+    sources = (split.train, split.train, _official(split))
+    parts = dict(zip(PARTS, _chosen(paths[0], sources, split.train.classes[:classes], counts), strict=True))
+    targets = {f"{name} classes": part.targets.numpy() for name, part in parts.items()}
+    return {name: half_size(part.inputs).numpy() for name, part in parts.items()} | targets
 
 
 def _official(split: Split) -> Dataset:
@@ -114,23 +116,39 @@ def _official(split: Split) -> Dataset:
     return Dataset(images, torch.cat([split.validation.labels, split.test.labels]), split.test.classes)
 
 
-def _taken(path: Path, dataset: Dataset, classes: tuple[str, ...], start: int, count: int) -> Examples:
-    """Of each class `count` images from `start` on, in a fixed random order; classes are numbered as they are named."""
-    missing = [name for name in classes if name not in dataset.classes]
+def _chosen(path: Path, sources: tuple[Dataset, Dataset, Dataset], classes: tuple[str, ...], counts: Counts) -> Parts:
+    """Images of some classes, numbered in the order of `classes`; what comes twice, in any class, is used once."""
+    missing = [name for name in classes if name not in sources[0].classes]
     if missing:
         raise UnreadableFileError(path, f"has no class {missing[0]!r}", "Check that it is this task's data set.")
-    chosen = [_of_class(path, dataset, name, start, count) for name in classes]
+    used: set[bytes] = set()
+    train, validation, test = (
+        _taken(path, source, classes, count, used) for source, count in zip(sources, astuple(counts), strict=True)
+    )
+    return train, validation, test
+
+
+def _taken(path: Path, source: Dataset, classes: tuple[str, ...], count: int, used: set[bytes]) -> Examples:
+    chosen = torch.tensor([number for name in classes for number in _of_class(path, source, name, count, used)])
     targets = torch.arange(len(classes)).repeat_interleave(count)
-    return Examples(dataset.images[torch.cat(chosen)].contiguous(), targets)
+    return Examples(source.images[chosen].contiguous(), targets)
 
 
-def _of_class(path: Path, dataset: Dataset, name: str, start: int, count: int) -> Int64[Tensor, "chosen"]:
-    places = np.flatnonzero(dataset.labels.numpy() == dataset.classes.index(name))
-    if len(places) < start + count:
-        found = f"has {len(places)} images of class {name!r}"
-        raise UnreadableFileError(path, found, f"This task needs {start + count} of each class.")
-    order = np.random.default_rng(0).permutation(places)
-    return torch.from_numpy(np.sort(order[start : start + count]))
+def _of_class(path: Path, source: Dataset, name: str, count: int, used: set[bytes]) -> list[int]:
+    """Images of a class in their order, chosen by chance among those that were not used; they are from then on."""
+    places = np.flatnonzero(source.labels.numpy() == source.classes.index(name))
+    found: list[int] = []
+    for number in np.random.default_rng(0).permutation(places).tolist():
+        if len(found) == count:
+            break
+        mark = hashlib.blake2b(source.images[number].numpy().tobytes(), digest_size=16).digest()
+        if mark not in used:
+            used.add(mark)
+            found.append(number)
+    if len(found) < count:
+        said = f"has {len(found)} different images of class {name!r} that no other part needs"
+        raise UnreadableFileError(path, said, f"This task needs {count}.")
+    return sorted(found)
 
 
 def _classification(name: str, parts: Parts, classes: int) -> Task:

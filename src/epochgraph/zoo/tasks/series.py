@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float32, Float64, Int64
 
 from epochgraph.errors import UnreadableFileError
-from epochgraph.zoo.tasks.files import Arrays, Contents, kept
+from epochgraph.zoo.tasks.files import PARTS, Arrays, Contents, evenly, kept
 from epochgraph.zoo.tasks.objectives import huber, mean_absolute_error, standardised
-from epochgraph.zoo.tasks.tables import PARTS, SOURCE, encoded, regression_of, table
+from epochgraph.zoo.tasks.tables import SOURCE, encoded, regression_of, table
 from epochgraph.zoo.tasks.task import Examples, Form, Task
 
 FILE = "pollution.csv"
@@ -25,6 +25,9 @@ LAGS = (1, 3, 6, 24)
 """Hours before, of which a row of the table has the weather."""
 
 COUNTS = (8000, 2000, 2000)
+LEAST = 10
+"""Hours whose dust must be known to train, to validate and to test."""
+
 SHARES = (0.0, 0.7, 0.85, 1.0)
 """Where the hours are cut, in time order, into those to train, to validate and to test."""
 
@@ -71,11 +74,6 @@ def sums_of_sines(count: int, generator: np.random.Generator) -> Float64[np.ndar
     return np.where(time < change, before, after) + noise
 
 
-def evenly(places: Indices, count: int) -> Indices:
-    """At most `count` of the places, evenly spaced."""
-    return places[np.linspace(0, len(places) - 1, min(count, len(places))).round().astype(np.int64)]
-
-
 def _sines(count: int, time: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     period = np.exp(generator.uniform(np.log(4), np.log(64), size=(count, SINES, 1)))
     phase = generator.uniform(0, 2 * np.pi, size=(count, SINES, 1))
@@ -108,12 +106,25 @@ def _hours(path: Path, contents: Contents) -> pd.DataFrame:
         raise UnreadableFileError(
             path / FILE, f"has no column {missing[0]!r}", "Give the UCI table of Beijing's PM2.5."
         )
-    numbers = hours[[TARGET, *WEATHER]]
-    words = numbers.select_dtypes(exclude="number").shape[1] > 0
-    if words or len(hours) < 20 * (PAST + AHEAD) or numbers[WEATHER].isna().to_numpy().any():
-        found = f"has words or gaps among its numbers, or too few hours ({len(hours)})"
-        raise UnreadableFileError(path / FILE, found, "Give the UCI table of Beijing's PM2.5.")
+    wrong = _wrong(hours)
+    if wrong:
+        raise UnreadableFileError(path / FILE, wrong, "Give the UCI table of Beijing's PM2.5.")
     return hours.assign(**{TARGET: np.log1p(hours[TARGET])})
+
+
+def _wrong(hours: pd.DataFrame) -> str:
+    """What is not as it should be, if anything."""
+    numbers = hours[[TARGET, *WEATHER]]
+    if numbers.select_dtypes(exclude="number").shape[1]:
+        return "has words among its numbers"
+    if not np.isfinite(numbers[WEATHER].to_numpy()).all():
+        return "has gaps in the weather"
+    dust = hours[TARGET].to_numpy(np.float64)
+    if (dust < 0).any() or np.isinf(dust).any():
+        return f"has a {TARGET} that is below zero or infinite"
+    if any(len(part) < LEAST for part in _chosen(~np.isnan(dust), PAST - 1, AHEAD)):
+        return f"has too few hours with a known {TARGET}"
+    return ""
 
 
 def _chosen(known: np.ndarray, before: int, ahead: int) -> list[Indices]:

@@ -13,7 +13,7 @@ from scipy.signal import resample_poly, spectrogram
 
 from epochgraph.errors import UnreadableFileError
 from epochgraph.zoo.archives import intact
-from epochgraph.zoo.tasks.files import Arrays, Contents, kept, tensors
+from epochgraph.zoo.tasks.files import PARTS, Arrays, Contents, kept, tensors
 from epochgraph.zoo.tasks.objectives import accuracy, cross_entropy
 from epochgraph.zoo.tasks.task import Examples, Form, Task
 
@@ -33,7 +33,6 @@ SAMPLES = 2048
 View = Literal["spectrogram", "sequence", "waveform"]
 Held = Literal["index", "speaker"]
 Samples = Float64[np.ndarray, "samples"]
-PARTS = ("train", "validation", "test")
 
 
 def spoken_digits(data: Path | None, name: str, view: View, held: Held) -> Task:
@@ -77,7 +76,7 @@ def bands(samples: Samples) -> Float64[np.ndarray, "bands frames"]:
     return np.log(_filters() @ power + FLOOR)
 
 
-def waveform(samples: Samples) -> Float64[np.ndarray, "1 samples"]:
+def waveform(samples: Samples) -> Float64[np.ndarray, "1 half"]:
     """The first half second at half the rate, its largest value 1."""
     half = resample_poly(samples, 1, 2)[:SAMPLES]
     return np.pad(half / max(np.abs(half).max(), FLOOR), (0, SAMPLES - len(half)))[None]

@@ -13,15 +13,15 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from epochgraph.errors import UnreadableFileError
 from epochgraph.zoo.archives import intact
-from epochgraph.zoo.tasks.files import Arrays, Contents, kept
+from epochgraph.zoo.tasks.files import PARTS, Arrays, Contents, kept
 from epochgraph.zoo.tasks.objectives import accuracy, cross_entropy, mean_absolute_error, squared_error, standardised
 from epochgraph.zoo.tasks.task import Examples, Form, Task
 
 SOURCE = "text-and-tables"
 INCOME = ("adult-train.csv", "adult-test.csv")
 INCOME_COLUMNS = 15
+INCOME_NUMBERS = (0, 2, 4, 10, 11, 12)
 INCOME_COUNTS = (8000, 2000, 2000)
-PARTS = ("train", "validation", "test")
 
 Frames = Sequence[pd.DataFrame]
 """The columns of the rows to train, to validate and to test."""
@@ -173,9 +173,10 @@ def _income(path: Path, contents: Contents) -> Arrays:
 
 def _people(path: Path, file: str, contents: Contents) -> pd.DataFrame:
     people = table(path, file, contents, header=False)
-    if (
-        people.shape[1] != INCOME_COLUMNS
-        or not people[INCOME_COLUMNS - 1].isin(["<=50K", ">50K", "<=50K.", ">50K."]).all()
-    ):
-        raise UnreadableFileError(path / file, "is not the table of incomes", "Its 15th column is <=50K or >50K.")
+    label = INCOME_COLUMNS - 1
+    known = people.shape[1] == INCOME_COLUMNS and people[label].isin(["<=50K", ">50K", "<=50K.", ">50K."]).all()
+    numbers = people.select_dtypes("number").dropna(axis=1)
+    if not known or list(map(str, numbers.columns)) != list(map(str, INCOME_NUMBERS)):
+        advice = "Give the UCI table called Adult: 14 columns, and <=50K or >50K."
+        raise UnreadableFileError(path / file, "is not the table of incomes", advice)
     return people

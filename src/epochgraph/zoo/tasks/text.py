@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Int64
 
 from epochgraph.errors import MissingPackageError, UnreadableFileError
-from epochgraph.zoo.tasks.files import Contents, kept, tensors
+from epochgraph.zoo.archives import intact
+from epochgraph.zoo.tasks.files import PARTS, Contents, evenly, kept, tensors
 from epochgraph.zoo.tasks.objectives import cross_entropy
 from epochgraph.zoo.tasks.task import Examples, Form, Task
 
@@ -20,6 +21,7 @@ SOURCE = "text-and-tables"
 
 Unit = Literal["characters", "pieces"]
 Tokens = Int64[np.ndarray, "tokens"]
+Sequences = Int64[np.ndarray, "sequences length"]
 Texts = tuple[str, str, str]
 """What is used to train, to validate and to test."""
 
@@ -59,6 +61,8 @@ def cut(text: str) -> Texts:
 def encoded(texts: Texts, unit: Unit) -> Mapping[str, np.ndarray]:
     """Tokens of the three texts as sequences, one longer than a network's input; the vocabulary is the training text's.
 
+    A sequence that comes again, such as a line of dashes, is used once, so that none is in two parts.
+
     Returns:
         Sequences under "train", "validation" and "test", and the number of different tokens under "vocabulary".
 
@@ -66,17 +70,29 @@ def encoded(texts: Texts, unit: Unit) -> Mapping[str, np.ndarray]:
         MissingPackageError: Word pieces are wanted, and sentencepiece is not installed.
     """
     vocabulary, tokens = (_characters if unit == "characters" else _pieces)(texts[0])
-    names = ("train", "validation", "test")
-    parts = {name: sequences(tokens(text), count) for name, text, count in zip(names, texts, COUNTS, strict=True)}
-    return {**parts, "vocabulary": np.array(vocabulary)}
+    used: set[bytes] = set()
+    arrays: dict[str, np.ndarray] = {"vocabulary": np.array(vocabulary)}
+    for part, text, count in zip(PARTS, texts, COUNTS, strict=True):
+        arrays[part] = sequences(tokens(text), count, used)
+    return arrays
 
 
-def sequences(tokens: Tokens, count: int) -> Int64[np.ndarray, "sequences length"]:
-    """At most `count` stretches of the tokens, evenly spaced; none overlaps another."""
+def sequences(tokens: Tokens, count: int, used: set[bytes]) -> Sequences:
+    """At most `count` stretches of the tokens, evenly spaced; none overlaps another.
+
+    Args:
+        tokens: A text.
+        count: How many.
+        used: Inputs that were there before and are left out; those of this text are added.
+    """
     whole = len(tokens) // (LENGTH + 1)
     rows = tokens[: whole * (LENGTH + 1)].reshape(whole, LENGTH + 1)
-    chosen = np.linspace(0, whole - 1, min(count, whole)).round().astype(np.int64)
-    return np.ascontiguousarray(rows[chosen])
+    new = []
+    for place, seen in enumerate(row[:-1].tobytes() for row in rows):
+        if seen not in used:
+            new.append(place)
+            used.add(seen)
+    return np.ascontiguousarray(rows[evenly(np.array(new, np.int64), count)])
 
 
 def _train_and_halves(texts: tuple[str, ...]) -> Texts:
@@ -88,7 +104,9 @@ def _read(
     data: Path | None, name: str, unit: Unit, files: tuple[str, ...], parts: Callable[[tuple[str, ...]], Texts]
 ) -> Task:
     def made(path: Path, contents: Contents) -> Mapping[str, np.ndarray]:
-        return encoded(parts(tuple(_text(path, file, contents) for file in files)), unit)
+        texts = parts(tuple(_text(path, file, contents) for file in files))
+        with intact(path / files[0]):  # the library of word pieces refuses a text without words
+            return encoded(texts, unit)
 
     key = f"{name} {unit} {_version() if unit == 'pieces' else ''}"
     arrays = kept(data, SOURCE, key=key, wanted=lambda file: file in files, made=made)
@@ -111,8 +129,7 @@ def _task(name: str, arrays: Mapping[str, np.ndarray]) -> Task:
     found = tensors(arrays)
     vocabulary = int(found["vocabulary"])
     train, validation, test = (
-        Examples(found[part][:, :-1].contiguous(), found[part][:, 1:].contiguous())
-        for part in ("train", "validation", "test")
+        Examples(found[part][:, :-1].contiguous(), found[part][:, 1:].contiguous()) for part in PARTS
     )
     form = Form(kind="tokens", inputs=(LENGTH,), outputs=(LENGTH, vocabulary), vocabulary=vocabulary)
     return Task(name=name, form=form, train=train, validation=validation, test=test, loss=cross_entropy)
