@@ -37,7 +37,7 @@ def pooled_network(form: Form, choices: Choices) -> nn.Module:
     channels, width = form.inputs[0], choices.width
     for halved in spread(halvings(sides, min(3, choices.depth)), choices.depth):
         layers += [_convolution(channels, width, choices, stride), norm_layer(choices.norm, width, places=2)]
-        layers += [nn.MaxPool2d(2)] if halved else []
+        layers += [nn.MaxPool2d(2, ceil_mode=True)] if halved else []
         layers += [ACTIVATIONS[choices.activation]()]
         channels, width, stride = width, grown(width, choices) if halved else width, 1
     features = nn.Sequential(*layers)
@@ -155,9 +155,9 @@ def _depthwise_block(channels: int, choices: Choices) -> nn.Module:
 def _convolution(inputs: int, outputs: int, choices: Choices, stride: int = 1) -> nn.Conv2d:
     """A convolution that keeps the size of the map but for the stride; a batch norm stands for its bias.
 
-    It is 3 x 3 up to a stride of two, else larger than its stride, so that no pixel is passed over.
+    It is 3 x 3 up to a stride of two, else as large as the stride needs to pass over no pixel, also at the borders.
     """
-    reach = max(1, stride // 2)
+    reach = max(1, stride - 1)
     kernel = 2 * reach + 1
     return nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=reach, bias=choices.norm != "batch")
 
