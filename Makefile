@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DATA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test check format bench paper clean
 
 help:
 	@echo "make demo             train 60 small networks on real digits and predict how each will end (about 1 minute)"
@@ -13,6 +13,7 @@ help:
 	@echo "make test             the whole test suite"
 	@echo "make check            lint, types, import rules"
 	@echo "make bench            speed, as ratios measured side by side"
+	@echo "make paper            the paper's tables and figures from zoos/, written to docs/results"
 	@echo "make format           format the code"
 	@echo "make clean            remove the environment and everything made"
 
@@ -44,6 +45,9 @@ format: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks
+
+paper: $(VENV)/installed
+	$(BIN)/python -m paper all --out docs/results
 
 clean:
 	rm -rf $(VENV) out .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

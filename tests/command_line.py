@@ -1,6 +1,7 @@
 """The command line as a user has it, in a process of its own; yet what it imports, which takes seconds, only once.
 
-Each command runs in a fork of a server that has imported the package and done nothing else.
+Each command runs in a fork of a server that has imported the package and done nothing else; so do those of
+`python -m paper`.
 """
 
 import atexit
@@ -16,12 +17,16 @@ from pathlib import Path
 SECONDS = 600
 """After these a command is stopped, and its exit code is the signal's."""
 
+ROOT = Path(__file__).parents[1]
+"""Of the checkout, where `python -m paper` is run."""
+
 SERVER = f"""
 import json, os, signal, sys
 import pyarrow.parquet, sklearn.ensemble, sklearn.model_selection, sklearn.svm, skops.io, torch.export
-import epochgraph.cli.app, epochgraph.demo, epochgraph.report, epochgraph.reproduction, epochgraph.zoo
+import epochgraph.cli.app, epochgraph.demo, epochgraph.report, epochgraph.zoo, paper.__main__, paper.reproduce
+programs = {{"epochgraph": epochgraph.cli.app.main, "paper": paper.__main__.main}}
 for line in sys.stdin:
-    arguments, folder, output, errors = json.loads(line)
+    program, arguments, folder, output, errors = json.loads(line)
     child = os.fork()
     if child == 0:
         signal.alarm({SECONDS})
@@ -29,8 +34,8 @@ for line in sys.stdin:
         os.dup2(os.open(output, os.O_WRONLY), 1)
         os.dup2(os.open(errors, os.O_WRONLY), 2)
         os.chdir(folder)
-        sys.argv = ["epochgraph", *arguments]
-        epochgraph.cli.app.main()
+        sys.argv = [program, *arguments]
+        programs[program]()
         break
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
@@ -42,19 +47,28 @@ COMMAND = (sys.executable, "-c", "from epochgraph.cli import main; main()")
 @cache
 def _server() -> subprocess.Popen[str]:
     command = [sys.executable, "-c", SERVER]
-    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     atexit.register(server.__exit__, None, None, None)
     return server
 
 
 def epochgraph(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command, and return what it printed and its exit code."""
+    return _run("epochgraph", *arguments, cwd=cwd)
+
+
+def paper(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The same of `python -m paper`."""
+    return _run("paper", *arguments, cwd=cwd)
+
+
+def _run(program: str, *arguments: object, cwd: Path | None) -> subprocess.CompletedProcess[str]:
     server, given = _server(), [*map(str, arguments)]
     with tempfile.TemporaryDirectory() as folder:
         output, errors = Path(folder, "output"), Path(folder, "errors")
         for path in (output, errors):
             path.touch()
-        server.stdin.write(json.dumps([given, str(cwd or Path.cwd()), str(output), str(errors)]) + "\n")
+        server.stdin.write(json.dumps([program, given, str(cwd or Path.cwd()), str(output), str(errors)]) + "\n")
         server.stdin.flush()
         code = int(server.stdout.readline())
         return subprocess.CompletedProcess(given, code, output.read_text(), errors.read_text())

@@ -5,14 +5,14 @@ from importlib.util import find_spec
 
 import pytest
 import torch
+from torch import nn
+
 from benchmarks.coverage import batches, lines, measuring, page, rows
 from benchmarks.coverage.__main__ import main
 from benchmarks.coverage.batches import Limits
 from benchmarks.coverage.examples import Example
 from benchmarks.coverage.libraries import LIBRARIES
 from benchmarks.coverage.rows import LeftOut, Row
-from torch import nn
-
 from epochgraph.errors import TracingError
 
 LEFT = LeftOut("aten.foo.default in layers.3.self_attn is not understood", 2, 30, 20, "layers.3.weight")

@@ -7,6 +7,9 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional
+
 from benchmarks.coverage.examples import Example
 from benchmarks.coverage.truth import nudges, page, preparing, rows
 from benchmarks.coverage.truth.__main__ import main, nudged
@@ -14,9 +17,6 @@ from benchmarks.coverage.truth.frozen import Frozen
 from benchmarks.coverage.truth.models import SUBJECTS
 from benchmarks.coverage.truth.reach import Reach
 from benchmarks.coverage.truth.rows import Count, Row, Violation
-from torch import nn
-from torch.nn import functional
-
 from epochgraph.topology import Join, Part, Topology, trace
 from epochgraph.topology.spans import Span
 

@@ -25,7 +25,7 @@ from benchmarks.coverage.operators import imported
 from benchmarks.timing import machine, report
 from epochgraph import rolled_graph, signature, trace
 from epochgraph.files import atomic_write
-from epochgraph.reproduction.results import markdown_table
+from paper.results import markdown_table
 
 MODELS: tuple[tuple[Name, str], ...] = (
     ("torchvision", "alexnet"),

@@ -434,7 +434,6 @@ def test_names_too_long_for_the_system_are_one_line(store, tmp_path):
         ("predict", file),
         ("extract", long, "-o", tmp_path / "store"),
         ("extract", store, "-o", long),
-        ("reproduce", "table1", "--zoos", long),
         ("zoo", "status", long),
         ("zoo", "train", "digits-reduced", "-d", "digits", "-o", long),
     ):

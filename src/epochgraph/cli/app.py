@@ -1,17 +1,12 @@
 """The commands, and what becomes of an error."""
 
-import gc
-import sys
 from typing import Annotated
 
 import typer
 
 from epochgraph.cli import zoo_commands
-from epochgraph.cli.commands import demo, evaluate, extract, fit, inspect, pack, predict, reproduce
-from epochgraph.errors import EpochgraphError
-
-FAILED = 2
-INTERRUPTED = 130
+from epochgraph.cli.commands import demo, evaluate, extract, fit, inspect, pack, predict
+from epochgraph.cli.running import run
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,8 +18,7 @@ app = typer.Typer(
     The way through: `extract` turns each run's folder of checkpoints into a signature, `fit` learns from
     finished runs, `predict` tells how a new run will end, `evaluate` tells how far to trust that,
     `inspect` shows what the graph of a checkpoint looks like, and `pack` makes one file of many runs. `demo` does all
-    of it on real images, `zoo` makes populations of trained networks to learn from, and `reproduce` computes the
-    paper's results from them.""",
+    of it on real images, and `zoo` makes populations of trained networks to learn from.""",
 )
 app.command()(demo)
 app.command()(inspect)
@@ -33,20 +27,17 @@ app.command()(pack)
 app.command()(fit)
 app.command()(predict)
 app.command()(evaluate)
-app.command()(reproduce)
 
 zoo = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     help="""Populations of trained networks, to learn from: `train` makes one after a recipe, `status` tells how far it
-    is, `export` writes it as one file and `import` reads that back, `fit` fits predictors on several of them, `recipes`
-    lists what comes with the package.""",
+    is, `export` writes it as one file and `import` reads that back, `recipes` lists what comes with the package.""",
 )
 zoo.command()(zoo_commands.train)
 zoo.command()(zoo_commands.status)
 zoo.command()(zoo_commands.export)
 zoo.command("import")(zoo_commands.import_)
-zoo.command()(zoo_commands.fit)
 zoo.command()(zoo_commands.recipes)
 app.add_typer(zoo, name="zoo")
 
@@ -70,21 +61,5 @@ def _options(
 
 def main() -> None:
     """Run the command line; an error of the input is one line and exit code 2, never a traceback."""
-    gc.freeze()  # what is imported stays: to look through it once more at the exit takes half a second
-    try:
-        app()
-    except EpochgraphError as error:
-        _stop(f"epochgraph: {error}", FAILED)
-    except SystemExit as stop:  # Typer has turned the keyboard's interrupt into an exit
-        if stop.code != INTERRUPTED:
-            raise
-        on = "what is written is kept, and demo, extract and zoo train go on from there"
-        _stop(f"epochgraph: interrupted; {on}.", INTERRUPTED)
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        sys.stderr.close()
-        sys.exit(0)
-
-
-def _stop(line: str, code: int) -> None:
-    sys.stderr.write(" ".join(line.split()) + "\n")
-    sys.exit(code)
+    on = "what is written is kept, and demo, extract and zoo train go on from there"
+    run(app, "epochgraph", when_interrupted=on)

@@ -8,8 +8,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from epochgraph.reproduction.names import Name
-
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of all that is random.")]
 Store = Annotated[
@@ -338,32 +336,3 @@ def evaluate(
         task=task, threshold=threshold, folds=folds, repeats=repeats, groups=groups, seed=seed, target=target
     )
     command.run(store, protocol, up_to, as_json=as_json)
-
-
-def reproduce(
-    what: Annotated[
-        Literal["all", Name],
-        typer.Argument(
-            help="A table or figure of the paper; gaps: why table 2 is lower than the paper's, where it is; "
-            "regression: the accuracy itself; added: what signatures add to the learning curve; decisions: what is "
-            "stopped and what should not have been; sweeps: what stopping saves; ablation: which features help, and "
-            "which carry; further: what measures of layers and of whole graphs predict."
-        ),
-    ] = "all",
-    zoos: Annotated[
-        Path, typer.Option(help="Folder of populations: `zoos` of a checkout, or files that `zoo export` wrote.")
-    ] = Path("zoos"),
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for Markdown, JSON, PNG and SVG.")] = Path(
-        "out/results"
-    ),
-    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; one a core if not given.")] = None,
-) -> None:
-    """Compute the paper's tables and figures from published populations, each beside the paper's own numbers.
-
-    The same files give the same numbers, whatever the number of processes.
-
-    Example: `epochgraph reproduce table2`, in a checkout
-    """
-    from epochgraph.cli import reproduce as command
-
-    command.run(what, zoos, out, jobs=jobs)

@@ -104,19 +104,6 @@ def import_(
     command.import_(path, out)
 
 
-def fit(
-    zoos: Annotated[Path, typer.Argument(help="A folder of populations on CIFAR-10, from `zoo export`.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the predictors and their card.")],
-) -> None:
-    """Fit predictors on several populations, each architecture held out once: those that come with the package.
-
-    Example: `epochgraph zoo fit zoos -o predictors`
-    """
-    from epochgraph.cli import shipping as command
-
-    command.fit(zoos, out)
-
-
 def recipes(
     name: Annotated[str | None, typer.Argument(help="Print the text of this one, to start your own from.")] = None,
 ) -> None:

@@ -62,8 +62,8 @@ def most_hopeful_first(predictions: Sequence[Prediction]) -> list[Prediction]:
     """Predictions in the order in which runs are worth going on with where epochs are few: how high they may end.
 
     That is the upper end of the interval, and of equal ones what is expected. Where there is no interval, nothing is
-    excluded, and the run comes before those that have one; those to stop come last. `reproduce sweeps` measures how
-    much it saves to go on by hope.
+    excluded, and the run comes before those that have one; those to stop come last. `python -m paper sweeps`, in a
+    checkout, measures how much it saves to go on by hope.
     """
 
     def hope(one: Prediction) -> tuple[bool, float, float]:

@@ -1,0 +1,71 @@
+"""`python -m paper`: the commands, their options and help.
+
+What a command does is imported when it is called, not before: the help of a program should not wait for torch.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from epochgraph.cli.running import run
+from paper.names import RESULTS
+
+Zoos = Annotated[
+    Path, typer.Option(help="Folder of populations: `zoos` of a checkout, or files that `epochgraph zoo export` wrote.")
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for Markdown, JSON, PNG and SVG.")]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Processes; one a core if not given.")]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Compute the paper's tables and figures from published populations, each beside the paper's own numbers.
+
+    Each result is written as it is done; `all` also writes the page that lists the claims. The same files give the same
+    numbers, whatever the number of processes. `fit` makes the predictors that come with the package.
+
+    Example: `python -m paper table2`, in a checkout""",
+)
+
+
+def _command(name: str) -> Callable[..., None]:
+    def command(zoos: Zoos = Path("zoos"), out: Out = Path("out/results"), jobs: Jobs = None) -> None:
+        from paper import reproduce  # noqa: PLC0415 - see above
+
+        reproduce.run(name, zoos, out, jobs=jobs)
+
+    return command
+
+
+for _name, _about in {"all": "All of them, and the page: the claims first.", **RESULTS}.items():
+    app.command(_name, help=f"{_about}\n\nExample: `python -m paper {_name} --zoos zoos --out out/results`")(
+        _command(_name)
+    )
+
+
+@app.command()
+def fit(
+    zoos: Annotated[Path, typer.Argument(help="A folder of populations on CIFAR-10, from `epochgraph zoo export`.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the predictors and their card.")],
+) -> None:
+    """Fit predictors on several populations, each architecture held out once: those that come with the package.
+
+    Example: `python -m paper fit zoos -o src/epochgraph/predictors/shipped`
+    """
+    from paper import shipping  # noqa: PLC0415 - see above
+
+    shipping.run(zoos, out)
+
+
+def main() -> None:
+    """Run the command line."""
+    run(app, "paper", when_interrupted="results that are written are kept")
+
+
+if __name__ == "__main__":
+    main()

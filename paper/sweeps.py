@@ -1,0 +1,183 @@
+"""Sweeps replayed: what early stopping saves, and what it costs, by our decision and by the usual rules."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+from scipy.stats import sem
+
+from epochgraph.errors import SettingError
+from epochgraph.predictors.shipped import EPOCHS
+from epochgraph.sweeps.rules import BEST, ETA, STARTUP, WITHOUT, by_curves
+from paper.decisions import CURVE_ALONE, RATE, THRESHOLD, HeldOut, decidable
+from paper.panels import BLUE, FAINT, GREEN, RED, legend_below, panels
+from paper.populations import FAMILY, Population, on_cifar, united
+from paper.replays import BUDGET_OF, KNOWN, LEAST, NEW, ORDERS, SITUATION, SWEEP, replay_of
+from paper.results import Result
+from paper.scoring import Progress, scored
+
+DEALINGS = 4
+"""Ways to deal the learning rates into halves."""
+
+NOTE = f"""Each of {ORDERS} sweeps is {SWEEP} runs of a population in random order, all of one half of its learning
+rates: of {DEALINGS} random ways to halve them, one half after the other. A half with fewer runs gives all of them, one
+with less than {LEAST} none. A run's progress is its recorded validation accuracy; the sweep ends with the run of the
+best final one among those that were not stopped. "Epochs" are those trained, as a share of training all to the end.
+"Regret" is what the test accuracy of that run lacks, in points, to that of the best run of the sweep: training all has
+some too, for validation and test images differ. Good runs are those of {THRESHOLD:.0%} or more. Beside the mean over
+the populations is its standard error: they are few.
+
+The median rule (Golovin et al. 2017) lets the first {STARTUP} runs finish. Successive halving (Jamieson and Talwalkar
+2016) and Hyperband (Li et al. 2018) keep one run of {ETA}. Our predictor (`{SITUATION}`) is asked after
+{", ".join(f"{epoch:g}" for epoch in EPOCHS)} epochs; it was fitted and calibrated without any run of the half of the
+learning rates that the sweep is of, or without its whole architecture. Our decision stops what it condemns; {RATE:.0%}
+of the good runs are the most that it may stop, by its promise, each time. Our forecast beside the best so far stops
+what it does not expect, with 95 %, to reach the best of the runs that have finished (predictive termination, Domhan et
+al. 2015). Best first begins all runs, and goes on with the one that may end highest; it stops by the same rule. Our
+forecast, then the best {BEST}, keeps one run of {ETA} after {EPOCHS[0]:g} epochs, and the best {BEST} of them by the
+forecast after one; beside it stands the same by the validation accuracy, which shows what the schedule alone saves.
+
+The schedule of the last rule is one of seven that were tried when the zoo had six such populations: that with the least
+regret. Populations and runs that came later had no say in it.
+
+With a budget, best first goes on whatever it expects, till its next step costs more than is left. In the second table
+its budget are the epochs that another rule spends on the same sweep; both rules that keep the best {BEST} are no usual
+ones, but show what a schedule saves. Shown is its mean regret and, in brackets, the mean difference to that of the
+other rule, with the standard error over the populations, and on how many it is not above zero; likewise what graphs
+change. "{WITHOUT}" is the same by a predictor that sees the learning curves alone, fitted and calibrated likewise. That
+the run goes on which may end highest was fixed before there were budgets; to go by the forecast itself was tried, too,
+on these populations, and regretted more.
+
+What the usual rules do not need: on new learning rates our predictor has learned from finished runs of the other half,
+on a new architecture from those of others, and those epochs are not counted. Best first puts runs aside and takes them
+up again, as successive halving does; the median rule need not. Looks within the first epoch cost nothing."""
+
+BUDGETS = "Best first, with no more epochs in each sweep than the rule of the row"
+
+MARKS = (*zip([FAINT, *[GREEN] * 5, *[RED] * 4, *[BLUE] * 4], "osD^vPsDX^sDX^", strict=True),)
+
+
+def sweeps(
+    populations: Sequence[Population],
+    *,
+    jobs: int,
+    told: pd.DataFrame | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Epochs and regret of each rule, on the populations on CIFAR-10 that are large enough.
+
+    Args:
+        populations: Those on other data, or of fewer runs than a sweep has, are left out.
+        jobs: Processes.
+        told: What is `decided` about these populations, the scores of `decisions`; None to find it.
+        progress: Told after each epoch of our decisions.
+
+    Raises:
+        SettingError: No population is large enough, or they have too few learning rates.
+    """
+    large = [population for population in on_cifar(populations) if len(population.runs) >= SWEEP]
+    if not large:
+        sizes = [len(population.runs) for population in populations]
+        raise SettingError("runs of the populations", sizes, f"{SWEEP} or more on CIFAR-10, for a sweep")
+    told = _with_halves(populations, told, jobs=jobs, progress=progress)
+    keys = ["population", BUDGET_OF, "rule"]
+    rows = scored([replay_of(population, told) for population in large], jobs=jobs).drop(columns="sweep")
+    every = rows.groupby(keys, sort=False, dropna=False).mean().reset_index()
+    budgets = every[BUDGET_OF].notna()
+    mean = every[~budgets].drop(columns=BUDGET_OF)
+    tables = {"Mean over the populations": _mean_table(mean), BUDGETS: _budget_table(mean, every[budgets])}
+    tables |= {one.title: _table(mean[mean["population"] == one.name].set_index("rule")) for one in large}
+    return Result("sweeps", "Sweeps replayed", (NOTE,), tables, every, _drawn(mean, every[budgets]))
+
+
+def _with_halves(
+    populations: Sequence[Population], told: pd.DataFrame | None, *, jobs: int, progress: Progress | None
+) -> pd.DataFrame:
+    """What is told of each run without its half of the learning rates, for each dealing, and without its architecture.
+
+    In sweeps of the runs of `decisions`, which are told without their own learning rate, the predictor would have
+    learned from the others of the very same sweep.
+    """
+    runs = united(populations)
+    wanted = [
+        HeldOut(runs, situation, epoch, "learning_rate", 2, seed)
+        for situation in (SITUATION, CURVE_ALONE)
+        for seed in range(DEALINGS)
+        for epoch in EPOCHS
+    ]
+    if FAMILY in decidable(runs):
+        new = (SITUATION, CURVE_ALONE) if told is None else (CURVE_ALONE,)
+        wanted += [HeldOut(runs, situation, epoch, FAMILY) for situation in new for epoch in EPOCHS]
+    of_halves = scored(wanted, jobs=jobs, progress=progress)
+    known = [] if told is None else [told[(told["situation"] == SITUATION) & (told["folds"] == FAMILY)]]
+    return pd.concat([of_halves, *known], ignore_index=True)
+
+
+def _table(means: pd.DataFrame) -> pd.DataFrame:
+    """A row a rule, as the rows of its means are."""
+    return pd.DataFrame(
+        {
+            "epochs trained": means["epochs"].map("{:.1%}".format),
+            "regret, points": means["regret"].map("{:.2f}".format),
+            "good runs stopped": means["good stopped"].map("{:.0%}".format),
+            "best run stopped": means["best stopped"].map("{:.0%}".format),
+        }
+    ).rename_axis(index=None)
+
+
+def _mean_table(of_populations: pd.DataFrame) -> pd.DataFrame:
+    """A row a rule: its mean over the populations, with the standard error of that."""
+    of_rule = of_populations.drop(columns="population").groupby("rule", sort=False)
+    table, error = _table(of_rule.mean()), of_rule.sem()
+    if error["regret"].notna().all():
+        table["epochs trained"] += " ± " + error["epochs"].map("{:.1%}".format)
+        table["regret, points"] += " ± " + error["regret"].map("{:.2f}".format)
+    return table
+
+
+def _budget_table(mean: pd.DataFrame, with_budget: pd.DataFrame) -> pd.DataFrame:
+    """A row a rule: its regret, and that of best first with its epochs, the means over the populations."""
+    regrets = mean.pivot_table(index="population", columns="rule", values="regret")
+    rows = {}
+    for other, of_budget in with_budget.groupby(BUDGET_OF, sort=False):
+        ours = of_budget.pivot_table(index="population", columns="rule", values="regret", sort=False)
+        rows[other] = {"its regret": f"{regrets[other].mean():.2f}"}
+        for unseen in (KNOWN, NEW):
+            if unseen in ours:
+                rows[other] |= {
+                    name: f"{ours[name].mean():.2f} ({_change(ours[name] - regrets[other])})"
+                    for name in (unseen, by_curves(unseen))
+                }
+                rows[other][f"{unseen}: what graphs change"] = _change(ours[unseen] - ours[by_curves(unseen)])
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _change(differences: pd.Series) -> str:
+    """The mean over the populations, its standard error, and on how many it is not above zero."""
+    values = differences.to_numpy()
+    spread = f" ± {sem(values):.2f}" if len(values) > 1 else ""
+    return f"{values.mean():+.2f}{spread}; {(values <= 0).sum()} of {len(values)}"
+
+
+def _drawn(mean: pd.DataFrame, with_budget: pd.DataFrame) -> Figure:
+    """Regret against epochs, a panel a population: the lower left is best; best first with budgets is a line."""
+    names = list(dict.fromkeys(mean["population"]))
+    figure = panels(names, columns=3, width=4.2, height=2.9, share="none")
+    for axis, name in zip(figure.axes, names, strict=True):
+        of_population = mean[mean["population"] == name].set_index("rule")
+        for (rule, at), (colour, marker) in zip(of_population.iterrows(), MARKS, strict=False):  # fewer if less is told
+            axis.plot(at["epochs"], at["regret"], marker, color=colour, ms=8, label=rule, ls="", alpha=0.9)
+        given = with_budget[with_budget["population"] == name].sort_values("epochs").groupby("rule")
+        for rule, style in ((KNOWN, "-"), (by_curves(KNOWN), ":")):
+            if rule in given.groups:
+                line = given.get_group(rule)
+                label = f"best first with these budgets, {rule}"
+                axis.plot(line["epochs"], line["regret"], style, color=RED, lw=1.2, label=label, zorder=1)
+        axis.set_xlabel("epochs trained")
+        axis.set_ylabel("regret, accuracy points")
+        axis.set_xlim(0, 1.04)
+        axis.set_ylim(bottom=-0.03 * axis.get_ylim()[1])
+        axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    legend_below(figure, figure.axes[0], columns=3)
+    return figure

@@ -1,0 +1,152 @@
+"""The paper's tables 1 and 2."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from epochgraph.predictors import Candidate, baker, from_weights, learned, without_graphs
+from epochgraph.predictors.curves import hyper_parameters, validation_curve
+from epochgraph.predictors.views import Together, View, pooled_changes
+from paper.populations import Population, of_one_width, stopping_epoch
+from paper.reported import TABLE_1, TABLE_2
+from paper.results import Result, cell
+from paper.scoring import FOLDS, Experiment, Progress, scorable, scored
+
+MEASURES = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy", "roc_auc": "Area under the ROC curve"}
+FOLDS_TITLES = {"random": "folds at random, the paper's protocol", "learning_rate": "whole learning rates held out"}
+
+RANGES = """Ranges over the runs of a population; in brackets the paper's. Populations named `reduced` have fewer
+epochs, and other differences that their datasheets in `zoos/` tell; accuracies are of half of the test images."""
+
+REPEATS = 10
+"""Dealings of the folds at random."""
+
+GROUPED_REPEATS = 3
+"""Dealings of the folds by learning rate: fewer than at random, for the time that they take."""
+
+MEANS = f"""Mean and standard deviation over {{}} repetitions of five-fold cross-validation (whole learning rates:
+{GROUPED_REPEATS}); in brackets the paper's accuracy on its population of the same architecture, which is larger and was
+trained for longer. Each predictor looks at the first epochs, up to that in the table's head: about 30 %
+of them."""
+
+PREDICTORS = """The penalty of every support vector machine is chosen by cross-validation inside the training folds.
+A predictor called `trees` is a forest of extremely randomised trees. Changes are those of the whole graph, of its depth
+and of its weights, since the start and since the last snapshot. A network (`MLP`) of more than a thousand
+features, such as a flattened layer, sees their principal axes: on the features themselves it does not converge."""
+
+
+def table1(populations: Sequence[Population]) -> Result:
+    """Early-stopping epochs and final accuracies of the populations, beside the paper's."""
+    rows = [_about(population) for population in populations]
+    table = pd.DataFrame([{name: str(value) for name, value in row.items()} for row in rows]).set_index("population")
+    return Result("table1", "Table 1: the populations", (RANGES,), {"": table}, pd.DataFrame(rows))
+
+
+def table2(
+    populations: Sequence[Population], *, jobs: int, repeats: int = REPEATS, progress: Progress | None = None
+) -> Result:
+    """How often it is predicted correctly whether a run will end well, from each view of its first epochs.
+
+    Args:
+        populations: Those with too few runs on one side of their threshold are left out, and named; those of several
+            widths, too, whose last layers cannot be compared weight by weight.
+        jobs: Processes.
+        repeats: How often the folds are dealt.
+        progress: Told after each candidate on each population.
+    """
+    comparable = of_one_width(populations)
+    usable = scorable(comparable)
+    experiments = [
+        Experiment(population, candidate, (population.seen,), groups, dealings)
+        for population in usable
+        for groups, dealings in ((None, repeats), ("learning_rate", min(repeats, GROUPED_REPEATS)))
+        for candidate in candidates()
+    ]
+    scores = scored(experiments, jobs=jobs, progress=progress)
+    tables = {}
+    for folds, what in FOLDS_TITLES.items():
+        for measure, title in MEASURES.items():
+            paper = folds == "random" and measure == "accuracy"
+            chosen = scores[(scores["folds"] == folds) & (scores["measure"] == measure)]
+            tables[f"{title}, {what}"] = score_table(chosen, usable, candidates(), with_paper=paper)
+    reasons = {
+        f"too few runs on one side of the threshold for {FOLDS} folds": _without(comparable, usable),
+        "last layers of several widths, which cannot be compared weight by weight": _without(populations, comparable),
+    }
+    left_out = [f"Left out, for {why}: {', '.join(titles)}." for why, titles in reasons.items() if titles]
+    notes = (MEANS.format(repeats), PREDICTORS, *left_out)
+    return Result("table2", "Table 2: will the run end well?", notes, tables, scores)
+
+
+def candidates() -> tuple[Candidate, ...]:
+    """The rows of table 2: what needs no weights, what needs nothing but weights, and both."""
+    trees = learned("classification", "trees")
+    both: dict[str, View] = {
+        "changes": pooled_changes(),
+        "curve and changes": Together((validation_curve, pooled_changes())),
+        "curve, changes and hyper-parameters": Together((validation_curve, pooled_changes(), hyper_parameters)),
+    }
+    return (
+        *without_graphs("classification"),
+        baker("classification"),
+        *from_weights("classification", "svm"),
+        *from_weights("classification", "mlp"),
+        *(Candidate(f"{name} trees", view, trees) for name, view in both.items()),
+    )
+
+
+def _without(populations: Sequence[Population], kept: Sequence[Population]) -> list[str]:
+    """The titles of those that are not kept."""
+    return [population.title for population in populations if population not in kept]
+
+
+def _about(population: Population) -> dict[str, object]:
+    """One row of table 1."""
+    stopping = [int(stopping_epoch(run)) for run in population.runs]
+    accuracies = [run.final_accuracy() for run in population.runs]
+    paper = TABLE_1.get(population.kind)
+    told = ("", "", "")
+    if paper is not None:
+        low, high = paper.accuracy
+        told = (f" ({paper.stopping[0]}-{paper.stopping[1]})", f" ({low:.1%}-{high:.1%})", f" ({paper.threshold:.0%})")
+    return {
+        "population": population.name,
+        "runs": len(population.runs),
+        "epochs": population.epochs,
+        "early-stopping epoch": f"{min(stopping)}-{max(stopping)}{told[0]}",
+        "final accuracy": f"{min(accuracies):.1%}-{max(accuracies):.1%}{told[1]}",
+        "threshold": f"{population.threshold:.0%}{told[2]}",
+        "good": f"{population.good / len(population.runs):.0%}",
+    }
+
+
+def score_table(
+    scores: pd.DataFrame,
+    populations: Sequence[Population],
+    candidates: Sequence[Candidate],
+    *,
+    with_paper: bool = False,
+) -> pd.DataFrame:
+    """A row a candidate, a column a population: mean and spread of a score, and the paper's where it has one.
+
+    Args:
+        scores: Of one measure and one kind of folds, with a row for each candidate and population.
+        populations: The columns.
+        candidates: The rows.
+        with_paper: Whether to show the paper's.
+    """
+    found = {
+        (name, where): (mean, spread)
+        for name, where, mean, spread in zip(
+            *(scores[column] for column in ("candidate", "population", "mean", "spread")), strict=True
+        )
+    }
+    columns = {}
+    for population in populations:
+        cells = []
+        for candidate in candidates:
+            paper = TABLE_2.get((candidate.name, population.kind)) if with_paper else None
+            told = "" if paper is None else f" ({paper if isinstance(paper, str) else f'{paper:.2f}'})"
+            cells.append(cell(*found[candidate.name, population.name]) + told)
+        columns[f"{population.title}, epoch {population.seen}"] = cells
+    return pd.DataFrame(columns, index=[candidate.name for candidate in candidates])
