@@ -3,7 +3,17 @@
 import subprocess
 import sys
 
-OPTIONAL = ("torch_geometric", "igraph", "lightning", "transformers", "optuna", "ray", "torchvision", "timm")
+OPTIONAL = (
+    "torch_geometric",
+    "igraph",
+    "lightning",
+    "transformers",
+    "optuna",
+    "ray",
+    "torchvision",
+    "timm",
+    "sentencepiece",
+)
 
 
 def modules_after(statement: str) -> set[str]:
