@@ -33,19 +33,20 @@ def dusts(task, part, train_targets):
     return part.targets[:, 0].numpy() * train_targets.std(ddof=1) + train_targets.mean()
 
 
-def test_dust_is_forecast_24_hours_after_the_last_that_is_seen(data, cache):
-    task = series.pollution(data)
+@pytest.mark.parametrize("ahead", [24, 6])
+def test_dust_is_forecast_so_many_hours_after_the_last_that_is_seen(data, cache, ahead):
+    task = series.pollution(data, ahead)
     assert task.form.inputs == (1 + 6 + 1 + 2, 48)
     last = numbers(task.train.inputs[:, 1, -1])
-    targets = np.log1p(last + 24 + 1.0)
+    targets = np.log1p(last + ahead + 1.0)
     assert np.allclose(dusts(task, task.train, targets), targets, atol=1e-4)
     assert (numbers(task.train.inputs[:, 1, 0]) == last - 47).all()
-    tested = np.log1p(numbers(task.test.inputs[:, 1, -1]) + 24 + 1.0)
+    tested = np.log1p(numbers(task.test.inputs[:, 1, -1]) + ahead + 1.0)
     assert np.allclose(dusts(task, task.test, targets), tested, atol=1e-4)
 
 
 def test_no_hour_is_in_two_parts(data, cache):
-    task = series.pollution(data)
+    task = series.pollution(data, 24)
     ends = [
         (numbers(part.inputs[:, 1, 0]).min(), numbers(part.inputs[:, 1, -1]).max() + 24)
         for part in (task.train, task.validation, task.test)
@@ -54,7 +55,7 @@ def test_no_hour_is_in_two_parts(data, cache):
 
 
 def test_hours_with_an_unknown_target_are_left_out_and_unknown_dust_is_told(data, cache):
-    task = series.pollution(data)
+    task = series.pollution(data, 24)
     last = numbers(task.train.inputs[:, 1, -1])
     assert not set(last + 24) & set(MISSING)
     assert len(task.train) == TRAIN - 47 - 24 - len([number for number in MISSING if 71 <= number < TRAIN])
@@ -66,7 +67,7 @@ def test_hours_with_an_unknown_target_are_left_out_and_unknown_dust_is_told(data
 
 
 def test_the_wind_is_one_hot(data, cache):
-    task = series.pollution(data)
+    task = series.pollution(data, 24)
     even = numbers(task.train.inputs[:, 1]) % 2 == 0
     assert (task.train.inputs[:, 8].numpy() == even).all()
     assert (task.train.inputs[:, 9].numpy() == ~even).all()
@@ -98,7 +99,7 @@ def test_rows_have_the_weather_of_the_hour_and_of_hours_before(data, cache):
         (HEADER + "".join(hour(number, "inf") for number in range(2000)), "PM2.5"),
     ],
 )
-@pytest.mark.parametrize("task", [series.pollution, series.pollution_table])
+@pytest.mark.parametrize("task", [lambda data: series.pollution(data, 24), series.pollution_table])
 def test_another_table_is_refused(texts, cache, content, found, task):
     (texts / "pollution.csv").write_text(content)
     with pytest.raises(UnreadableFileError, match=found) as error:

@@ -61,7 +61,8 @@ READERS: Mapping[str, Reader] = {
     "diabetes": lambda _: tables.diabetes(),
     "friedman": lambda _: tables.friedman(),
     "pollution-table": series.pollution_table,
-    "pollution": series.pollution,
+    "pollution": lambda data: series.pollution(data, 24),
+    "pollution-6": lambda data: series.pollution(data, 6),
     "generated-series": lambda _: series.generated_series(),
 }
 

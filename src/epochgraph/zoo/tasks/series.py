@@ -1,6 +1,7 @@
 """Series of numbers -> tasks: what comes next, from a window of the past or from a row of it."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,8 @@ FILE = "pollution.csv"
 TARGET = "pm2.5"
 WEATHER = ["DEWP", "TEMP", "PRES", "Iws", "Is", "Ir"]
 WIND = "cbwd"
-PAST, AHEAD = 48, 24
-"""Hours that are seen, and hours from the last of them to the one that is forecast."""
+PAST, FURTHEST = 48, 24
+"""Hours that are seen, and hours from the last of them to the furthest that can be forecast."""
 
 LAGS = (1, 3, 6, 24)
 """Hours before, of which a row of the table has the weather."""
@@ -38,14 +39,21 @@ Windows = Float32[np.ndarray, "windows channels hours"]
 Indices = Int64[np.ndarray, "chosen"]
 
 
-def pollution(data: Path | None) -> Task:
-    """Fine dust in Beijing (the logarithm of 1 + PM2.5) in 24 hours, from weather and dust of the past 48.
+def pollution(data: Path | None, ahead: int) -> Task:
+    """Fine dust in Beijing (the logarithm of 1 + PM2.5) in some hours, from weather and dust of the past 48.
+
+    A day ahead, little more than the weather's habit can be known; 6 hours ahead, most can.
+
+    Args:
+        data: The folder that holds text-and-tables.
+        ahead: Hours from the last that is seen to the one that is forecast, at most 24.
 
     References:
         Liang et al.: Assessing Beijing's PM2.5 pollution, Proceedings of the Royal Society A 471, 2015.
     """
-    name = "Air pollution in Beijing, 24 hours ahead"
-    return _forecast(name, kept(data, SOURCE, key="pollution", wanted=FILE.__eq__, made=_windows))
+    made = partial(_windows, ahead=ahead)
+    arrays = kept(data, SOURCE, key=f"pollution {ahead}", wanted=FILE.__eq__, made=made)
+    return _forecast(f"Air pollution in Beijing, {ahead} hours ahead", arrays)
 
 
 def pollution_table(data: Path | None) -> Task:
@@ -122,7 +130,7 @@ def _wrong(hours: pd.DataFrame) -> str:
     dust = hours[TARGET].to_numpy(np.float64)
     if (dust < 0).any() or np.isinf(dust).any():
         return f"has a {TARGET} that is below zero or infinite"
-    if any(len(part) < LEAST for part in _chosen(~np.isnan(dust), PAST - 1, AHEAD)):
+    if any(len(part) < LEAST for part in _chosen(~np.isnan(dust), PAST - 1, FURTHEST)):
         return f"has too few hours with a known {TARGET}"
     return ""
 
@@ -137,16 +145,16 @@ def _chosen(known: np.ndarray, before: int, ahead: int) -> list[Indices]:
     return found
 
 
-def _windows(path: Path, contents: Contents) -> Arrays:
+def _windows(path: Path, contents: Contents, *, ahead: int) -> Arrays:
     hours = _hours(path, contents)
     dust = hours[TARGET].to_numpy(np.float64)
-    chosen = _chosen(~np.isnan(dust), PAST - 1, AHEAD)
+    chosen = _chosen(~np.isnan(dust), PAST - 1, ahead)
     channels = _channels(hours, round(SHARES[1] * len(hours)))
     seen = np.arange(1 - PAST, 1)
     arrays: dict[str, np.ndarray] = {}
     for part, last in zip(PARTS, chosen, strict=True):
         windows = np.ascontiguousarray(channels[:, last[:, None] + seen].transpose(1, 0, 2))
-        arrays |= {part: windows, f"{part} targets": dust[last + AHEAD]}
+        arrays |= {part: windows, f"{part} targets": dust[last + ahead]}
     return arrays
 
 
