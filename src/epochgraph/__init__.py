@@ -9,6 +9,7 @@ from epochgraph.errors import EpochgraphError
 from epochgraph.graph import Graph, rolled_graph, unrolled_graph
 from epochgraph.measures import degree, eigenvector_centrality
 from epochgraph.monitor import Monitor
+from epochgraph.runs import read_population
 from epochgraph.signature import Signature, signature
 from epochgraph.topology import Topology, Wire, chain, read_topology, trace, wire, write_topology
 
@@ -23,6 +24,7 @@ __all__ = [
     "degree",
     "eigenvector_centrality",
     "load_checkpoint",
+    "read_population",
     "read_run",
     "read_topology",
     "rolled_graph",

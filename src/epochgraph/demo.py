@@ -17,9 +17,9 @@ from epochgraph.predictors import SignatureRegressor, feature_table, standard_ca
 from epochgraph.report.population import Outlook, population_picture
 from epochgraph.runs import Run, read_stored_run
 from epochgraph.zoo import Split, default_cache, read_digits, read_images
-from epochgraph.zoo.pool import ReadSplit, train_population
+from epochgraph.zoo.pool import ReadData, train_population
 from epochgraph.zoo.population import open_population, status
-from epochgraph.zoo.recipe import Recipe, parse_recipe
+from epochgraph.zoo.recipe import Recipe, parse_grid
 from epochgraph.zoo.resources import Resources
 from epochgraph.zoo.running import Places
 
@@ -68,19 +68,19 @@ class Population:
     Attributes:
         name: What it is called.
         text: Its recipe, as the text of a file.
-        read_split: Reads its images.
+        read_data: Reads its images.
         runs: How many of the recipe's runs are trained.
     """
 
     name: str
     text: str
-    read_split: ReadSplit
+    read_data: ReadData
     runs: int
 
     @property
     def recipe(self) -> Recipe:
         """What it is made of."""
-        return parse_recipe(self.text, Path("demo"))
+        return parse_grid(self.text, Path("demo"))
 
 
 def digits_population(*, runs: int, epochs: int) -> Population:
@@ -120,7 +120,7 @@ def trained_runs(population: Population, folder: Path, *, workers: int) -> Itera
     places = Places(folder)
     for name in status(folder, population.runs).finished:
         yield _demonstrated(places.run(name))
-    for event in train_population(folder, population.read_split, limit=population.runs, resources=Resources(workers)):
+    for event in train_population(folder, population.read_data, limit=population.runs, resources=Resources(workers)):
         if event.error is not None:
             raise ZooError(folder, f"run {event.run} failed ({event.error})", "Start the demo again to try once more.")
         if event.finished:

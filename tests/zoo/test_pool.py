@@ -11,7 +11,7 @@ from epochgraph.zoo.pool import planned
 from epochgraph.zoo.population import SITTINGS, check_images, note_sitting, open_population, sittings, status
 from epochgraph.zoo.recipe import parse_recipe
 from epochgraph.zoo.resources import Resources
-from epochgraph.zoo.running import Places, run_name
+from epochgraph.zoo.running import Places
 
 TEXT = """
 name = "six"
@@ -39,14 +39,14 @@ def population(tmp_path: Path) -> Path:
 def groups(population: Path, resources: Resources) -> list[list[int]]:
     """The places of the runs that are trained together."""
     now = status(population)
-    order = [run_name(own) for own in now.recipe.settings()]
-    return [[order.index(run_name(own)) for own in group] for group in planned(population, now, resources)]
+    order = [own.name for own in now.recipe.settings()]
+    return [[order.index(own.name) for own in group] for group in planned(population, now, resources)]
 
 
 def interrupted(population: Path, *places: int) -> list[str]:
     """Write the state of some runs, as far as it is looked at before they are trained."""
     settings = status(population).recipe.settings()
-    names = [run_name(settings[place]) for place in places]
+    names = [settings[place].name for place in places]
     path = Places(population).state(names[0])
     path.parent.mkdir(exist_ok=True)
     torch.save({"runs": names, "device": "cpu"}, path)

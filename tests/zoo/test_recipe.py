@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from epochgraph.errors import RecipeError, UnreadableFileError
-from epochgraph.zoo.recipe import parse_recipe, read_recipe, recipe_names, spread
+from epochgraph.zoo.ordering import spread
+from epochgraph.zoo.recipe import Recipe, parse_recipe, read_recipe, recipe_names
 
 TEXT = """\
 name = "mine"
@@ -88,8 +89,14 @@ def test_a_mistake_is_told_with_its_line(old, new, line, found):
     assert "\n" not in str(caught.value)
 
 
-def test_the_papers_populations_are_recipes():
+def grids() -> dict[str, Recipe]:
+    """The package's recipes of one grid."""
     recipes = {name: read_recipe(name)[0] for name in recipe_names()}
+    return {name: recipe for name, recipe in recipes.items() if isinstance(recipe, Recipe)}
+
+
+def test_the_papers_populations_are_recipes():
+    recipes = grids()
     assert all(recipe.name == name for name, recipe in recipes.items())
     paper = {name: recipe for name, recipe in recipes.items() if recipe.scale == "paper"}
     assert {(recipe.architecture, recipe.data.name.split()[0]) for recipe in paper.values()} >= {
@@ -110,8 +117,8 @@ def test_the_papers_populations_are_recipes():
 
 
 def test_a_reduced_recipe_says_so_in_its_name():
-    for name in recipe_names():
-        assert name.endswith("-reduced") == (read_recipe(name)[0].scale == "reduced")
+    for name, recipe in grids().items():
+        assert name.endswith("-reduced") == (recipe.scale == "reduced")
 
 
 def test_a_recipe_that_is_not_there_is_told_with_those_that_are(tmp_path):

@@ -14,7 +14,7 @@ from epochgraph.extraction import extraction
 from epochgraph.runs import Run, read_stored_run
 from epochgraph.zoo import Split, read_digits
 from epochgraph.zoo.recipe import Recipe, parse_recipe
-from epochgraph.zoo.running import Places, early_stopping_epoch, run_name, saved_runs, train_runs
+from epochgraph.zoo.running import Places, early_stopping_epoch, saved_runs, train_runs
 from epochgraph.zoo.settings import TrainingSettings
 
 TEXT = """
@@ -82,7 +82,7 @@ def trained(recipe: Recipe, split: Split, settings: TrainingSettings, places: Pl
         with pytest.raises(Killed):
             train_runs(recipe, split, [settings], places, advance=sitting, save_every=0)
     train_runs(recipe, split, [settings], places, advance=sittings[-1], save_every=0)
-    return read_stored_run(places.run(run_name(settings)))
+    return read_stored_run(places.run(settings.name))
 
 
 @pytest.mark.parametrize("place", [0, 1], ids=["converges", "diverges"])
@@ -100,14 +100,14 @@ def test_a_state_that_cannot_be_read_costs_only_time(tmp_path, digits, recipe):
     settings = recipe.settings()[0]
     places = Places(tmp_path)
     whole = trained(recipe, digits, settings, places, Sitting())
-    places.state(run_name(settings)).write_bytes(b"half a state")
+    places.state(settings.name).write_bytes(b"half a state")
     equal(whole, trained(recipe, digits, settings, places, Sitting()))
 
 
 def test_of_a_state_that_does_not_fit_nothing_is_kept(tmp_path, digits, recipe):
     """As another version of the package may have left it: the weights are there, the records are not."""
     settings = recipe.settings()[0]
-    places, name = Places(tmp_path), run_name(settings)
+    places, name = Places(tmp_path), settings.name
     with pytest.raises(Killed):
         train_runs(recipe, digits, [settings], places, advance=Sitting(2), save_every=0)
     state = torch.load(places.state(name), weights_only=True)
@@ -122,18 +122,18 @@ def test_runs_side_by_side_in_several_sittings_end_in_the_same_numbers(tmp_path,
     recipe = recipe.model_copy(update={"grid": recipe.grid.model_copy(update={"dropout": (0.0,)})})
     settings = recipe.settings()
     whole, parts, alone = Places(tmp_path / "whole"), Places(tmp_path / "parts"), Places(tmp_path / "alone")
-    assert train_runs(recipe, digits, settings, whole, advance=Sitting()) == [run_name(own) for own in settings]
+    assert train_runs(recipe, digits, settings, whole, advance=Sitting()) == [own.name for own in settings]
     for sitting in (Sitting(0.5), Sitting(2)):
         with pytest.raises(Killed):
             train_runs(recipe, digits, settings, parts, advance=sitting, save_every=0)
-    assert saved_runs(parts.states()[0], "cpu") == tuple(run_name(own) for own in settings)
+    assert saved_runs(parts.states()[0], "cpu") == tuple(own.name for own in settings)
     assert saved_runs(parts.states()[0], "cuda") == ()
     train_runs(recipe, digits, settings, parts, advance=(last := Sitting()), save_every=0)
     assert last.epochs == [3, 3, 4, 4]
     assert parts.states() == []
     for own in settings:
-        together = read_stored_run(whole.run(run_name(own)))
-        equal(together, read_stored_run(parts.run(run_name(own))))
+        together = read_stored_run(whole.run(own.name))
+        equal(together, read_stored_run(parts.run(own.name)))
         by_itself = trained(recipe, digits, own, alone, Sitting())
         untimed = [name for name in together.metrics if not name.startswith("seconds")]
         pd.testing.assert_frame_equal(together.metrics[untimed], by_itself.metrics[untimed], rtol=0.01, atol=0.01)
@@ -181,10 +181,10 @@ def test_checkpoints_are_kept_on_request(tmp_path, digits, recipe):
     settings = recipe.settings()[0]
     places = Places(tmp_path)
     train_runs(recipe, digits, [settings], places, advance=Sitting(), checkpoints=True)
-    run = read_stored_run(places.run(run_name(settings)))
-    checkpoints = read_run(tmp_path / "checkpoints" / run_name(settings), allow_gaps=True)
+    run = read_stored_run(places.run(settings.name))
+    checkpoints = read_run(tmp_path / "checkpoints" / settings.name, allow_gaps=True)
     assert [checkpoint.epoch for checkpoint in checkpoints] == [0, 0.5, 1, 2, 3, 4]
-    last = load_file(places.checkpoint(run_name(settings), 4))["classifier.3.weight"].double()
+    last = load_file(places.checkpoint(settings.name, 4))["classifier.3.weight"].double()
     assert run.signature.values[-1][run.signature.names.index("parameter:classifier.3.weight/mean")] == pytest.approx(
         last.mean().item()
     )

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -107,16 +108,23 @@ def shape(text: str) -> tuple[int, ...]:
     return sizes
 
 
-def _model(name: str) -> nn.Module:
+def imported(name: str) -> Any:
+    """What a MODULE:NAME of the user's own code names; whatever that code raises passes through."""
     module, _, attribute = name.partition(":")
-    sys.path.insert(0, str(Path.cwd()))  # as `python -m` has it: the user's own code lies where they stand
+    here = str(Path.cwd())  # as `python -m` has it: the user's own code lies where they stand
+    sys.path.insert(0, here)
     try:
-        made = getattr(importlib.import_module(module), attribute)()
+        return getattr(importlib.import_module(module), attribute)
+    finally:
+        sys.path.remove(here)
+
+
+def _model(name: str) -> nn.Module:
+    try:
+        made = imported(name)()
     except Exception as error:  # the user's own code runs here, and may raise anything
         reason = f"an importable MODULE:NAME that makes the model without arguments ({type(error).__name__}: {error})"
         raise SettingError("--model", name, reason) from error
-    finally:
-        sys.path.pop(0)
     if not isinstance(made, nn.Module):
         raise SettingError("--model", name, f"a maker of a torch.nn.Module, not of a {type(made).__name__}")
     return made

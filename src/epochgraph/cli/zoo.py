@@ -1,37 +1,60 @@
 """`epochgraph zoo`: populations of trained networks."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from epochgraph.cli.output import console, notes, print_json, progress_bar
+from epochgraph.cli.wiring import imported
+from epochgraph.errors import SettingError
 from epochgraph.zoo import default_cache, read_digits, read_images
-from epochgraph.zoo.datasets import DIGITS, Split
+from epochgraph.zoo.datasets import DIGITS
 from epochgraph.zoo.export import export_population, import_population
-from epochgraph.zoo.pool import Event, ReadSplit, train_population
+from epochgraph.zoo.pool import Event, ReadData, train_population
 from epochgraph.zoo.population import finished_runs, open_population, status, training_seconds
 from epochgraph.zoo.recipe import Recipe, read_recipe, recipe_names
 from epochgraph.zoo.resources import Resources
+from epochgraph.zoo.sweep_recipe import SweepRecipe
+from epochgraph.zoo.sweep_running import Seams
+from epochgraph.zoo.sweep_summary import sweep_table
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What the user adds to the tasks and architectures of the package, each as NAME=MODULE:FUNCTION."""
+
+    tasks: tuple[str, ...] = ()
+    architectures: tuple[str, ...] = ()
 
 
 def train(
-    recipe: str, data: list[str], out: Path, *, limit: int | None, resources: Resources, checkpoints: bool
+    recipe: str,
+    data: list[str],
+    out: Path,
+    *,
+    limit: int | None,
+    resources: Resources,
+    checkpoints: bool,
+    own: Own,
 ) -> None:
-    """Train what is missing, and tell how it goes."""
+    """Train what is missing, and show how it goes."""
     made, text = read_recipe(recipe)
+    read = _sweeps_reader(made, data, own) if isinstance(made, SweepRecipe) else _reader(made, data)
     open_population(out, made, text)
     todo = status(out, limit)
-    total = len(todo.finished) + len(todo.missing)
-    read = _reader(made, data)
+    budgets = {settings.name: float(settings.epochs) for settings in made.settings()[:limit]}
     with progress_bar() as progress:
         _read_once(read, progress)
-        task = progress.add_task(made.name, total=total * made.training.epochs)
-        progress.advance(task, len(todo.finished) * made.training.epochs)
+        task = progress.add_task(made.name, total=sum(budgets.values()))
+        progress.advance(task, sum(budgets[name] for name in todo.finished))
         events = train_population(out, read, limit=limit, resources=resources, checkpoints=checkpoints)
-        watch = _Watch(progress, task, made, done=len(todo.finished), total=total)
+        watch = _Watch(progress, task, budgets, done=len(todo.finished))
         for event in events:
             watch.see(event)
     show(out, limit=limit, as_json=False)
@@ -41,33 +64,50 @@ def show(folder: Path, *, limit: int | None, as_json: bool) -> None:
     """Print how far a population is."""
     now = status(folder, limit)
     runs = finished_runs(folder, now)
-    accuracies = sorted(run.final_accuracy() for run in runs)
-    good = sum(accuracy >= now.recipe.threshold for accuracy in accuracies)
     seconds = sum(map(training_seconds, runs))
-    document = {
+    document: dict[str, Any] = {
         "recipe": now.recipe.name,
-        "scale": now.recipe.scale,
         "runs": len(now.finished) + len(now.missing),
         "finished": len(now.finished),
         "failed": now.failed,
-        "good": good,
-        "threshold": now.recipe.threshold,
-        "accuracies": accuracies,
         "mean_training_seconds": seconds / len(runs) if runs else None,
     }
+    table = Table(now.recipe.name, "", box=None, header_style="bold")
+    table.add_row("finished", f"{len(now.finished)} of {document['runs']}")
+    if isinstance(now.recipe, Recipe):
+        accuracies = sorted(run.final_accuracy() for run in runs)
+        threshold = now.recipe.threshold
+        good = sum(accuracy >= threshold for accuracy in accuracies)
+        document |= {"scale": now.recipe.scale, "good": good, "threshold": threshold, "accuracies": accuracies}
+        if runs:
+            table.add_row("final accuracy", f"{accuracies[0]:.1%} to {accuracies[-1]:.1%}")
+            table.add_row(f"at least {threshold:.0%}", f"{good} runs ({good / len(runs):.0%})")
+    elif runs:
+        sweeps = sweep_table(runs)
+        document["sweeps"] = sweeps.reset_index().to_dict("records")
+        table.add_row("sweeps", f"{len(sweeps)} begun")
+        table.add_row("diverged", f"{int(sweeps['diverged'].sum())} runs")
+    if runs:
+        table.add_row("training", f"{seconds / len(runs):.0f} s a run")
+    table.add_row("failed", str(len(now.failed)))
     if as_json:
         print_json(document)
         return
-    table = Table(f"{now.recipe.name} ({now.recipe.scale})", "", box=None, header_style="bold")
-    table.add_row("finished", f"{len(now.finished)} of {document['runs']}")
-    if runs:
-        table.add_row("final accuracy", f"{accuracies[0]:.1%} to {accuracies[-1]:.1%}")
-        table.add_row(f"at least {now.recipe.threshold:.0%}", f"{good} runs ({good / len(runs):.0%})")
-        table.add_row("training", f"{seconds / len(runs):.0f} s a run")
-    table.add_row("failed", str(len(now.failed)))
     console.print(table)
+    if "sweeps" in document:
+        console.print(_sweeps(document["sweeps"]))
     for name, error in now.failed.items():
         console.print(f"  {name}: {error}", markup=False, highlight=False)
+
+
+def _sweeps(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """A row a sweep: what it trains, how many of its runs are done, and how they ended."""
+    table = Table("sweep", "task", "architecture", "optimiser", "runs", "metric", "best", "median", box=None)
+    for row in rows:
+        ends = (f"{row['best']:.3g}", f"{row['median']:.3g}")
+        names = [str(row[name]) for name in ("sweep", "task", "architecture", "optimizer", "runs", "metric")]
+        table.add_row(*names, *ends)
+    return table
 
 
 def export(folder: Path, out: Path, *, vectors_until: float, last_layer_at: Sequence[float]) -> None:
@@ -97,39 +137,43 @@ def recipes(name: str | None) -> None:
     table = Table("recipe", "scale", "runs", "epochs", "what", box=None, header_style="bold")
     for known in recipe_names():
         recipe, _ = read_recipe(known)
-        about = " ".join(recipe.about.split())
-        table.add_row(known, recipe.scale, str(len(recipe.settings())), str(recipe.training.epochs), about)
+        settings = recipe.settings()
+        epochs = sorted({own.epochs for own in settings})
+        budget = f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
+        scale = recipe.scale if isinstance(recipe, Recipe) else "sweeps"
+        table.add_row(known, scale, str(len(settings)), budget, " ".join(recipe.about.split()))
     console.print(table)
 
 
 class _Watch:
     """Shows the events of a training as a bar, and as lines what went wrong."""
 
-    def __init__(self, progress: Progress, task: TaskID, recipe: Recipe, *, done: int, total: int) -> None:
+    def __init__(self, progress: Progress, task: TaskID, budgets: Mapping[str, float], *, done: int) -> None:
         self.progress = progress
         self.task = task
-        self.recipe = recipe
+        self.budgets = budgets
         self.done = done
-        self.total = total
         self.epochs: dict[str, float] = {}
         self._show()
 
     def see(self, event: Event) -> None:
         if event.error is not None:
             notes.print(f"run {event.run} failed: {event.error}", markup=False, highlight=False)
-        reached = self.recipe.training.epochs if event.finished or event.error is not None else event.epoch
+        reached = self.budgets[event.run] if event.finished or event.error is not None else event.epoch
         self.progress.advance(self.task, max(0.0, reached - self.epochs.get(event.run, 0.0)))
         self.epochs[event.run] = max(reached, self.epochs.get(event.run, 0.0))
         self.done += event.finished
         self._show()
         if event.finished and not notes.is_terminal:
-            notes.print(f"{self.done} of {self.total} runs", highlight=False)
+            notes.print(f"{self.done} of {len(self.budgets)} runs", highlight=False)
 
     def _show(self) -> None:
-        self.progress.update(self.task, description=f"{self.done} of {self.total} runs; epochs")
+        self.progress.update(self.task, description=f"{self.done} of {len(self.budgets)} runs; epochs")
 
 
-def _reader(recipe: Recipe, data: list[str]) -> ReadSplit:
+def _reader(recipe: Recipe, data: list[str]) -> ReadData:
+    if not data:
+        raise SettingError("--data", None, f"the images of {recipe.data.name}: a folder, an archive, or `digits`")
     if data == [DIGITS]:
         return read_digits
     options = recipe.data
@@ -143,11 +187,44 @@ def _reader(recipe: Recipe, data: list[str]) -> ReadSplit:
     )
 
 
-def _read_once(read: ReadSplit, progress: Progress) -> Split:
-    """Read the images before any worker does, so that what is wrong with them is told at once."""
-    if not isinstance(read, partial):
-        return read()
+def _sweeps_reader(recipe: SweepRecipe, data: list[str], own: Own) -> ReadData:
+    if len(data) > 1:
+        raise SettingError("--data", " ".join(data), "one folder, with the files of all tasks")
+    seams = Seams(
+        Path(data[0]) if data else None,
+        _own("--task", own.tasks),
+        _own("--architecture", own.architectures),
+    )
+    seams.check(recipe)
+    return partial(_given, seams)
+
+
+def _given(seams: Seams) -> Seams:
+    return seams
+
+
+def _own(option: str, given: Sequence[str]) -> dict[str, Callable[..., Any]]:
+    """What the user's own code adds, by name; worker processes find that code where the user stands, too."""
+    found = {}
+    for text in given:
+        name, equals, where = text.partition("=")
+        try:
+            found[name] = imported(where)
+        except Exception as error:  # the user's own code runs here, and may raise anything
+            reason = f"NAME=MODULE:FUNCTION that can be imported ({type(error).__name__}: {error})"
+            raise SettingError(option, text, reason) from error
+        if not equals or not callable(found[name]):
+            raise SettingError(option, text, "NAME=MODULE:FUNCTION, of a function")
+    if found and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    return found
+
+
+def _read_once(read: ReadData, progress: Progress) -> None:
+    """Read the images before any worker does, so that what is wrong with them is seen at once."""
+    if not isinstance(read, partial) or read.func is not read_images:
+        read()
+        return
     task = progress.add_task("reading images")
-    split: Split = read(progress=lambda done, total: progress.update(task, completed=done, total=total))
+    read(progress=lambda done, total: progress.update(task, completed=done, total=total))
     progress.remove_task(task)
-    return split

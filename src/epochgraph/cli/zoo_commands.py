@@ -17,16 +17,16 @@ Limit = Annotated[
 
 def train(
     recipe: Recipe,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the population; one of its own.")],
     data: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             "--data",
             "-d",
             help="The images: a folder, an archive, CIFAR batches or Parquet files; several make one data set. "
-            "`digits` for scikit-learn's, which need no file.",
+            "`digits` for scikit-learn's, which need no file. For sweeps: the folder with the files of all tasks.",
         ),
-    ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the population; one of its own.")],
+    ] = None,
     limit: Limit = None,
     workers: Annotated[
         int | None,
@@ -45,20 +45,42 @@ def train(
     checkpoints: Annotated[
         bool, typer.Option("--checkpoints", help="Keep all weights of every snapshot too, as .safetensors.")
     ] = False,
+    task: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=MODULE:FUNCTION",
+            help="A task of your own, for sweeps: an importable function from the data folder to a "
+            "`epochgraph.zoo.tasks.Task`, by the name that the recipe gives it. This runs that code.",
+        ),
+    ] = None,
+    architecture: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=MODULE:FUNCTION",
+            help="An architecture of your own, for sweeps: an importable function from a task's form and the choices "
+            "of a run to a module, by the name that the recipe gives it. This runs that code.",
+        ),
+    ] = None,
 ) -> None:
     """Train the networks of a recipe, and record the graphs of each as it trains.
+
+    A recipe is a grid of settings on one data set of images, or many sweeps: `wild` is a population of sweeps of many
+    kinds of training.
 
     Each finished run is written at once. Interrupted or killed at any moment, the same command goes on where it was:
     finished runs stay, a run in progress goes on from its last saved epoch, failed runs are tried again. The images
     are decoded once and kept in the user's cache. On a GPU, networks of one width are trained side by side.
 
     Example: `epochgraph zoo train lenet-cifar10-reduced -d cifar-10-python.tar.gz -o zoo/lenet --limit 20`
+
+    Example: `epochgraph zoo train sweeps-without-files -o zoo/sweeps`
     """
     from epochgraph.cli import zoo as command
     from epochgraph.zoo.resources import usable_resources
 
     resources = usable_resources(workers=workers, threads=threads, device=device, together=together)
-    command.train(recipe, data, out, limit=limit, resources=resources, checkpoints=checkpoints)
+    own = command.Own(tuple(task or ()), tuple(architecture or ()))
+    command.train(recipe, data or [], out, limit=limit, resources=resources, checkpoints=checkpoints, own=own)
 
 
 def status(folder: Folder, limit: Limit = None, as_json: Json = False) -> None:

@@ -22,7 +22,7 @@ from epochgraph.zoo.datasets import Dataset, Split
 from epochgraph.zoo.randomness import Stream, generator, global_randomness
 from epochgraph.zoo.settings import EpochReport, Scores, TrainingSettings, increasing, scores, stretches
 from epochgraph.zoo.stack import Descent, Draws, Named, Stack, judged
-from epochgraph.zoo.trainer import EVALUATION_BATCH
+from epochgraph.zoo.training import EVALUATION_BATCH
 
 OWN = ("learning_rate", "dropout", "seed")
 """The settings in which the networks of an ensemble may differ."""

@@ -25,7 +25,8 @@ from epochgraph.zoo.population import (
     training_seconds,
 )
 from epochgraph.zoo.recipe import DataOptions, Recipe, parse_recipe
-from epochgraph.zoo.running import Places, run_name
+from epochgraph.zoo.running import Places
+from epochgraph.zoo.sweep_datasheet import sweep_datasheet
 
 ADVICE = "Give a file that `zoo export` wrote."
 
@@ -71,10 +72,14 @@ def export_population(
     about = {RECIPE: (folder / RECIPE).read_text("utf-8"), SITTINGS: sittings_text(sittings(folder))}
     write_runs([_shortened(run, vectors_until, last_layer_at) for run in runs], out, about=about)
     sheet = out.with_suffix(".md")
-    names = [run_name(settings) for settings in now.recipe.settings()]
+    names = [settings.name for settings in now.recipe.settings()]
     order = [place for place, name in enumerate(names, start=1) if name in now.finished]
-    content = datasheet(runs, folder, now.recipe, name=out.name)
-    content += _order(order, len(names)) + _limits(now.recipe, last_layer_at) + _failures(now.failed)
+    if isinstance(now.recipe, Recipe):
+        content = datasheet(runs, folder, now.recipe, name=out.name)
+        content += _order(order, len(names)) + _limits(now.recipe, last_layer_at)
+    else:
+        content = sweep_datasheet(runs, now.recipe, name=out.name, made_with=_sittings(folder))
+    content += _failures(now.failed)
     content += f"\n## Recipe\n\n```toml\n{about[RECIPE].strip()}\n```\n"
     with atomic_write(sheet) as temporary:
         temporary.write_text(content, "utf-8")
@@ -102,7 +107,7 @@ def import_population(path: Path, folder: Path) -> int:
     if RECIPE not in about or SITTINGS not in about:
         raise UnreadableFileError(path, "it does not tell its recipe", ADVICE)
     recipe, runs = parse_recipe(about[RECIPE], path), read_stored_runs(path)
-    strange = {run.name for run in runs} - {run_name(settings) for settings in recipe.settings()}
+    strange = {run.name for run in runs} - {settings.name for settings in recipe.settings()}
     if strange:  # a name is a path: whose runs they are not, may not be written anywhere
         raise UnreadableFileError(path, f"its run {min(strange)!r} is none of its recipe", ADVICE)
     added = parse_sittings(about[SITTINGS], path)

@@ -20,20 +20,19 @@ import torch
 
 from epochgraph.errors import EpochgraphError, OutputError, ZooError
 from epochgraph.files import atomic_write
-from epochgraph.zoo.datasets import Split
 from epochgraph.zoo.ensemble import groups
 from epochgraph.zoo.population import Status, check_images, locked, note_sitting, status
-from epochgraph.zoo.recipe import Recipe
 from epochgraph.zoo.resources import ONE_CORE, Resources
-from epochgraph.zoo.running import Places, run_name, saved_runs, train_runs
+from epochgraph.zoo.running import AnyRecipe, Data, Places, Settings, saved_runs, train_runs
 from epochgraph.zoo.settings import TrainingSettings
+from epochgraph.zoo.sweep_running import Seams
 
 MALLOC = "glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=4294967296:glibc.malloc.top_pad=67108864"
 """Let the C library keep the memory of a step for the next one instead of fetching it from the system page by page: a
 seventh more LeNet images a second."""
 
-ReadSplit = Callable[[], Split]
-Group = tuple[TrainingSettings, ...]
+ReadData = Callable[[], Data]
+Group = tuple[Settings, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class Event:
 
 def train_population(
     folder: Path,
-    read_split: ReadSplit,
+    read_data: ReadData,
     *,
     limit: int | None = None,
     resources: Resources = ONE_CORE,
@@ -71,7 +70,7 @@ def train_population(
 
     Args:
         folder: Of `open_population`.
-        read_split: Reads the images, in this process and in every other.
+        read_data: Reads the images of a grid, or finds the tasks of sweeps, in this process and in every other.
         limit: Train only so many of the recipe's runs, the first of its order.
         resources: What to train with.
         checkpoints: Whether to keep all weights of every snapshot.
@@ -85,12 +84,13 @@ def train_population(
     """
     with locked(folder):
         Places(folder).sweep()
-        images = read_split().digest()
-        check_images(folder, images)
+        data = read_data()
+        noted = {} if isinstance(data, Seams) else {"images": data.digest()}  # sweeps note each task's by itself
+        check_images(folder, **noted)
         todo = status(folder, limit)
         if todo.missing:
-            note_sitting(folder, images=images, **resources.noted())
-            job = _Job(folder, todo.recipe, read_split, resources, checkpoints)
+            note_sitting(folder, **noted, **resources.noted())
+            job = _Job(folder, todo.recipe, read_data, resources, checkpoints)
             yield from _trained(job, planned(folder, todo, resources))
 
 
@@ -99,16 +99,16 @@ class _Job:
     """What every process of a population is told."""
 
     folder: Path
-    recipe: Recipe
-    read_split: ReadSplit
+    recipe: AnyRecipe
+    read_data: ReadData
     resources: Resources
     checkpoints: bool
 
 
 def planned(folder: Path, todo: Status, resources: Resources) -> list[Group]:
     """What each call of a process trains: first what was interrupted, as it was; then the others."""
-    known = {run_name(own): own for own in todo.recipe.settings()}
-    missing = {run_name(own): own for own in todo.missing}
+    known = {own.name: own for own in todo.recipe.settings()}
+    missing = {own.name: own for own in todo.missing}
     free = {*missing, *todo.finished}
     interrupted = []
     for state in Places(folder).states():
@@ -120,7 +120,9 @@ def planned(folder: Path, todo: Status, resources: Resources) -> list[Group]:
     size = resources.together
     if resources.device != "cpu":  # while one process records its snapshots, another keeps the GPU busy
         size = min(size, max(1, math.ceil(len(others) / resources.workers)))
-    return interrupted + groups(others, size)
+    if size == 1:
+        return interrupted + [(own,) for own in others]
+    return interrupted + groups([own for own in others if isinstance(own, TrainingSettings)], size)
 
 
 def _trained(job: _Job, settings: Sequence[Group]) -> Iterator[Event]:
@@ -166,7 +168,7 @@ def _outcome(future: "Future[list[Event]]", folder: Path) -> list[Event]:
         raise ZooError(folder, "a worker process was killed", advice) from error
 
 
-_jobs: list[tuple[_Job, Split, Any]] = []
+_jobs: list[tuple[_Job, Data, Any]] = []
 """In a worker process, what it works on: read once, not for every run."""
 
 
@@ -174,7 +176,7 @@ def _prepare(job: _Job, events: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides on the end of its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(job.resources.threads)
-    _jobs.append((job, job.read_split(), events))
+    _jobs.append((job, job.read_data(), events))
 
 
 def _end_with_parent() -> None:
@@ -186,12 +188,12 @@ def _end_with_parent() -> None:
 
 
 def _train_group(settings: Group) -> list[Event]:
-    job, split, events = _jobs[-1]
+    job, data, events = _jobs[-1]
     places = Places(job.folder)
     try:
         finished = train_runs(
             job.recipe,
-            split,
+            data,
             settings,
             places,
             advance=lambda name, epoch: events.put(Event(name, epoch)),
@@ -203,7 +205,7 @@ def _train_group(settings: Group) -> list[Event]:
     except Exception as error:
         found = str(error) if isinstance(error, EpochgraphError) else f"{type(error).__name__}: {error}"
         line, trace = " ".join(found.split()), traceback.format_exc()
-        return [_failed(places, run_name(own), line, trace) for own in settings]
+        return [_failed(places, own.name, line, trace) for own in settings]
     return [Event(name, float(settings[0].epochs), finished=True) for name in finished]
 
 

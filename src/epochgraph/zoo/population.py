@@ -16,9 +16,8 @@ from epochgraph.checkpoints.archive import readable
 from epochgraph.errors import OutputError, UnreadableFileError, ZooError
 from epochgraph.files import atomic_write
 from epochgraph.runs import Run, read_stored_run
-from epochgraph.zoo.recipe import Recipe, parse_recipe
-from epochgraph.zoo.running import Places, run_name
-from epochgraph.zoo.settings import TrainingSettings
+from epochgraph.zoo.recipe import parse_recipe
+from epochgraph.zoo.running import AnyRecipe, Places, Settings
 
 RECIPE, SITTINGS, LOCK = "recipe.toml", "sittings.jsonl", ".lock"
 
@@ -37,13 +36,13 @@ class Status:
         missing: Settings of the runs that are not done, failed ones among them.
     """
 
-    recipe: Recipe
+    recipe: AnyRecipe
     finished: tuple[str, ...]
     failed: dict[str, str]
-    missing: tuple[TrainingSettings, ...]
+    missing: tuple[Settings, ...]
 
 
-def open_population(folder: Path, recipe: Recipe, text: str) -> None:
+def open_population(folder: Path, recipe: AnyRecipe, text: str) -> None:
     """Make a folder the place of a population, or see that it is.
 
     Raises:
@@ -74,7 +73,7 @@ def status(folder: Path, limit: int | None = None) -> Status:
         raise ZooError(folder, "it holds no population (recipe.toml is missing)", "Start one with `zoo train`.")
     recipe = parse_recipe(text, path)
     places = Places(folder)
-    wanted = {run_name(settings): settings for settings in recipe.settings()[:limit]}
+    wanted = {settings.name: settings for settings in recipe.settings()[:limit]}
     finished = tuple(name for name in wanted if places.run(name).exists())
     failures = {name: _text(places.failure(name)) for name in wanted if name not in finished}
     failed = {name: json.loads(failure)["error"] for name, failure in failures.items() if failure is not None}
@@ -152,17 +151,17 @@ def sittings_text(found: Sequence[Sitting]) -> str:
     return "".join(json.dumps(sitting) + "\n" for sitting in found)
 
 
-def check_images(folder: Path, images: str) -> None:
+def check_images(folder: Path, images: str | None = None) -> None:
     """See that a population is of these images.
 
     Args:
         folder: Of the population; of one without a record of its images, nothing can be said.
-        images: Their digest.
+        images: Their digest; None where it has none.
 
     Raises:
         ZooError: It is of others.
     """
-    for earlier in sittings(folder):
+    for earlier in sittings(folder) if images else ():
         if earlier.get("images", images) != images:
             found = f"its runs are of other images, or of another order (digest {earlier['images']}, not {images})"
             advice = (

@@ -1,6 +1,5 @@
-"""Recipe file -> what a population is made of: data, architecture, a grid of settings, snapshots."""
+"""Recipe file -> what a population is made of: a grid of settings on one data set, or many sweeps."""
 
-import math
 import re
 import tomllib
 from collections.abc import Sequence
@@ -13,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from epochgraph.errors import RecipeError, SettingError, UnreadableFileError
 from epochgraph.zoo.architectures import ARCHITECTURES, Architecture
+from epochgraph.zoo.ordering import spread
 from epochgraph.zoo.settings import INITIALIZATIONS, TrainingSettings, increasing
+from epochgraph.zoo.sweep_recipe import SweepRecipe
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Unit = Annotated[float, Field(ge=0, lt=1)]
@@ -130,23 +131,7 @@ class Recipe(_Section):
         ]
 
 
-def spread(count: int) -> list[int]:
-    """The numbers below `count` in an order of which every beginning is spread evenly over them.
-
-    It steps on by the golden section of the whole, rounded to a step that meets every number.
-
-    References:
-        Knuth, The art of computer programming, volume 3, section 6.4 (Fibonacci hashing).
-    """
-    step = next(step for step in _outwards(round(count * (math.sqrt(5) - 1) / 2)) if math.gcd(step, count) == 1)
-    return [step * n % count for n in range(count)]
-
-
-def _outwards(middle: int) -> Sequence[int]:
-    return [middle + sign * distance for distance in range(middle + 1) for sign in (1, -1)]
-
-
-def read_recipe(source: str | Path) -> tuple[Recipe, str]:
+def read_recipe(source: str | Path) -> tuple[Recipe | SweepRecipe, str]:
     """Read a recipe from a TOML file, or one of the package's own by its name.
 
     Returns:
@@ -166,14 +151,29 @@ def read_recipe(source: str | Path) -> tuple[Recipe, str]:
     return parse_recipe(text, path), text
 
 
-def parse_recipe(text: str, path: Path) -> Recipe:
+def parse_grid(text: str, path: Path) -> Recipe:
+    """Read the recipe of one grid from its text.
+
+    Raises:
+        RecipeError: As `read_recipe`, or it is a recipe of sweeps.
+    """
+    recipe = parse_recipe(text, path)
+    if isinstance(recipe, SweepRecipe):
+        raise RecipeError(path, _line(text, ["kind"]), "it is a recipe of sweeps, not of one grid")
+    return recipe
+
+
+def parse_recipe(text: str, path: Path) -> Recipe | SweepRecipe:
     """Read a recipe from its text.
 
     Raises:
         RecipeError: As `read_recipe`.
     """
     try:
-        recipe = Recipe.model_validate(tomllib.loads(text))
+        document = tomllib.loads(text)
+        if document.get("kind") == "sweeps":
+            return SweepRecipe.model_validate(document)
+        recipe = Recipe.model_validate(document)
         increasing(recipe.snapshots.fractions)
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))

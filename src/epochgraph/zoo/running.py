@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
+from epochgraph.errors import SettingError
 from epochgraph.extraction import Extraction
 from epochgraph.files import atomic_write, left_behind
 from epochgraph.measures import STANDARD
@@ -24,6 +25,8 @@ from epochgraph.zoo.ensemble import Ensemble
 from epochgraph.zoo.recipe import Recipe
 from epochgraph.zoo.recording import PLAIN, Recorder
 from epochgraph.zoo.settings import EpochReport, TrainingSettings
+from epochgraph.zoo.sweep_recipe import RunSettings, SweepRecipe
+from epochgraph.zoo.sweep_running import Seams, WatchedRun
 from epochgraph.zoo.trainer import Training, build
 
 SAVE_EVERY = 30.0
@@ -38,6 +41,10 @@ EXTRACTION = Extraction(
 
 RUNS, FAILED, PARTIAL, CHECKPOINTS = "runs", "failed", "partial", "checkpoints"
 """The folders of a population."""
+
+AnyRecipe = Recipe | SweepRecipe
+Settings = TrainingSettings | RunSettings
+Data = Split | Seams
 
 Advance = Callable[[str, float], None]
 """Told the name of a run and the epoch that it has reached."""
@@ -80,11 +87,6 @@ class Places:
                 path.unlink(missing_ok=True)
 
 
-def run_name(settings: TrainingSettings) -> str:
-    """The name of a run: its place in the grid, and what it varies."""
-    return f"{settings.seed:04d}-lr{settings.learning_rate:g}-dropout{settings.dropout:g}-width{settings.width:g}"
-
-
 def run_settings(recipe: Recipe, settings: TrainingSettings) -> dict[str, Setting]:
     """What is stored of how a run was made."""
     about: dict[str, Setting] = {
@@ -98,9 +100,9 @@ def run_settings(recipe: Recipe, settings: TrainingSettings) -> dict[str, Settin
 
 
 def train_runs(
-    recipe: Recipe,
-    split: Split,
-    settings: Sequence[TrainingSettings],
+    recipe: AnyRecipe,
+    data: Data,
+    settings: Sequence[Settings],
     places: Places,
     *,
     advance: Advance,
@@ -114,7 +116,7 @@ def train_runs(
 
     Args:
         recipe: What the population is made of.
-        split: The images.
+        data: The images of a grid, or where the tasks of sweeps are read from.
         settings: Of each run; a group that may be trained side by side.
         places: Where to write; a state that lies there is gone on from, and a finished run stays.
         advance: Told every epoch that is reached.
@@ -129,14 +131,16 @@ def train_runs(
         OutputError: A file cannot be written.
         SettingError: The networks cannot be built for the images, or not be trained side by side.
     """
-    watched = _taken_up(recipe, split, settings, places, device)
+    watched = _watched(recipe, data, settings, places, device)
     state = places.state(watched.names[0])
     saved = time.monotonic()
     for epoch in watched.epochs():
         for name, model in zip(watched.names, watched.models, strict=True) if checkpoints else ():
             with atomic_write(places.checkpoint(name, epoch)) as path:
                 path.write_bytes(save(model.state_dict()))
-        if epoch >= 1 and time.monotonic() - saved >= save_every:  # within the first, they start anew
+        if (
+            isinstance(watched, _Watched) and epoch >= 1 and time.monotonic() - saved >= save_every
+        ):  # within the first, they start anew
             with atomic_write(state) as path:
                 path.write_bytes(watched.state())
             saved = time.monotonic()
@@ -190,7 +194,7 @@ class _Watched:
         self.split = split
         self.settings = tuple(settings)
         self.device = device
-        self.names = tuple(run_name(own) for own in settings)
+        self.names = tuple(own.name for own in settings)
         self.models = self.new()
         shape = (split.train.channels, split.train.image_size, split.train.image_size)
         topology = trace(self.models[0], torch.zeros(1, *shape))
@@ -247,6 +251,20 @@ class _Watched:
         if len(self.models) == 1 and self.device == "cpu":
             return Training(self.models[0], self.split, self.settings[0], fractions=fractions)
         return Ensemble(self.models, self.split, self.settings, fractions=fractions, device=self.device)
+
+
+def _watched(
+    recipe: AnyRecipe, data: Data, settings: Sequence[Settings], places: Places, device: str
+) -> "_Watched | WatchedRun":
+    """The runs of a grid side by side, as they were saved; or one run of a sweep."""
+    if isinstance(recipe, SweepRecipe) and isinstance(data, Seams):
+        if device != "cpu":
+            raise SettingError("device", device, "cpu: the runs of sweeps are trained one by one")
+        (own,) = [own for own in settings if isinstance(own, RunSettings)]
+        return WatchedRun(recipe, data, own, places.folder)
+    if isinstance(recipe, SweepRecipe) or isinstance(data, Seams):
+        raise SettingError("data", type(data).__name__, f"what recipe {recipe.name!r} is trained on")
+    return _taken_up(recipe, data, [own for own in settings if isinstance(own, TrainingSettings)], places, device)
 
 
 def _taken_up(

@@ -43,6 +43,11 @@ class TrainingSettings:
     flip: bool = True
     initialization: str = "default"
 
+    @property
+    def name(self) -> str:
+        """Name of the run: its place in the grid, and what it varies."""
+        return f"{self.seed:04d}-lr{self.learning_rate:g}-dropout{self.dropout:g}-width{self.width:g}"
+
     def __post_init__(self) -> None:
         for name in ("learning_rate", "width"):
             if not 0 < getattr(self, name) < math.inf:

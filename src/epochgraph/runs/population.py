@@ -1,0 +1,50 @@
+"""A published population as three plain tables, for research of one's own."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from epochgraph.runs.storage import read_stored_runs
+from epochgraph.runs.table import FEATURE, METRIC, SETTING, runs_table
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PopulationTables:
+    """Training runs as three tables of pandas.
+
+    Attributes:
+        runs: A row a run, indexed by its name: its settings, and whether it `diverged`.
+        curves: A row a run and moment, indexed by `run` and `epoch`: losses, metrics, learning rate, seconds.
+        features: Likewise: what the graphs, weights, gradients and units of the network were like then.
+    """
+
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    features: pd.DataFrame
+
+
+def read_population(path: str | Path) -> PopulationTables:
+    """Read a population of training runs: a file from `zoo export`, or a folder of stored runs.
+
+    Args:
+        path: The file or folder.
+
+    Raises:
+        UnreadableFileError: It is missing, damaged, or not of runs.
+
+    Example:
+        >>> population = read_population("zoos/wild.parquet")  # doctest: +SKIP
+        >>> ends = population.curves.groupby("run").last()  # doctest: +SKIP
+        >>> ends.join(population.runs).groupby("optimizer")["test_accuracy"].median()  # doctest: +SKIP
+    """
+    table = runs_table(read_stored_runs(path)).set_index(["run", "epoch"])
+    settings = _named(table, SETTING).groupby("run", sort=False).first()
+    diverged = table["diverged"].fillna(value=False).astype(bool).groupby("run", sort=False).any()
+    return PopulationTables(settings.assign(diverged=diverged), _named(table, METRIC), _named(table, FEATURE))
+
+
+def _named(table: pd.DataFrame, prefix: str) -> pd.DataFrame:
+    """The columns of one kind, by their own names."""
+    chosen = [name for name in table.columns if name.startswith(prefix)]
+    return table[chosen].rename(columns=lambda name: name.removeprefix(prefix))

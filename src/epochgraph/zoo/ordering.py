@@ -1,0 +1,20 @@
+"""Orders of which every beginning is spread evenly."""
+
+import math
+from collections.abc import Sequence
+
+
+def spread(count: int) -> list[int]:
+    """The numbers below `count` in an order of which every beginning is spread evenly over them.
+
+    It steps on by the golden section of the whole, rounded to a step that meets every number.
+
+    References:
+        Knuth, The art of computer programming, volume 3, section 6.4 (Fibonacci hashing).
+    """
+    step = next(step for step in _outwards(round(count * (math.sqrt(5) - 1) / 2)) if math.gcd(step, count) == 1)
+    return [step * n % count for n in range(count)]
+
+
+def _outwards(middle: int) -> Sequence[int]:
+    return [middle + sign * distance for distance in range(middle + 1) for sign in (1, -1)]
