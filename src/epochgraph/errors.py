@@ -118,6 +118,21 @@ class MissingParameterError(EpochgraphError, KeyError):
         )
 
 
+class SeveralModelsError(EpochgraphError, ValueError):
+    """The weights that a topology asks for are there several times."""
+
+    def __init__(self, prefixes: Sequence[str]) -> None:
+        super().__init__(tuple(prefixes))
+
+    def __str__(self) -> str:
+        (prefixes,) = self.args
+        shown = ", ".join(repr(prefix) for prefix in prefixes[:4]) + (", ..." if len(prefixes) > 4 else "")
+        return (
+            f"the weights of the topology are there {len(prefixes)} times, under {shown}. "
+            "Use a topology of the whole model, or save the weights of one network alone."
+        )
+
+
 class ShapeMismatchError(EpochgraphError, ValueError):
     """A parameter, an input or a vector has another shape than the topology or graph says."""
 
@@ -126,6 +141,11 @@ class ShapeMismatchError(EpochgraphError, ValueError):
 
     def __str__(self) -> str:
         name, expected, found = self.args
+        if isinstance(found, tuple) and 0 in found:
+            return (
+                f"{name} has no values (shape {found}), but {expected} was expected: ZeRO-3 and FSDP leave such "
+                "placeholders in each part. Put the parts together: with zero_to_fp32.py, or as a full state dict."
+            )
         return f"{name} has shape {found}, but {expected} was expected. Use the topology and input of this very model."
 
 

@@ -4,7 +4,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from epochgraph.checkpoints.archive import COPY_AGAIN, SAVE_WEIGHTS, Archive, Region, check_byte_order, damaged
-from epochgraph.checkpoints.content import described
+from epochgraph.checkpoints.content import HEAD, Foreign, described
 from epochgraph.checkpoints.pickles import Outside, read_pickle
 from epochgraph.checkpoints.storages import is_storage, storage
 from epochgraph.errors import UnreadableFileError
@@ -36,8 +36,9 @@ def _check_start(file: BufferedReader, path: Path) -> None:
         magic = read_pickle(file, path).root
     except UnreadableFileError as error:
         file.seek(0)
-        found = described(file.read(512)) or "it is neither a zip archive nor a whole pickle, as torch.save writes them"
-        raise UnreadableFileError(path, found, COPY_AGAIN) from error
+        neither = "it is neither a zip archive nor a whole pickle, as torch.save writes them"
+        kind = described(file.read(HEAD)) or Foreign(neither, COPY_AGAIN)
+        raise UnreadableFileError(path, kind.found, kind.advice) from error
     if magic != _MAGIC:
         raise UnreadableFileError(path, "it is a pickle, but not one that torch.save wrote", SAVE_WEIGHTS)
     version, machine = read_pickle(file, path).root, read_pickle(file, path).root

@@ -1,8 +1,11 @@
 """A path -> a Checkpoint, whatever the format."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from epochgraph.checkpoints.archive import readable
+from epochgraph.checkpoints.content import Foreign, foreign, head_of, kind_of
+from epochgraph.checkpoints.folder import ZERO, checkpoints_in, only_file, otherwise
 from epochgraph.checkpoints.nesting import plain_names
 from epochgraph.checkpoints.safetensors_file import safetensors_weights
 from epochgraph.checkpoints.sharded import model_file, sharded_weights
@@ -39,8 +42,23 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
         stored = _weights(path)
     if not stored:
         raise UnreadableFileError(path, "it holds no tensors", "Save the model's weights in it.")
+    _check_whole(path, stored)
     names = plain_names(stored)
-    return Checkpoint(path, time_of(path), {names[name]: tensor for name, tensor in stored.items()})
+    return Checkpoint(path, time_of(path), {names[name]: tensor for name, tensor in stored.items() if name in names})
+
+
+def _check_whole(path: Path, stored: Mapping[str, Stored]) -> None:
+    """Refuse one part of a checkpoint whose weights lie elsewhere, or have lost their shapes.
+
+    Raises:
+        UnreadableFileError: It is one.
+    """
+    if len(stored) > 1 and all(tensor.shape == (0,) for tensor in stored.values()):
+        found = f"all of its {len(stored)} tensors are empty, as in one part of a checkpoint of DeepSpeed's ZeRO-3"
+        raise UnreadableFileError(path, found, ZERO)
+    if any(name.rpartition(".")[2] in ("_flat_param", "flat_param") for name in stored):
+        advice = "Save a full state dict: FSDP.state_dict_type(model, StateDictType.FULL_STATE_DICT)."
+        raise UnreadableFileError(path, "its weights are flattened, as FSDP keeps them", advice)
 
 
 def _weights(path: Path) -> dict[str, Stored]:
@@ -48,10 +66,9 @@ def _weights(path: Path) -> dict[str, Stored]:
         raise UnreadableFileError(path, "there is no such file", _CHECK)
     file = path
     if path.is_dir():
-        inner = model_file(path)
+        inner = model_file(path) or only_file(path)
         if inner is None:
-            found = "it is a folder without a model.safetensors or pytorch_model.bin"
-            raise UnreadableFileError(path, found, "Name a file in it, or read the folder as a run.")
+            raise _no_checkpoint(path)
         file = inner
     if not file.is_file():
         raise UnreadableFileError(path, "it is a device or a pipe, not a file", _CHECK)
@@ -60,11 +77,26 @@ def _weights(path: Path) -> dict[str, Stored]:
     return _file_weights(file)
 
 
+def _no_checkpoint(folder: Path) -> UnreadableFileError:
+    """The error for a folder that is not one checkpoint."""
+    several = Foreign(
+        "it is a folder without a model.safetensors or pytorch_model.bin",
+        "Name a file in it, or read the folder as a run.",
+    )
+    known = None if checkpoints_in(folder) else otherwise(folder)
+    return UnreadableFileError(folder, (known or several).found, (known or several).advice)
+
+
 def _file_weights(path: Path) -> dict[str, Stored]:
-    suffix = path.suffix.lower()
-    if suffix == SAFETENSORS_SUFFIX:
+    """The tensors of a file, whose content says what it is, and its name only where that leaves it open."""
+    head, suffix = head_of(path), path.suffix.lower()
+    kind = kind_of(path, head)
+    known = None if kind else foreign(path, head)
+    if known is not None:
+        raise UnreadableFileError(path, known.found, known.advice)
+    if kind == "safetensors" or (kind is None and suffix == SAFETENSORS_SUFFIX):
         return safetensors_weights(path)
-    if suffix in TORCH_SUFFIXES:
+    if kind == "torch" or suffix in TORCH_SUFFIXES:
         return torch_weights(path)
     expected = " ".join((*TORCH_SUFFIXES, SAFETENSORS_SUFFIX))
     raise UnreadableFileError(path, f"its suffix is {path.suffix!r}", f"Expected one of {expected}.")

@@ -9,8 +9,10 @@ from epochgraph.checkpoints.tensors import is_tensor
 from epochgraph.errors import UnreadableFileError
 
 _KEYS = ("state_dict", "model_state_dict", "model", "module", "net", "network")
+_AVERAGED = ("state_dict_ema", "ema_state_dict", "model_ema", "ema_model", "ema", "params", "params_ema", "weights")
 _LEVELS = 2
 _ADVICE = "Save them with torch.save(model.state_dict(), path), or under the key 'state_dict' or 'model'."
+_COUNTER = "n_averaged"
 _LIGHTNING = "pytorch-lightning_version"
 _WRAPPERS = frozenset({"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
 
@@ -37,11 +39,15 @@ def weights(root: object, path: Path) -> dict[str, object]:
 
 
 def plain_names(names: Iterable[str]) -> dict[str, str]:
-    """Each name -> the name that the bare model gives the parameter.
+    """Each name -> the name that the bare model gives the parameter; without what an average counts, which is none.
 
     `torch.compile`, FSDP and activation checkpointing put a segment anywhere in the name, DataParallel puts `module.`
-    in front of every one. If two parameters would get one name, all keep theirs.
+    in front of every one, and so does `AveragedModel`, beside its counter. If two parameters would get one name, all
+    keep theirs.
     """
+    names = list(names)
+    if _COUNTER in names and all(name.startswith("module.") for name in names if name != _COUNTER):
+        names.remove(_COUNTER)
     plain = {name: ".".join(s for s in name.split(".") if s not in _WRAPPERS) or name for name in names}
     if all(name.startswith("module.") for name in plain.values()):
         plain = {name: stripped.removeprefix("module.") for name, stripped in plain.items()}
@@ -56,7 +62,9 @@ def _tensors(node: object, path: Path, levels: int) -> dict[str, object]:
         inner = _tensors(items.get(key), path, levels - 1)
         if inner:
             return inner
-    return {name: item for name, item in items.items() if is_tensor(item)}
+    found = {name: item for name, item in items.items() if is_tensor(item)}
+    averaged = (_tensors(items.get(key), path, levels - 1) for key in (_AVERAGED if levels and not found else ()))
+    return found or next(filter(None, averaged), {})
 
 
 def _items(node: object) -> Mapping[str, object]:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from epochgraph.checkpoints.archive import readable
+from epochgraph.checkpoints.content import Foreign
+from epochgraph.checkpoints.folder import checkpoints_in, inner_folder, otherwise
 from epochgraph.checkpoints.loading import load_checkpoint
 from epochgraph.checkpoints.naming import numbers, template
 from epochgraph.checkpoints.pattern import times_from
-from epochgraph.checkpoints.sharded import is_shard, model_file
+from epochgraph.checkpoints.sharded import model_file
 from epochgraph.checkpoints.structure import Checkpoint
-from epochgraph.checkpoints.suffixes import is_named_like_a_checkpoint
 from epochgraph.checkpoints.times import gap, time_of, times
 from epochgraph.errors import CheckpointMismatchError, MissingCheckpointError, UnreadableFileError
 
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 else:  # with its type, a checker at run time (beartype) would open any of the checkpoints to look at it
     _Checkpoints = Sequence
 
-_COMPANIONS = ("optim", "scheduler", "scaler", "rng_state", "random_states", "training_args")
+_NOTHING = Foreign(
+    "it holds no checkpoints",
+    "Name the folder that has files of torch.save (*.pt, *.pth, *.th, *.ckpt, *.bin) or *.safetensors in it.",
+)
 _NAMING = "Name each file by its epoch, such as epoch_3.pt"
 
 
@@ -65,10 +69,11 @@ def read_run(folder: Path | str, *, allow_gaps: bool = False, epochs_from: str |
     """Find the checkpoints of one run and put them in the order of the times in their names.
 
     Only the first is opened now. Files that stand beside checkpoints (optimizer.pt, training_args.bin, ...), hidden
-    files and other folders are ignored.
+    files and other folders are ignored. Where a trainer put the checkpoints into a folder of the run's own, such as
+    `checkpoints`, they are found there.
 
     Args:
-        folder: A folder of checkpoint files, or of folders that Hugging Face wrote; or a single checkpoint.
+        folder: A folder of checkpoint files, or of folders with one checkpoint each; or a single checkpoint.
         allow_gaps: Accept whole-numbered times that are not evenly spaced, such as 1, 2, 4.
         epochs_from: Where the epoch stands in the names, such as `weights.{epoch}-{_}.pt` (see `times_from`); None to
             find it there. Names that do not fit are skipped.
@@ -82,7 +87,7 @@ def read_run(folder: Path | str, *, allow_gaps: bool = False, epochs_from: str |
     """
     folder = Path(folder)
     with readable(folder):
-        found = _checkpoints(folder)
+        folder, found = _checkpoints(folder)
         whole = [folder] if model_file(folder) else found
     read = times(found) if epochs_from is None else times_from(epochs_from, found)
     timed = list(zip(read, found, strict=True))
@@ -95,23 +100,21 @@ def read_run(folder: Path | str, *, allow_gaps: bool = False, epochs_from: str |
     return CheckpointRun(folder, files, epochs, skipped, load_checkpoint(files[0]).shapes)
 
 
-def _checkpoints(folder: Path) -> list[Path]:
-    """Everything in a folder that is one checkpoint; a path that is no folder is one itself."""
-    if not folder.is_dir():
-        return [folder]
-    entries = [entry for entry in sorted(folder.iterdir()) if not entry.name.startswith((".", *_COMPANIONS))]
-    return [
-        entry
-        for entry in entries
-        if (is_named_like_a_checkpoint(entry) and not is_shard(entry)) or (entry.is_dir() and model_file(entry))
-    ]
+def _checkpoints(path: Path) -> tuple[Path, list[Path]]:
+    """The folder of a run's checkpoints, and these; a path that is no folder is one itself."""
+    if not path.is_dir():
+        return path, [path]
+    found = checkpoints_in(path)
+    inner = None if found or model_file(path) else inner_folder(path)
+    return (path, found) if inner is None else (inner, checkpoints_in(inner))
 
 
 def _single(path: Path, found: Sequence[Path]) -> CheckpointRun:
     """A run of one checkpoint, whose name needs no number."""
     if not found:
-        advice = "Name the folder that has the files *.pt, *.pth, *.th, *.ckpt, *.bin or *.safetensors in it."
-        raise UnreadableFileError(path, "it holds no checkpoints", advice)
+        with readable(path):
+            known = otherwise(path) or _NOTHING
+        raise UnreadableFileError(path, known.found, known.advice)
     if len(found) > 1:
         shown = ", ".join(entry.name for entry in found[:3]) + (", ..." if len(found) > 3 else "")
         order = f"its {len(found)} checkpoints ({shown}) have no order: nothing in their names is known to be an epoch"

@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from epochgraph.checkpoints.archive import COPY_AGAIN, damaged
-from epochgraph.checkpoints.content import described
+from epochgraph.checkpoints.content import Foreign, described, head_of
 from epochgraph.checkpoints.place import Place, contiguous, stamp
 from epochgraph.checkpoints.structure import Stored
 from epochgraph.errors import UnreadableFileError, WeightDtypeError
@@ -35,11 +35,11 @@ def safetensors_weights(path: Path) -> dict[str, Stored]:
             headers = {name: file.get_slice(name) for name in sorted(file.keys(), key=_natural)}
             found = {name: (tuple(header.get_shape()), header.get_dtype()) for name, header in headers.items()}
     except SafetensorError as error:
-        with path.open("rb") as content:
-            head = content.read(512)
+        head = head_of(path)
         reason = str(error).removeprefix("Error while deserializing header: ")
-        kind = described(head) if head else "it is empty"
-        raise UnreadableFileError(path, kind or f"it is damaged ({ascii(reason)[1:-1][:120]})", COPY_AGAIN) from error
+        kind = described(head) if head else Foreign("it is empty", COPY_AGAIN)
+        kind = kind or Foreign(f"it is damaged ({ascii(reason)[1:-1][:120]})", COPY_AGAIN)
+        raise UnreadableFileError(path, kind.found, kind.advice) from error
     places = _places(path, found)
     return {name: _stored(path, name, shape, dtype, places.get(name)) for name, (shape, dtype) in found.items()}
 

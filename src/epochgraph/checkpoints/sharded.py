@@ -14,7 +14,13 @@ _MODEL_FILES = (
     "model.safetensors.index.json",
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
+    "adapter_model.safetensors",
+    "adapter_model.bin",
+    "diffusion_pytorch_model.safetensors",
+    "diffusion_pytorch_model.safetensors.index.json",
+    "diffusion_pytorch_model.bin",
 )
+_OF_DEEPSPEED = re.compile("(?:zero_pp_rank_0_)?mp_rank_00_model_states[.]pt")
 _SHARD = re.compile(r"-[0-9]{2,}-of-[0-9]{2,}\.")
 
 
@@ -24,8 +30,18 @@ def is_shard(path: Path) -> bool:
 
 
 def model_file(folder: Path) -> Path | None:
-    """The file with the weights in a folder of Hugging Face, of which there may be several kinds; None if none."""
-    return next((folder / name for name in _MODEL_FILES if (folder / name).is_file()), None)
+    """The file with the weights in a folder of Hugging Face, of which there may be several kinds; None if none.
+
+    In one of DeepSpeed it is that of the first process, if there are no more parts of the model.
+    """
+    found = next((folder / name for name in _MODEL_FILES if (folder / name).is_file()), None)
+    if found is not None or any(folder.glob("*mp_rank_01*")):
+        return found
+    return next((entry for entry in folder.glob("*mp_rank_00_model_states.pt") if _is_first(entry)), None)
+
+
+def _is_first(path: Path) -> bool:
+    return _OF_DEEPSPEED.fullmatch(path.name) is not None and path.is_file()
 
 
 def sharded_weights(index: Path, shard_weights: Callable[[Path], dict[str, Stored]]) -> dict[str, Stored]:

@@ -5,12 +5,13 @@ from pathlib import Path
 TORCH_SUFFIXES = (".pt", ".pth", ".th", ".ckpt", ".bin")
 SAFETENSORS_SUFFIX = ".safetensors"
 INDEX_SUFFIXES = (".safetensors.index.json", ".bin.index.json")
-_ALL = (*INDEX_SUFFIXES, *TORCH_SUFFIXES, SAFETENSORS_SUFFIX)
+_NAMED = (*INDEX_SUFFIXES, *TORCH_SUFFIXES, SAFETENSORS_SUFFIX)
+_ALL = (*_NAMED, *(f"{suffix}.tar" for suffix in TORCH_SUFFIXES), ".tar", ".pkl", ".pickle")
 
 
 def is_named_like_a_checkpoint(path: Path) -> bool:
-    """Say whether a name ends like a checkpoint's."""
-    return path.name.lower().endswith(_ALL)
+    """Say whether a name ends like a checkpoint's; what is called otherwise may be one, too."""
+    return path.name.lower().endswith(_NAMED)
 
 
 def bare_name(path: Path) -> str:

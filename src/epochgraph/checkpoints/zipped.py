@@ -8,6 +8,7 @@ from io import BufferedReader, BytesIO
 from pathlib import Path
 
 from epochgraph.checkpoints.archive import SAVE_WEIGHTS, Archive, Region, check_byte_order, damaged
+from epochgraph.checkpoints.content import SCRIPT
 from epochgraph.checkpoints.pickles import read_pickle
 from epochgraph.errors import UnreadableFileError
 
@@ -49,7 +50,7 @@ def _table(file: BufferedReader, path: Path) -> list[zipfile.ZipInfo]:
 def _prefix(names: Sequence[str], path: Path) -> str:
     """The folder inside the archive in which everything lies."""
     if any(name.endswith("/constants.pkl") for name in names):
-        raise UnreadableFileError(path, "it is a TorchScript program, not a file of weights", SAVE_WEIGHTS)
+        raise UnreadableFileError(path, "it is a TorchScript program, not a file of weights", SCRIPT)
     pickles = [name for name in names if name.rpartition("/")[2] == "data.pkl" and name.count("/") <= 1]
     if len(pickles) != 1:
         found = f"it is a zip archive that torch.save did not write ({len(pickles)} entries data.pkl instead of one)"

@@ -1,7 +1,6 @@
 """`epochgraph extract`."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,11 +9,12 @@ from rich.progress import Progress
 
 from epochgraph.checkpoints import Checkpoint, CheckpointRun
 from epochgraph.checkpoints.archive import exists
+from epochgraph.checkpoints.layout import beside, run_names
 from epochgraph.cli.memory import shown_reading, usable_memory
 from epochgraph.cli.output import notes, progress_bar
 from epochgraph.cli.reading import ReadingOptions
 from epochgraph.cli.wiring import WiringOptions
-from epochgraph.errors import SettingError, UnreadableFileError
+from epochgraph.errors import UnreadableFileError
 from epochgraph.extraction import Extraction
 from epochgraph.runs import Run, Setting, write_run
 from epochgraph.topology import Topology
@@ -34,15 +34,17 @@ def run(
     force: bool,
 ) -> None:
     """Extract the runs that are not stored yet."""
-    targets = _targets(runs, out)
+    names = run_names(runs)
+    targets = {path: out / f"{name}.parquet" for path, name in names.items()}
     missing = {path: target for path, target in targets.items() if force or not exists(target)}
     with progress_bar() as progress:
         task = progress.add_task("runs", total=len(missing))
         for path, target in missing.items():
             checkpoints = reading.run(path)
             wiring = options.topology_of(checkpoints[0])
-            write_run(extracted(checkpoints, wiring, how, progress, memory=memory), target)
-            _note_left_out(checkpoints, wiring)
+            run = extracted(checkpoints, wiring, how, progress, name=names[path], memory=memory)
+            write_run(run, target)
+            _note_left_out(checkpoints, wiring, run)
             progress.advance(task)
     already = len(targets) - len(missing)
     told = f", {already} were there already" if already else ""
@@ -50,7 +52,13 @@ def run(
 
 
 def extracted(
-    checkpoints: CheckpointRun, topology: Topology, how: Extraction, progress: Progress, *, memory: str | None = None
+    checkpoints: CheckpointRun,
+    topology: Topology,
+    how: Extraction,
+    progress: Progress,
+    *,
+    name: str,
+    memory: str | None = None,
 ) -> Run:
     """The run in a folder of checkpoints, with the metrics and settings beside them.
 
@@ -59,6 +67,7 @@ def extracted(
         topology: Their wiring.
         how: How the signature is taken.
         progress: Shows how far it is.
+        name: What the run is called.
         memory: The size that graphs may take, as the user says it (see `usable_memory`).
 
     Raises:
@@ -66,9 +75,8 @@ def extracted(
         UnreadableFileError: The metrics or settings cannot be read.
         EpochgraphError: As for the checkpoints and the signature.
     """
-    name = _name(checkpoints.path)
-    folder = checkpoints.path if checkpoints.path.is_dir() else checkpoints.path.parent
-    metrics, settings = _metrics(folder / METRICS_FILE), _settings(folder / SETTINGS_FILE)  # before what takes hours
+    place = checkpoints.path
+    metrics, settings = _metrics(beside(place, METRICS_FILE)), _settings(beside(place, SETTINGS_FILE))  # before hours
     task = progress.add_task(name, total=len(checkpoints))
 
     def snapshots() -> Iterator[Checkpoint]:
@@ -84,29 +92,18 @@ def extracted(
     return Run(name, taken, metrics, settings | how.settings())
 
 
-def _note_left_out(checkpoints: CheckpointRun, topology: Topology) -> None:
-    """Say what was not looked at."""
+def _note_left_out(checkpoints: CheckpointRun, topology: Topology, run: Run) -> None:
+    """Say what was not looked at, or not found."""
+    if run.metrics.empty:
+        notes.print(
+            f"{checkpoints.path}: stored without metrics, as there is no {METRICS_FILE} beside it", markup=False
+        )
     share = topology.coverage.share
     if share < 1:
         left_out = f"{1 - share:.1%} of the parameters are left out (epochgraph inspect says which)"
         notes.print(f"{checkpoints.path}: {left_out}", markup=False)
     for path in checkpoints.skipped:
         notes.print(f"{path}: skipped, since its name tells no epoch", markup=False)
-
-
-def _targets(runs: list[Path], out: Path) -> dict[Path, Path]:
-    """Where each run is stored; two runs of one name would overwrite each other."""
-    targets = {path: out / f"{_name(path)}.parquet" for path in runs}
-    names = [target.name for target in targets.values()]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise SettingError("the runs", twice[0].removesuffix(".parquet"), "folders of different names")
-    return targets
-
-
-def _name(path: Path) -> str:
-    """The name of a run; the folder `.` has one, too, and so has a link that leads to itself."""
-    return Path(os.path.realpath(path)).name
 
 
 def _metrics(path: Path) -> pd.DataFrame:

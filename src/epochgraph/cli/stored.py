@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from epochgraph.checkpoints.layout import run_name
 from epochgraph.cli.extract import extracted
 from epochgraph.cli.output import progress_bar
 from epochgraph.cli.reading import ReadingOptions
@@ -52,7 +53,7 @@ def runs_to_tell(path: Path, how: Extraction, options: WiringOptions, reading: R
         checkpoints = reading.run(path)
         wiring = options.topology_of(checkpoints[0])
         with progress_bar() as progress:
-            return [extracted(checkpoints, wiring, how, progress)]
+            return [extracted(checkpoints, wiring, how, progress, name=run_name(path))]
     return [_as_extracted(run, how) for run in runs]
 
 

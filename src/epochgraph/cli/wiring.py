@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from epochgraph.errors import SettingError
 from epochgraph.topology import Topology, Wire, chain, read_topology, trace, wire
+from epochgraph.topology.matching import matched
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class WiringOptions:
             TracingError: The model's wiring cannot be read, or the weights are no chain.
         """
         found = self.found(weights)
-        return wire(weights, [parsed(text) for text in self.wires], found) if self.wires else found
+        return wire(matched(weights, found), [parsed(text) for text in self.wires], found) if self.wires else found
 
     def found(self, weights: Mapping[str, Tensor]) -> Topology:
         """The wiring without what is said of single weights."""

@@ -9,6 +9,7 @@ from epochgraph.checkpoints import Checkpoint, Place, Stored
 from epochgraph.errors import MissingParameterError, ShapeMismatchError, TracingError, WeightDtypeError
 from epochgraph.topology import Topology, unwrapped
 from epochgraph.topology.computing import computed
+from epochgraph.topology.matching import matched
 from epochgraph.topology.program import Program
 
 Source = nn.Module | Mapping[str, Tensor]
@@ -27,12 +28,14 @@ class Weights:
 
     Args:
         source: Where they come from.
-        topology: Tells the names that share one tensor, of which a file may hold any.
+        topology: Tells the names that share one tensor, of which a file may hold any, and whether a prefix belongs to
+            the names.
         wide: Whether to calculate in float64 whatever the weights are stored in.
     """
 
     def __init__(self, source: Source, topology: Topology, *, wide: bool = False) -> None:
-        self.tensors = unwrapped(source, flattened=False).state_dict() if isinstance(source, nn.Module) else source
+        held = unwrapped(source, flattened=False).state_dict() if isinstance(source, nn.Module) else source
+        self.tensors = matched(held, topology)
         self.topology = topology
         self.wide = wide
 
