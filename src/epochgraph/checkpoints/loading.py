@@ -22,7 +22,8 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
     """Open a checkpoint of PyTorch or safetensors: one file, an index with its shards, or a folder of Hugging Face.
 
     Files may come from strangers. A pickle is read as data: nothing in it is imported or run, and a pickle that asks
-    for a function that could run code is refused. Everything that is not a weight is left alone.
+    for a function that could run code is refused. Everything that is not a weight is left alone, and a tensor of a
+    special kind, such as a sparse one, is refused only when its values are asked for.
 
     Args:
         path: `.pt .pth .th .ckpt .bin` of torch.save, `.safetensors`, their `.index.json`, or a folder with a
@@ -35,7 +36,7 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
     Raises:
         UnreadableFileError: There is no such file, or it is damaged or of another format, or holds no weights.
         UnsafeCheckpointError: The pickle names a function that could run code.
-        WeightDtypeError: A tensor is quantised.
+        WeightDtypeError: All tensors are quantised.
     """
     path = Path(path)
     with readable(path):
@@ -43,6 +44,9 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
     if not stored:
         raise UnreadableFileError(path, "it holds no tensors", "Save the model's weights in it.")
     _check_whole(path, stored)
+    refusals = [tensor.refusal for tensor in stored.values() if tensor.refusal is not None]
+    if len(refusals) == len(stored):
+        raise refusals[0]
     names = plain_names(stored)
     return Checkpoint(path, time_of(path), {names[name]: tensor for name, tensor in stored.items() if name in names})
 

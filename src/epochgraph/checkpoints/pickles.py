@@ -14,15 +14,21 @@ from pathlib import Path
 from typing import Any
 
 from epochgraph.checkpoints.archive import damaged
-from epochgraph.checkpoints.danger import runs_code
+from epochgraph.checkpoints.danger import ATTRIBUTE_GETTERS, runs_code
 from epochgraph.errors import UnsafeCheckpointError
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A class or function that the pickle refers to; nothing but its dotted name."""
+    """A class or function that the pickle refers to; nothing but its dotted name.
+
+    Attributes:
+        name: Module and name.
+        module: The module alone.
+    """
 
     name: str
+    module: str = field(default="", compare=False)
 
 
 @dataclass(slots=True, eq=False)
@@ -120,11 +126,24 @@ class _Machine:
         if runs_code(module, name):
             shown = ascii(f"{module}.{name}")[1:-1]
             raise UnsafeCheckpointError(self.path, shown[:80])
-        self.push(Named(f"{module}.{name}"))
+        self.push(Named(f"{module}.{name}", module))
+
+    def made(self, callee: object, arguments: object) -> None:
+        """Describe a call; to take an attribute by its name is none, as old pickles do it for nested classes."""
+        if not isinstance(callee, Named) or callee.name not in ATTRIBUTE_GETTERS:
+            self.push(Made(callee, arguments))
+            return
+        match arguments:
+            case (Named(owner, module), str(name)) if _is_plain(name) and module:
+                self.name(module, f"{owner.removeprefix(module + '.')}.{name}")
+            case (Made(), str(name)) if _is_plain(name):
+                self.push(Made(callee, arguments))
+            case _:
+                raise UnsafeCheckpointError(self.path, callee.name)
 
     def call(self, _: object) -> None:
         arguments, callee = self.stack.pop(), self.stack.pop()
-        self.push(Made(callee, arguments))
+        self.made(callee, arguments)
 
     def call_with_options(self, _: object) -> None:
         self.stack.pop()
@@ -133,11 +152,11 @@ class _Machine:
     def instance(self, class_: str) -> None:
         arguments = tuple(self.since_mark())
         self.name(*class_.split(" ", 1))
-        self.push(Made(self.stack.pop(), arguments))
+        self.made(self.stack.pop(), arguments)
 
     def object_(self, _: object) -> None:
         callee, *arguments = self.since_mark()
-        self.push(Made(callee, tuple(arguments)))
+        self.made(callee, tuple(arguments))
 
     def build(self, _: object) -> None:
         state = self.stack.pop()
@@ -161,6 +180,11 @@ class _Machine:
     def outer(self, key: object) -> None:
         self.outside.append(Outside(key))
         self.push(self.outside[-1])
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name is one that a class's own members have, and no key to Python's inside."""
+    return name.isidentifier() and not name.startswith("__")
 
 
 _Step = Callable[[_Machine, Any], object]

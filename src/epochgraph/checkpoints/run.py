@@ -1,5 +1,6 @@
 """A folder -> the checkpoints of one run, in time order."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 else:  # with its type, a checker at run time (beartype) would open any of the checkpoints to look at it
     _Checkpoints = Sequence
 
+_WEIGHT = re.compile("(?:^|_)weight(?:_|$)")
 _NOTHING = Foreign(
     "it holds no checkpoints",
     "Name the folder that has files of torch.save (*.pt, *.pth, *.th, *.ckpt, *.bin) or *.safetensors in it.",
@@ -33,7 +35,8 @@ _NAMING = "Name each file by its epoch, such as epoch_3.pt"
 class CheckpointRun(_Checkpoints):
     """The checkpoints of one run in time order; each is opened when it is asked for, and closed again.
 
-    Every checkpoint is compared with the first: same names, same shapes. Access raises what `load_checkpoint` raises,
+    Every checkpoint is compared with the first: the weights and biases of layers have the same names and shapes. What
+    else there is may come, go and grow: buffers, observers, memory banks. Access raises what `load_checkpoint` raises,
     and CheckpointMismatchError.
 
     Attributes:
@@ -143,5 +146,12 @@ def _check_order(folder: Path, dated: Sequence[tuple[float, Path]], *, allow_gap
 def _check_shapes(checkpoint: Checkpoint, expected: Mapping[str, tuple[int, ...]]) -> None:
     found = checkpoint.shapes
     for name in {**expected, **found}:
-        if expected.get(name) != found.get(name):
+        if expected.get(name) != found.get(name) and (_is_of_layer(name, expected) or _is_of_layer(name, found)):
             raise CheckpointMismatchError(checkpoint.path, name, expected.get(name), found.get(name))
+
+
+def _is_of_layer(name: str, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether a tensor is the weight of a layer, or the bias beside one."""
+    owner, dot, leaf = name.rpartition(".")
+    weight = name if _WEIGHT.search(leaf) else f"{owner}{dot}weight" if leaf == "bias" else ""
+    return len(shapes.get(weight, ())) > 1

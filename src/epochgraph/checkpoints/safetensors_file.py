@@ -13,11 +13,22 @@ from safetensors import SafetensorError, safe_open
 from epochgraph.checkpoints.archive import COPY_AGAIN, damaged
 from epochgraph.checkpoints.content import Foreign, described, head_of
 from epochgraph.checkpoints.place import Place, contiguous, stamp
-from epochgraph.checkpoints.structure import Stored
+from epochgraph.checkpoints.structure import Stored, refused
 from epochgraph.errors import UnreadableFileError, WeightDtypeError
 
 _PACKED = ("F4", "F6_")  # values smaller than a byte: the tensor that torch makes of them has another shape
-_DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32, "F64": torch.float64}
+_DTYPES = {
+    "BF16": torch.bfloat16,
+    "F16": torch.float16,
+    "F32": torch.float32,
+    "F64": torch.float64,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "I32": torch.int32,
+    "I64": torch.int64,
+}
 
 
 def safetensors_weights(path: Path) -> dict[str, Stored]:
@@ -27,7 +38,6 @@ def safetensors_weights(path: Path) -> dict[str, Stored]:
 
     Raises:
         UnreadableFileError: The header is damaged, or lies about the data.
-        WeightDtypeError: A tensor holds values smaller than a byte.
         OSError: The file cannot be read.
     """
     try:
@@ -45,7 +55,7 @@ def safetensors_weights(path: Path) -> dict[str, Stored]:
 
 
 def _places(path: Path, found: Mapping[str, tuple[tuple[int, ...], str]]) -> dict[str, Place]:
-    """Where the tensors of floating-point numbers lie; the library has checked the header, but does not tell.
+    """Where the tensors of the usual dtypes lie; the library has checked the header, but does not tell.
 
     The file begins with the length of the header (8 bytes, the least first) and the header, a JSON object.
     """
@@ -70,7 +80,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 def _stored(path: Path, name: str, shape: tuple[int, ...], dtype: str, place: Place | None) -> Stored:
     if dtype.startswith(_PACKED):
-        raise WeightDtypeError(name, dtype)
+        return refused(shape, WeightDtypeError(name, dtype))
     try:
         return Stored(shape, partial(_read, path, name), place)
     except ValueError as error:

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
 from epochgraph.checkpoints.place import Place
+from epochgraph.errors import EpochgraphError
 
 if TYPE_CHECKING:
     _Tensors = Mapping[str, torch.Tensor]
@@ -27,6 +29,7 @@ class Stored:
         shape: The tensor's shape.
         read: Returns the values, in memory of their own.
         place: Where they lie in a file, if some of them can be read without the others.
+        refusal: Why they cannot be read (a sparse or quantised tensor, ...), which `read` raises; None if they can.
 
     Raises:
         ValueError: No tensor can have this shape.
@@ -35,10 +38,20 @@ class Stored:
     shape: tuple[int, ...]
     read: Callable[[], torch.Tensor] = field(repr=False)
     place: Place | None = field(default=None, repr=False)
+    refusal: EpochgraphError | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.shape) > _AXES or math.prod(n for n in self.shape if n) >= _VALUES:
             raise ValueError("has a shape that no tensor can have")
+
+
+def refused(shape: tuple[int, ...], refusal: EpochgraphError) -> Stored:
+    """A tensor that cannot be read: that matters only to those who ask for its values."""
+    return Stored(shape, partial(_raise, refusal), None, refusal)
+
+
+def _raise(refusal: EpochgraphError) -> torch.Tensor:
+    raise refusal
 
 
 @dataclass(frozen=True, slots=True, eq=False)

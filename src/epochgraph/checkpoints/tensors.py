@@ -7,16 +7,20 @@ from pathlib import Path
 
 import torch
 
-from epochgraph.checkpoints.archive import Archive
+from epochgraph.checkpoints.archive import COPY_AGAIN, Archive
 from epochgraph.checkpoints.pickles import Made, Named, Outside
 from epochgraph.checkpoints.place import Place, Stamp
 from epochgraph.checkpoints.storages import Storage, storage
-from epochgraph.checkpoints.structure import Stored
+from epochgraph.checkpoints.structure import Stored, refused
 from epochgraph.errors import UnreadableFileError, WeightDtypeError
 
 _REBUILDERS = ("torch._utils._rebuild_", "torch._tensor._rebuild_")
 _PLAIN_DTYPE = re.compile("bool|bfloat16|(float|u?int|complex)(8|16|32|64|128)(_[a-z0-9]+)?")
 _ADVICE = "If the file is not damaged, save dense clones of the tensors."
+
+
+class _DamagedError(ValueError):
+    """A storage is not in the file as the pickle says: more than this one tensor is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ def is_tensor(node: object) -> bool:
 def stored_tensor(node: object, name: str, archive: Archive, path: Path, state: Stamp) -> Stored:
     """Find a tensor's values in the file, and check that they can be there.
 
+    One that is quantised, sparse or of another special kind is refused only when its values are asked for.
+
     Args:
         node: The tensor, as the pickle describes it.
         name: Its name, for messages.
@@ -53,17 +59,18 @@ def stored_tensor(node: object, name: str, archive: Archive, path: Path, state: 
         state: The file as it is now.
 
     Raises:
-        WeightDtypeError: The tensor is quantised.
-        UnreadableFileError: It is sparse or of another special kind, or does not fit into its storage.
+        UnreadableFileError: The file lacks the storage of the tensor, or a part of it.
     """
     try:
         view = _view(_unwrapped(node))
         dtype = vars(torch).get(view.dtype) if _PLAIN_DTYPE.fullmatch(view.dtype) else None
         if isinstance(dtype, torch.dtype):
             return _stored(view, dtype, archive, path, state)
+        return refused(view.shape, WeightDtypeError(name, ascii(view.dtype)[1:-1][:40]))
+    except _DamagedError as error:
+        raise UnreadableFileError(path, f"the tensor {name!r} {error}", COPY_AGAIN) from error
     except ValueError as error:
-        raise UnreadableFileError(path, f"the tensor {name!r} {error}", _ADVICE) from error
-    raise WeightDtypeError(name, ascii(view.dtype)[1:-1][:40])
+        return refused((), UnreadableFileError(path, f"the tensor {name!r} {error}", _ADVICE))
 
 
 def _unwrapped(node: object) -> object:
@@ -122,15 +129,16 @@ def _stored(view: _View, dtype: torch.dtype, archive: Archive, path: Path, state
     """Check a view against its storage.
 
     Raises:
-        ValueError: The storage is missing, or has fewer values than the tensor.
+        _DamagedError: The file lacks the storage, or a part of it.
+        ValueError: The storage has fewer values than the tensor.
     """
     try:
         region = archive.region(view.source.key)
     except KeyError as error:
-        raise ValueError("lies in a storage that the file does not contain") from error
+        raise _DamagedError("lies in a storage that the file does not contain") from error
     announced = view.source.size * view.source.item_size
     if announced > region.size:
-        raise ValueError(f"lies in a storage of {announced} bytes, of which the file has {region.size}")
+        raise _DamagedError(f"lies in a storage of {announced} bytes, of which the file has {region.size}")
     capacity = announced // dtype.itemsize
     needed = max(math.prod(view.shape), view.offset + view.span) if view.span else 0  # an empty one may lie anywhere
     if needed > capacity:

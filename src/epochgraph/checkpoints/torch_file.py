@@ -18,7 +18,6 @@ def torch_weights(path: Path) -> dict[str, Stored]:
     Raises:
         UnreadableFileError: The file is damaged, or not one of torch.save, or holds no weights.
         UnsafeCheckpointError: Its pickle names a function that could run code.
-        WeightDtypeError: A tensor is quantised.
         OSError: The file cannot be read.
     """
     with path.open("rb") as file:

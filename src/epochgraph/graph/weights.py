@@ -74,8 +74,8 @@ class Weights:
         """
         program = self.topology.computed.get(name)
         if program is None:
-            return self._stored(name).place
-        bases = [self._stored(source.target).place for source in program.sources if source.values is None]
+            return self._place(name)
+        bases = [self._place(source.target) for source in program.sources if source.values is None]
         base = bases[0] if len(bases) == len(program.sources) == 1 else None
         if base is None or base.shape != program.sources[0].shape:
             return None
@@ -85,6 +85,11 @@ class Weights:
             return None
         return base.viewed(int(view.storage_offset()), tuple(view.shape), view.stride())
 
+    def _place(self, name: str) -> Place | None:
+        """Where the values of a parameter lie, if they are real numbers as they lie there."""
+        place = self._stored(name).place
+        return None if place is not None and place.dtype.is_complex else place
+
     def _stored(self, name: str) -> Stored:
         """The tensor on disk, of a checkpoint."""
         if not isinstance(self.tensors, Checkpoint):
@@ -92,7 +97,7 @@ class Weights:
         return self.tensors.stored[self._held(name)]
 
     def numbers(self, name: str) -> Tensor:
-        """The tensor in a dtype to calculate with: float64 if it is stored so, else float32.
+        """The tensor to calculate with: float64 if it is stored so, else float32; of complex numbers the modulus.
 
         Raises:
             MissingParameterError: There is none of this name.
@@ -101,15 +106,20 @@ class Weights:
             TracingError: It cannot be computed as the topology says.
         """
         program = self.topology.computed.get(name)
-        if program is not None:
-            return self._computed(name, program)
+        found = self._values(name) if program is None else self._computed(name, program)
+        return found.abs() if found.is_complex() else found
+
+    def _values(self, name: str) -> Tensor:
+        """The tensor as it is stored, complex or not, in a dtype to calculate with."""
         tensor = self[name]
-        if tensor.is_quantized or not tensor.is_floating_point():
+        if tensor.is_quantized or not (tensor.is_floating_point() or tensor.is_complex()):
             raise WeightDtypeError(name, str(tensor.dtype))
         return self.calculable(tensor)
 
     def calculable(self, tensor: Tensor) -> Tensor:
         """A tensor in a dtype to calculate with, as `numbers` has it."""
+        if tensor.is_complex():
+            return tensor.to(torch.complex128 if self.wide or tensor.dtype == torch.complex128 else torch.complex64)
         dtype = torch.float64 if self.wide else torch.float32
         return tensor if tensor.dtype in (dtype, torch.float64) else tensor.to(dtype)
 
@@ -126,7 +136,7 @@ class Weights:
         sources = {
             source.name: torch.tensor(source.values).reshape(source.shape)
             if source.values is not None
-            else self.numbers(source.target)
+            else self._values(source.target)
             for source in program.sources
         }
         try:

@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from epochgraph.checkpoints import Checkpoint, Place
-from epochgraph.errors import TracingError, WeightDtypeError
+from epochgraph.errors import EpochgraphError, TracingError, WeightDtypeError
 from epochgraph.topology.spans import Span
 from epochgraph.topology.structure import Coverage, Entry, Fold, Join, Part, Status, Topology
 
@@ -77,11 +77,32 @@ def chain(source: nn.Module | Mapping[str, Tensor]) -> Topology:
 def outlines(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors without their values, which are let go one by one: a checkpoint may be larger than memory.
 
-    Of a checkpoint, only those are read whose dtype is not known without.
+    Of a checkpoint, only those are read whose dtype is not known without. Tensors of a special kind (sparse, quantised,
+    nested) are left out, for they can be no layer.
+
+    Raises:
+        EpochgraphError: One of them is called a weight.
     """
-    stored = tensors.stored if isinstance(tensors, Checkpoint) else {}
-    places = {name: found.place for name, found in stored.items() if found.place is not None}
-    return {name: _outline(places[name] if name in places else tensors[name]) for name in tensors}
+    found: dict[str, Tensor] = {}
+    for name in tensors:
+        known = _known(tensors, name)
+        if not isinstance(known, EpochgraphError):
+            found[name] = _outline(known)
+        elif name.rpartition(".")[2] == "weight":
+            raise known
+    return found
+
+
+def _known(tensors: Mapping[str, Tensor], name: str) -> Tensor | Place | EpochgraphError:
+    """What tells the shape and dtype of a tensor, or why it can be no weight."""
+    stored = tensors.stored[name] if isinstance(tensors, Checkpoint) else None
+    known = stored and (stored.refusal or stored.place)
+    if known is not None:
+        return known
+    tensor = tensors[name]
+    if tensor.is_quantized or tensor.is_nested or tensor.layout != torch.strided:
+        return WeightDtypeError(name, str(tensor.dtype if tensor.is_quantized else tensor.layout))
+    return tensor
 
 
 def _outline(known: Tensor | Place) -> Tensor:
@@ -89,11 +110,16 @@ def _outline(known: Tensor | Place) -> Tensor:
 
 
 def parameters_of(source: nn.Module | Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The parameters of a model; of plain tensors, those that are floating point and no batch statistics."""
+    """The parameters of a model; of plain tensors, those that are no integers and no batch statistics."""
     if isinstance(source, nn.Module):
         return dict(source.named_parameters())
     statistics = ("running_mean", "running_var")
-    return {n: tensor for n, tensor in source.items() if tensor.is_floating_point() and not n.endswith(statistics)}
+    return {n: tensor for n, tensor in source.items() if _is_number(tensor) and not n.endswith(statistics)}
+
+
+def _is_number(tensor: Tensor) -> bool:
+    """Whether a tensor holds real or complex numbers, and no integers."""
+    return tensor.is_floating_point() or tensor.is_complex()
 
 
 def _chained(tensors: Mapping[str, Tensor], candidates: Iterable[_Candidate]) -> "_Chain":
@@ -218,7 +244,7 @@ def _layers_of_names(tensors: Mapping[str, Tensor]) -> Iterator[_Candidate]:
             full if (full := f"{prefix}.{leaf_}".lstrip(".")) in tensors else None for leaf_ in ("weight", "bias")
         )
         if tensor.dim() in (2, 3, 4, 5) and leaf not in ("running_mean", "running_var"):
-            if not tensor.is_floating_point():
+            if not tensor.is_floating_point() and not (tensor.is_complex() and leaf.startswith("weight")):
                 if leaf == "weight":
                     raise WeightDtypeError(name, str(tensor.dtype))
                 continue
