@@ -49,6 +49,19 @@ for _name, _about in {"all": "All of them, and the page: the claims first.", **R
 
 
 @app.command()
+def wild(zoos: Zoos = Path("zoos"), out: Out = Path("docs/wild")) -> None:
+    """Draw the learning curves of the population of sweeps, a picture a family, and write the page that shows them.
+
+    Example: `python -m paper wild --zoos zoos --out docs/wild`
+    """
+    from epochgraph.cli.output import console  # noqa: PLC0415 - see above
+    from paper.wild import write_page  # noqa: PLC0415 - see above
+
+    for path in write_page(zoos, out):
+        console.print(str(path), markup=False, highlight=False)
+
+
+@app.command()
 def fit(
     zoos: Annotated[Path, typer.Argument(help="A folder of populations on CIFAR-10, from `epochgraph zoo export`.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the predictors and their card.")],

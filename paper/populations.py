@@ -8,6 +8,7 @@ from epochgraph.errors import UnreadableFileError
 from epochgraph.predictors.views import LAST_LAYER
 from epochgraph.runs import Run, parquet_files, read_stored_runs
 from paper.reported import CIFAR, IMAGENET
+from paper.wild import of_sweeps
 
 FAMILY = "family"
 """The setting that tells the architecture without its depth: a ResNet-32 is not new to who knows ResNet-20."""
@@ -84,12 +85,12 @@ def stopping_epoch(run: Run) -> float:
 
 
 def read_populations(folder: Path) -> tuple[Population, ...]:
-    """Read all populations of a folder, in the order of their names.
+    """Read all populations of one grid in a folder, in the order of their names; those of sweeps are passed over.
 
     Raises:
         UnreadableFileError: There is none, a file is damaged or no population of the zoo, or two are of one recipe.
     """
-    paths = sorted(parquet_files(folder))
+    paths = sorted(path for path in parquet_files(folder) if not of_sweeps(path))
     if not paths:
         advice = "Name the folder `zoos` of a checkout, or one of files that `zoo export` wrote."
         raise UnreadableFileError(folder, "it holds no populations (.parquet)", advice)

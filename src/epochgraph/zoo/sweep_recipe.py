@@ -32,10 +32,10 @@ SPACE: Mapping[str, Distribution] = {
     "dropout": (0.0, 0.0, 0.1, 0.2, 0.3, 0.5),
     "schedule": tuple(SCHEDULES),
     "activation": tuple(ACTIVATIONS),
-    "initialization": ("default", "default", "he", "xavier", "orthogonal", "small", "large"),
+    "initialization": ("default", "default", "default", "he", "xavier", "orthogonal", "small", "large"),
     "label_smoothing": (0.0,),
     "label_noise": (0.0,),
-    "data_share": (1.0, 1.0, 0.5, 0.25),
+    "data_share": (1.0, 1.0, 1.0, 0.5),
 }
 """What a hyper-parameter is drawn from where a recipe does not say otherwise; width, depth and norm are a matter of
 the architecture, and only a classification has labels that can be smoothed or replaced."""
@@ -44,17 +44,17 @@ OWN_CHOICES: Mapping[str, Distribution] = {"width": (16, 32, 64), "depth": (1, 2
 """What width, depth and norm are drawn from for an architecture of the user's own, likewise."""
 
 LEARNING_RATES: Mapping[str, LogUniform] = {
-    "SGD": LogUniform(log=(3e-3, 1e1)),
-    "SGD-momentum": LogUniform(log=(5e-4, 2.0)),
-    "SGD-nesterov": LogUniform(log=(5e-4, 2.0)),
-    "Adam": LogUniform(log=(5e-5, 2e-1)),
-    "AdamW": LogUniform(log=(5e-5, 2e-1)),
-    "RMSprop": LogUniform(log=(2e-5, 5e-2)),
-    "Adagrad": LogUniform(log=(5e-4, 1.0)),
-    "NAdam": LogUniform(log=(5e-5, 2e-1)),
-    "Muon": LogUniform(log=(5e-5, 2e-1)),
+    "SGD": LogUniform(log=(5e-3, 5.0)),
+    "SGD-momentum": LogUniform(log=(5e-4, 5e-1)),
+    "SGD-nesterov": LogUniform(log=(5e-4, 5e-1)),
+    "Adam": LogUniform(log=(1e-4, 1e-1)),
+    "AdamW": LogUniform(log=(1e-4, 1e-1)),
+    "RMSprop": LogUniform(log=(5e-5, 5e-2)),
+    "Adagrad": LogUniform(log=(1e-3, 1.0)),
+    "NAdam": LogUniform(log=(1e-4, 1e-1)),
+    "Muon": LogUniform(log=(1e-4, 1e-1)),
 }
-"""What the learning rate of each optimiser is drawn from: three and a half decades around what usually works."""
+"""What the learning rate of each optimiser is drawn from: three decades around what usually works."""
 
 
 class _Section(BaseModel):
