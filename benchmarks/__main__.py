@@ -1,6 +1,6 @@
 """`python -m benchmarks`: all of them."""
 
-from benchmarks import ensemble, larger, measures, training, unrolled
+from benchmarks import ensemble, larger, measures, sweeps, training, unrolled
 from benchmarks.timing import machine, report
 
 report("machine", **machine())
@@ -9,3 +9,4 @@ unrolled.main()
 larger.main()
 training.main()
 ensemble.main()
+sweeps.main()
