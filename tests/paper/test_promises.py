@@ -11,7 +11,8 @@ import pytest
 from epochgraph.errors import SettingError
 from epochgraph.predictors import read_predictor
 from epochgraph.predictors.shipped import EPOCHS, SITUATIONS
-from epochgraph.sweeps.rules import OURS, USUAL, WITHOUT, rules
+from epochgraph.sweeps import replayed
+from epochgraph.sweeps.rules import OURS, USUAL, WITHOUT
 from paper import added as added_module
 from paper import decisions as decisions_module
 from paper import replays as replays_module
@@ -165,7 +166,7 @@ def test_sweeps_are_the_same_with_what_the_decisions_found(three):
 def test_a_sweep_knows_nothing_of_its_own_half_of_the_learning_rates(three, monkeypatch):
     """Each run is told in a fold that has all runs of its learning rate, and a sweep is of one fold."""
     seen = []
-    monkeypatch.setattr(replays_module, "rules", lambda sweep: seen.append(sweep) or rules(sweep))
+    monkeypatch.setattr(replays_module, "replayed", lambda sweep, **how: seen.append(sweep) or replayed(sweep, **how))
     sweeps(three, jobs=1)
     lenets = three[1]
     whole = range(1, lenets.epochs + 1)
