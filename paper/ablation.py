@@ -15,13 +15,11 @@ from epochgraph.predictors import Candidate, learned
 from epochgraph.predictors.curves import hyper_parameters, learning_curve
 from epochgraph.predictors.shipped import EPOCHS
 from epochgraph.predictors.views import (
-    Mapped,
     Selected,
     Together,
     View,
     changes_between_epochs,
     folded,
-    less_start,
     pooled_changes,
 )
 from epochgraph.runs import Recording, Run, read_stored_runs
@@ -41,6 +39,7 @@ from paper.panels import BLUE, FAINT, GREEN, INK, legend_below, panels
 from paper.populations import FAMILY, Population, on_cifar, united
 from paper.results import Result
 from paper.scoring import Progress, scored
+from paper.views import Transformed, minus_initial
 
 RATE = "learning_rate"
 CHANGES, WITH_FOLDED = "changes", "changes, batch norms folded"
@@ -129,11 +128,11 @@ def kinds() -> dict[str, View]:
     }
     return {
         "levels": levels,
-        "levels less their start": Mapped(levels, less_start),
+        "levels less their start": Transformed(levels, minus_initial),
         **{name: Selected(names, whole_epochs=False) for name, names in changed.items()},
         SHIPPED: changes_between_epochs,
         CHANGES: pooled_changes(),
-        WITH_FOLDED: Mapped(pooled_changes(), folded),
+        WITH_FOLDED: Transformed(pooled_changes(), folded),
     }
 
 

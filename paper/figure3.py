@@ -11,12 +11,12 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from epochgraph.measures import STANDARD
 from epochgraph.predictors import Candidate, Method, learned
 from epochgraph.predictors.curves import validation_accuracy
-from epochgraph.predictors.views import statistics_of
 from epochgraph.signature.smoothing import Smoothing
 from paper.panels import FAINT, GREEN, INK, RED, label_left, legend_below, panels
 from paper.populations import Population
 from paper.results import Result, cell
 from paper.scoring import FOLDS, Experiment, Progress, scorable, scored
+from paper.views import statistics_of
 
 REPEATS = 2
 """Dealings of the folds: fewer than in the tables, for there are hundreds of points."""

@@ -13,13 +13,14 @@ from epochgraph.errors import SettingError
 from epochgraph.evaluation import transferred
 from epochgraph.predictors import Candidate, labels, learned
 from epochgraph.predictors.curves import validation_accuracy, validation_curve
-from epochgraph.predictors.views import Mapped, Together, View, less_start, pooled_changes, statistics_of
+from epochgraph.predictors.views import Together, View, pooled_changes
 from epochgraph.runs import Run
 from paper.panels import BLUE, FAINT, GREEN, INK, RED, YELLOW, label_left, legend_below, panels
 from paper.populations import Population
 from paper.reported import CIFAR, IMAGENET
 from paper.results import Result, cell
 from paper.scoring import Progress, scored
+from paper.views import Transformed, minus_initial, statistics_of
 
 EPOCHS = (1, 2, 3, 4)
 
@@ -93,7 +94,7 @@ def candidates() -> tuple[Candidate, ...]:
     views: dict[str, tuple[View, Callable[[int], Any]]] = {
         "rolled degree SVM": (statistics_of("degree"), svm),
         "rolled eigenvector SVM": (statistics_of("eigenvector_centrality"), svm),
-        "rolled degree SVM, less its start": (Mapped(statistics_of("degree"), less_start), svm),
+        "rolled degree SVM, less its start": (Transformed(statistics_of("degree"), minus_initial), svm),
         "changes trees": (changes, trees),
         "validation accuracy": (validation_accuracy, svm),
         "curve and changes trees": (Together((validation_curve, changes)), trees),

@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from epochgraph.errors import SettingError
 from epochgraph.evaluation import Protocol, held_out
 from epochgraph.predictors import Candidate, Method, labels, learned
-from epochgraph.predictors.views import Mapped, Selected, View, less_start, statistics_of
+from epochgraph.predictors.views import Selected, View
 from epochgraph.signature.statistics import STATISTICS
 from paper.figure3 import METHODS
 from paper.populations import Population, of_one_width
@@ -20,6 +20,7 @@ from paper.reported import CIFAR, TABLE_2
 from paper.results import Result, cell
 from paper.scoring import FOLDS, Progress, scorable, scored
 from paper.tables import REPEATS
+from paper.views import Transformed, minus_initial, statistics_of
 
 ROLLED = {"rolled degree": "degree", "rolled eigenvector": "eigenvector_centrality"}
 CLEAR = 0.25
@@ -87,7 +88,7 @@ class _Cell:
         rows = [_score(OURS, hits, truth)]
         if round(rows[0].accuracy, 2) < self.paper:
             rows += self._changed(hits, truth)
-        rows.append(_score(LESS_START, *self._hits(self.population, Mapped(self._view, less_start))))
+        rows.append(_score(LESS_START, *self._hits(self.population, Transformed(self._view, minus_initial))))
         told = {"population": self.population.name, "cell": self.name, "paper": self.paper}
         return pd.DataFrame([told | row._asdict() for row in rows])
 

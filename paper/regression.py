@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from epochgraph.predictors import Candidate, baker, from_weights, general, learned, without_graphs
+from epochgraph.predictors import Candidate, learned, without_graphs
 from epochgraph.predictors.curves import hyper_parameters, learning_curve
 from epochgraph.predictors.views import Together, View, pooled_changes
+from paper.candidates import baker, from_weights, general
 from paper.populations import Population, of_one_width
 from paper.results import Result
 from paper.scoring import FOLDS, Experiment, Progress, scorable, scored

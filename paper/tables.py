@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from epochgraph.predictors import Candidate, baker, from_weights, learned, without_graphs
+from epochgraph.predictors import Candidate, learned, without_graphs
 from epochgraph.predictors.curves import hyper_parameters, validation_curve
 from epochgraph.predictors.views import Together, View, pooled_changes
+from paper.candidates import baker, from_weights
 from paper.populations import Population, of_one_width, stopping_epoch
 from paper.reported import TABLE_1, TABLE_2
 from paper.results import Result, cell

@@ -1,9 +1,12 @@
 """Made-up populations of runs, whose structure is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
-from epochgraph.runs import Run
+from epochgraph.predictors import Candidate
+from epochgraph.runs import Recording, Run
 from epochgraph.signature import Signature
 
 
@@ -55,3 +58,27 @@ def exploded(signature: Signature, epoch: float) -> Signature:
     diverged = signature.times >= epoch
     values = np.where(diverged[:, None], np.nan, signature.values)
     return Signature(signature.times, signature.names, values, diverged)
+
+
+def cut(run: Run, epoch: float) -> Run:
+    """The run as it was known after an epoch."""
+    recordings = {
+        name: Recording(recording.times[recording.times <= epoch], recording.values[recording.times <= epoch])
+        for name, recording in run.recordings.items()
+    }
+    return replace(run, signature=run.signature.up_to(epoch), metrics=run.metrics.loc[:epoch], recordings=recordings)
+
+
+def assert_only_the_past_is_seen(candidate: Candidate, runs: list[Run]) -> None:
+    """A candidate looks at nothing that comes after the epoch, has a row a run, and can be fitted on it."""
+    seen = candidate.inputs(runs, 3)
+    pd.testing.assert_frame_equal(seen, candidate.inputs([cut(run, 3) for run in runs], 3))
+    assert len(seen) == len(runs)
+    assert candidate.estimator(0).fit(seen, np.arange(12) % 2).predict(seen).shape == (12,)
+
+
+def with_features(names, times=(0, 1)):
+    """A run whose feature number f is 10 * f + s at snapshot number s."""
+    values = np.arange(float(len(times)))[:, None] + 10 * np.arange(float(len(names)))
+    signature = Signature(np.array(times, dtype=float), tuple(names), values, np.zeros(len(times), dtype=bool))
+    return replace(population(1)[0], signature=signature)

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from epochgraph.errors import SettingError
-from epochgraph.predictors import from_weights
-from epochgraph.predictors.views import Mapped, less_start, statistics_of
 from paper import gaps as module
+from paper.candidates import from_weights
 from paper.claims import claims
 from paper.gaps import CHANGES, CLEAR_ENDS, LATER, LENETS, LESS_START, OURS, gaps
 from paper.results import Result, cell
 from paper.scoring import Experiment
+from paper.views import Transformed, minus_initial, statistics_of
 
 ZOOS = Path(__file__).parents[2] / "zoos"
 VGG, LENET = "vgg-cifar10-working-reduced", "lenet-cifar10-reduced"
@@ -106,7 +106,7 @@ def test_less_its_start_a_statistic_is_how_far_it_has_come(populations):
     run = populations[VGG].runs[0]
     rows = [run.signature.times.tolist().index(epoch) for epoch in (0, 2)]
     before, after = run.signature.values[rows, run.signature.names.index("degree/graph/kurtosis")]
-    table = Mapped(statistics_of("degree"), less_start)([run], 2)
+    table = Transformed(statistics_of("degree"), minus_initial)([run], 2)
     assert table["degree/graph/kurtosis@2"].tolist() == [after - before]
 
 

@@ -13,7 +13,6 @@ from threadpoolctl import threadpool_info
 
 from epochgraph.errors import UnreadableFileError
 from epochgraph.predictors import Candidate, learned
-from epochgraph.predictors.views import statistics_of
 from epochgraph.runs import write_runs
 from paper.figure3 import figure3
 from paper.figure4 import figure4, transfers
@@ -23,6 +22,7 @@ from paper.regression import regression
 from paper.results import Result, cell
 from paper.scoring import Experiment, scorable, scored
 from paper.tables import candidates, table1, table2
+from paper.views import statistics_of
 from populations import population
 
 ZOOS = Path(__file__).parents[2] / "zoos"

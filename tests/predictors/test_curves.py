@@ -9,7 +9,6 @@ from epochgraph.predictors.curves import (
     hyper_parameters,
     learning_curve,
     learning_curve_of_epochs,
-    learning_curve_with_differences,
     mean_of_training_losses,
     nothing,
     sum_of_training_losses,
@@ -65,32 +64,6 @@ def test_the_learning_curve_is_accuracies_and_losses():
             }
         ),
     )
-
-
-def test_differences_are_worked_out_by_hand():
-    runs = [
-        curves([1, 3, 8, 9], [1] * 4, settings={"learning_rate": 0.1, "dropout": 0.5, "seed": 1}),
-        curves([2, 2, 2, 9], [1] * 4, settings={"learning_rate": 0.2, "dropout": 0.5, "seed": 2}),
-    ]
-    expected = {
-        "validation_accuracy@1": [1.0, 2.0],
-        "validation_accuracy@2": [3.0, 2.0],
-        "validation_accuracy@3": [8.0, 2.0],
-        "difference_of_validation_accuracy@2": [2.0, 0.0],
-        "difference_of_validation_accuracy@3": [5.0, 0.0],
-        "second_difference_of_validation_accuracy@3": [3.0, 0.0],
-        "learning_rate": [0.1, 0.2],
-    }
-    pd.testing.assert_frame_equal(learning_curve_with_differences(runs, 3), pd.DataFrame(expected))
-
-
-@pytest.mark.parametrize(("epoch", "differences"), [(1, 0), (2, 1), (3, 3)])
-def test_after_few_epochs_there_are_few_differences(epoch, differences):
-    runs = [curves([1, 3, 8], [1] * 3, settings={"learning_rate": rate}) for rate in (0.1, 0.2)]
-    table = learning_curve_with_differences(runs, epoch)
-    assert len(table.filter(like="difference_of").columns) == differences
-    assert table.shape == (2, epoch + differences + 1)
-    assert table.notna().all(axis=None)
 
 
 def test_settings_are_known_where_runs_differ_in_them():

@@ -3,9 +3,6 @@
 from epochgraph.predictors.calibration import Calibration
 from epochgraph.predictors.candidates import (
     Candidate,
-    baker,
-    from_weights,
-    general,
     learned,
     standard_candidates,
     without_graphs,
@@ -26,11 +23,8 @@ __all__ = [
     "SignatureClassifier",
     "SignatureRegressor",
     "Task",
-    "baker",
     "feature_table",
     "fitted",
-    "from_weights",
-    "general",
     "labels",
     "learned",
     "most_hopeful_first",

@@ -50,18 +50,6 @@ def learning_curve(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
     return pd.concat([validation_curve(runs, epoch), training_losses(runs, epoch)], axis="columns")
 
 
-def learning_curve_with_differences(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
-    """The validation accuracies up to `epoch`, their first and second differences, and the hyper-parameters.
-
-    References:
-        Baker et al. 2017, "Accelerating neural architecture search using performance prediction", section 3.1.
-    """
-    curve = validation_curve(runs, epoch)
-    first = curve.diff(axis="columns").iloc[:, 1:].add_prefix("difference_of_")
-    second = first.diff(axis="columns").iloc[:, 1:].add_prefix("second_")
-    return pd.concat([curve, first, second, hyper_parameters(runs, epoch)], axis="columns")
-
-
 def sum_of_training_losses(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
     """The sum of the training losses up to `epoch`: how fast the run learns; NaN if one of them is.
 
