@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 DATA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench paper clean
+.PHONY: help demo test check docs format bench paper clean
 
 help:
 	@echo "make demo             train 60 small networks on real digits and predict how each will end (about 1 minute)"
 	@echo "make demo DATA=PATH   the same on images of your own: a folder or archive with train/CLASS and test/CLASS"
 	@echo "make test             the whole test suite"
 	@echo "make check            lint, types, import rules"
+	@echo "make docs             the docs as a site in out/site, every link checked"
 	@echo "make bench            speed, as ratios measured side by side"
 	@echo "make paper            the paper's tables and figures from zoos/, written to docs/results"
 	@echo "make format           format the code"
@@ -38,6 +39,14 @@ check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+$(VENV)/installed-docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
+	touch $@
+
+docs: $(VENV)/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir out/site
+	$(BIN)/linkchecker --no-status --no-warnings out/site/index.html
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix
