@@ -15,6 +15,8 @@ EXAMPLES = {
     errors.UnsafeCheckpointError: (Path("x.pt"), "os.system"),
     errors.CheckpointMismatchError: (Path("x.pt"), "fc.weight", (2, 3), None),
     errors.MissingCheckpointError: (Path("run"), 1.0, 3.0, 1.0),
+    errors.UnknownEpochsError: (Path("run"), "3-0.8.pt", {"{epoch}-{_}.pt": "3", "{_}-{epoch}.pt": "0.8"}),
+    errors.SeveralModelsError: (("left.", "right."),),
     errors.MissingParameterError: ("fc.weight", ["a", "b", "c", "d", "e"]),
     errors.ShapeMismatchError: ("the vector", (3,), (4,)),
     errors.NonFiniteWeightsError: ({"a.weight": 2, "b.weight": 1},),

@@ -168,12 +168,14 @@ class NonFiniteWeightsError(EpochgraphError, ValueError):
 class WeightDtypeError(EpochgraphError, TypeError):
     """A weight is quantised or holds integers, so it has no norm that compares with other weights."""
 
-    def __init__(self, parameter: str, dtype: str) -> None:
-        super().__init__(parameter, dtype)
+    def __init__(self, parameter: str, dtype: str, how: str = "", advice: str = "") -> None:
+        super().__init__(parameter, dtype, how, advice)
 
     def __str__(self) -> str:
-        parameter, dtype = self.args
-        return f"{parameter!r} holds {dtype} values (a quantised model?). Give the weights as floating-point numbers."
+        parameter, dtype, how, advice = self.args
+        kind = f"quantised: {how}" if how else "a quantised model?"
+        more = f": {advice}" if advice else ""
+        return f"{parameter!r} holds {dtype} values ({kind}). Give the weights as floating-point numbers{more}."
 
 
 class EmptyGraphError(EpochgraphError, ValueError):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import tarfile
 import warnings
 import zipfile
@@ -189,3 +190,35 @@ def test_folders_of_other_tools_name_the_way_out(tmp_path, files, advice):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"\x08")
     assert advice in refused(tmp_path)
+
+
+def test_what_is_no_checkpoint_by_its_name_and_may_not_be_read_is_passed_over(tmp_path, monkeypatch):
+    from epochgraph.checkpoints import folder
+
+    saved(tmp_path / "epoch_1.pt")
+    (tmp_path / "secret").write_bytes(b"x")
+
+    def head_of(path: Path) -> bytes:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(folder, "head_of", head_of)
+    assert read_run(tmp_path).epochs == (1.0,)
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "reading.md"
+
+
+def test_the_page_tells_the_epochs_that_are_read():
+    from epochgraph.checkpoints.times import time_of
+
+    rows = dict(re.findall(r"^\| (`[^|]*) \| ([^|]*) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
+    checked = 0
+    for names, epochs in rows.items():
+        files = re.findall("`([^`]*)`", names)
+        said = re.findall(r"none|[0-9]+(?=[,:]|$)", epochs.partition(": ")[0])
+        if not said or "_7.pt" in names or "_1_0.41" in names or "1-91%" in names:
+            continue  # of these, only all names together tell
+        told = said * len(files) if len(said) == 1 else said
+        assert [time_of(Path(name)) for name in files] == [None if one == "none" else float(one) for one in told], names
+        checked += len(files)
+    assert checked > 15

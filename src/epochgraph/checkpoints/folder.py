@@ -1,6 +1,10 @@
 """What lies in a folder: the checkpoints of a run, or why there are none."""
 
+import os
 import re
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from epochgraph.checkpoints.content import DCP, JAX, KERAS, TENSORFLOW, Foreign, foreign, head_of, kind_of
@@ -33,6 +37,7 @@ _TOOLS = tuple(
 )
 _SHOWN = 3
 _DEPTH = 3
+_FOLDERS = 500
 
 
 def checkpoints_in(folder: Path) -> list[Path]:
@@ -70,7 +75,7 @@ def otherwise(folder: Path) -> Foreign | None:
     Raises:
         OSError: It cannot be read.
     """
-    below = _below(folder)
+    below = list(islice(_below(folder), _FOLDERS))
     for place in (folder, *below):
         known = _of_another_tool(place)
         if known is not None:
@@ -79,8 +84,7 @@ def otherwise(folder: Path) -> Foreign | None:
     if holding:
         shown = ", ".join(holding[:_SHOWN]) + (", ..." if len(holding) > _SHOWN else "")
         return Foreign("it holds no checkpoints, but folders in it do", f"Name these, one a run: {shown}.")
-    files = [foreign(entry, head_of(entry)) for entry in sorted(folder.iterdir()) if entry.is_file()]
-    other = next(filter(None, files), None)
+    other = next(filter(None, map(_foreign, sorted(folder.iterdir()))), None)
     return other and Foreign(f"it holds no checkpoints of PyTorch: of one file, {other.found}", other.advice)
 
 
@@ -93,7 +97,9 @@ def _is_checkpoint(entry: Path) -> bool:
         return model_file(entry) is not None or (time_of(entry) is not None and only_file(entry) is not None)
     if not entry.is_file() or entry.suffix.lower() in _OTHER_SUFFIXES:
         return False
-    return kind_of(entry, head_of(entry)) is not None
+    with suppress(OSError):  # what may not be read, and is not called a checkpoint, is none
+        return kind_of(entry, head_of(entry)) is not None
+    return False
 
 
 def _of_another_tool(folder: Path) -> Foreign | None:
@@ -107,9 +113,19 @@ def _of_another_tool(folder: Path) -> Foreign | None:
     return None
 
 
-def _below(folder: Path, depth: int = _DEPTH) -> list[Path]:
-    """The folders in a folder, not too deep, those that are hidden left out."""
-    if not depth:
-        return []
-    inner = [entry for entry in sorted(folder.iterdir()) if entry.is_dir() and not entry.name.startswith(".")]
-    return inner + [place for entry in inner if not entry.is_symlink() for place in _below(entry, depth - 1)]
+def _foreign(entry: Path) -> Foreign | None:
+    with suppress(OSError):
+        return foreign(entry, head_of(entry)) if entry.is_file() else None
+    return None
+
+
+def _below(folder: Path, depth: int = _DEPTH) -> Iterator[Path]:
+    """The folders in a folder, not too deep, but for those that are hidden or may not be read."""
+    entries: list[Path] = []
+    with suppress(OSError):
+        entries = [entry for entry in sorted(folder.iterdir()) if entry.is_dir() and not entry.name.startswith(".")]
+    readable = [entry for entry in entries if os.access(entry, os.R_OK | os.X_OK)]
+    yield from readable
+    for entry in readable if depth > 1 else ():
+        if not entry.is_symlink():
+            yield from _below(entry, depth - 1)

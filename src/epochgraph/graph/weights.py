@@ -1,11 +1,13 @@
 """The weights of a module, a mapping or a checkpoint, under the names that a topology uses."""
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
 from epochgraph.checkpoints import Checkpoint, Place, Stored
+from epochgraph.checkpoints.assembling import SCALED, Assembled, Known, assembled, packed, unscaled
 from epochgraph.errors import MissingParameterError, ShapeMismatchError, TracingError, WeightDtypeError
 from epochgraph.topology import Topology, unwrapped
 from epochgraph.topology.computing import computed
@@ -39,6 +41,37 @@ class Weights:
         self.topology = topology
         self.wide = wide
 
+    @cached_property
+    def known(self) -> dict[str, Known]:
+        """Shape and dtype of every tensor, without reading any; of one on disk that does not lie plainly, no dtype."""
+        if isinstance(self.tensors, Checkpoint):
+            stored = self.tensors.stored.items()
+            return {name: Known(one.shape, one.place.dtype if one.place else torch.float32) for name, one in stored}
+        return {name: Known(tuple(t.shape), t.dtype) for name, t in self.tensors.items() if not t.is_nested}
+
+    @cached_property
+    def pieces(self) -> dict[str, Assembled]:
+        """The weights that are there in pieces."""
+        return assembled(self.known)
+
+    def _in_pieces(self, name: str) -> Assembled | None:
+        """How a weight is made of several tensors, if it is.
+
+        Raises:
+            WeightDtypeError: Its values are packed, or have a scale that is no plain factor of them.
+        """
+        held = self._alias(name)
+        if held is None:
+            found = self.pieces.get(name)
+            refusal = None if found else packed(name, self.known)
+        elif held in self.known and self.known[held].dtype in SCALED:
+            found, refusal = self.pieces.get(held), unscaled(held, self.known)
+        else:
+            return None
+        if refusal is not None:
+            raise refusal
+        return found
+
     def widened(self) -> "Weights":
         """The same weights, to calculate with in float64."""
         return Weights(self.tensors, self.topology, wide=True)
@@ -54,14 +87,21 @@ class Weights:
         whole: Tensor = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor  # of a DTensor
         return whole
 
+    def _alias(self, name: str) -> str | None:
+        """The name under which a parameter is there: its own, or another one of the same tensor; None if it is not."""
+        names = (name, *self.topology.aliases.get(name, ()))
+        return next((alias for alias in names if alias in self.tensors), None)
+
     def _held(self, name: str) -> str:
-        """The name under which a parameter is there: its own, or another one of the same tensor."""
-        if name in self.tensors:
-            return name
-        for alias in self.topology.aliases.get(name, ()):
-            if alias in self.tensors:
-                return alias
-        raise MissingParameterError(name, tuple(self.tensors))
+        """The name under which a parameter is there.
+
+        Raises:
+            MissingParameterError: It is not.
+        """
+        held = self._alias(name)
+        if held is None:
+            raise MissingParameterError(name, tuple(self.tensors))
+        return held
 
     def place(self, name: str) -> Place | None:
         """Where the values of a weight lie in a file; None if they do not, or are computed of others.
@@ -87,6 +127,8 @@ class Weights:
 
     def _place(self, name: str) -> Place | None:
         """Where the values of a parameter lie, if they are real numbers as they lie there."""
+        if self._in_pieces(name) is not None:
+            return None
         place = self._stored(name).place
         return None if place is not None and place.dtype.is_complex else place
 
@@ -110,8 +152,17 @@ class Weights:
         return found.abs() if found.is_complex() else found
 
     def _values(self, name: str) -> Tensor:
-        """The tensor as it is stored, complex or not, in a dtype to calculate with."""
-        tensor = self[name]
+        """The tensor as it is stored, complex or not, in a dtype to calculate with; one in pieces is assembled.
+
+        Raises:
+            MissingParameterError, WeightDtypeError: As `numbers`.
+        """
+        tensor = self[name] if self._alias(name) else None
+        one = self._in_pieces(name) if tensor is None or tensor.dtype in SCALED else None
+        if one is not None:
+            sources = [self[source] for source in one.sources]
+            return self.calculable(one.make(*(t if t.dtype in SCALED else self.calculable(t) for t in sources)))
+        tensor = self[name] if tensor is None else tensor
         if tensor.is_quantized or not (tensor.is_floating_point() or tensor.is_complex()):
             raise WeightDtypeError(name, str(tensor.dtype))
         return self.calculable(tensor)
@@ -129,7 +180,10 @@ class Weights:
         Raises:
             MissingParameterError: There is none of this name.
         """
-        return tuple(self.numbers(name).shape) if name in self.topology.computed else self._stored(name).shape
+        if name in self.topology.computed:
+            return tuple(self.numbers(name).shape)
+        one = self._in_pieces(name)
+        return self._stored(name).shape if one is None else one.shape
 
     def _computed(self, name: str, program: Program) -> Tensor:
         """A weight that is no parameter, computed of those that are."""

@@ -11,12 +11,15 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from epochgraph.checkpoints import Checkpoint, Place
+from epochgraph.checkpoints.assembling import Assembled, Known, assembled, check_unpacked, is_piece
 from epochgraph.errors import EpochgraphError, TracingError, WeightDtypeError
 from epochgraph.topology.spans import Span
 from epochgraph.topology.structure import Coverage, Entry, Fold, Join, Part, Status, Topology
 
 EPSILON = 1e-5
 """PyTorch's default for batch norm; parameters alone do not tell it."""
+
+PIECE = "it is a mask, scale or length that belongs to a weight, and no layer: give the model (--model)"
 
 MOST_BLOCKS = 5
 """Blocks whose orders are tried, at most 120."""
@@ -56,12 +59,18 @@ def chain(source: nn.Module | Mapping[str, Tensor]) -> Topology:
         TracingError: There is no weight of a linear layer or convolution.
         WeightDtypeError: The weights are quantised.
     """
+    made: Mapping[str, Assembled] = {}
     if isinstance(source, nn.Module):
         tensors: Mapping[str, Tensor] = source.state_dict(keep_vars=True)
         candidates = list(_layers_of_module(source))
     else:
-        source = tensors = outlines(source)
-        candidates = list(_layers_of_names(tensors))
+        source = outlines(source)
+        known = {name: Known(tuple(tensor.shape), tensor.dtype) for name, tensor in source.items()}
+        check_unpacked(known)
+        made = assembled(known)
+        wholes = {name: torch.empty(one.shape, device="meta") for name, one in made.items()}
+        tensors = {**source, **wholes}
+        candidates = list(_layers_of_names(source, made))
     builder = _chained(tensors, candidates)
     if not isinstance(source, nn.Module) and not builder.complete:
         others = [_chained(tensors, order) for order in _other_orders(candidates)]
@@ -70,7 +79,7 @@ def chain(source: nn.Module | Mapping[str, Tensor]) -> Topology:
     if not builder.joins:
         found = f"none of the {len(tensors)} tensors is the weight of a linear layer or convolution"
         raise TracingError(found, "Give a model's parameters, or trace the model.")
-    coverage = builder.coverage(parameters_of(source))
+    coverage = builder.coverage(parameters_of(source), made)
     return Topology(tuple(builder.parts), tuple(builder.joins), tuple(builder.folds), coverage)
 
 
@@ -96,9 +105,10 @@ def outlines(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _known(tensors: Mapping[str, Tensor], name: str) -> Tensor | Place | EpochgraphError:
     """What tells the shape and dtype of a tensor, or why it can be no weight."""
     stored = tensors.stored[name] if isinstance(tensors, Checkpoint) else None
-    known = stored and (stored.refusal or stored.place)
-    if known is not None:
-        return known
+    if stored is not None and stored.refusal is not None:
+        return stored.refusal
+    if stored is not None and stored.place is not None:
+        return stored.place
     tensor = tensors[name]
     if tensor.is_quantized or tensor.is_nested or tensor.layout != torch.strided:
         return WeightDtypeError(name, str(tensor.dtype if tensor.is_quantized else tensor.layout))
@@ -208,9 +218,13 @@ class _Chain:
     def leave_out(self, names: tuple[str | None, ...], reason: str) -> None:
         self.status |= {name: ("left out", reason) for name in names if name}
 
-    def coverage(self, parameters: Mapping[str, Tensor]) -> Coverage:
-        """What became of every parameter."""
+    def coverage(self, parameters: Mapping[str, Tensor], made: Mapping[str, Assembled]) -> Coverage:
+        """What became of every parameter, and so of all pieces of a weight."""
         unknown: tuple[Status, str] = ("left out", "it belongs to no layer that a chain knows")
+        for name, one in made.items():
+            pieces = dict.fromkeys(one.sources, self.status.get(name, unknown))
+            parameters = {**parameters, **{piece: self.tensors[piece] for piece in pieces}}
+            self.status |= pieces
         return Coverage(
             tuple(Entry(n, tensor.numel(), *self.status.get(n, unknown)) for n, tensor in parameters.items())
         )
@@ -235,21 +249,48 @@ def _layers_of_module(model: nn.Module) -> Iterator[_Candidate]:
                 pass
 
 
-def _layers_of_names(tensors: Mapping[str, Tensor]) -> Iterator[_Candidate]:
-    """Read the layers from names and shapes: a matrix or kernel is a weight, running statistics are a batch norm."""
+def _whole(name: str, tensors: Mapping[str, Tensor]) -> _Candidate:
+    """The layer whose weight is made of several tensors."""
+    owner, dot, leaf = name.rpartition(".")
+    bias = f"{owner}{dot}bias"
+    return _Candidate(
+        owner if owner and leaf == "weight" else name, name, bias if bias in tensors else None, groups=None
+    )
+
+
+def _layers_of_names(tensors: Mapping[str, Tensor], made: Mapping[str, Assembled]) -> Iterator[_Candidate]:
+    """Read the layers from names and shapes: a matrix or kernel is a weight, running statistics are a batch norm.
+
+    Args:
+        tensors: The tensors, without their values.
+        made: The weights that are made of several of them.
+    """
+    wholes = {one.sources[0]: one.name for one in made.values()}
+    pieces = {piece for one in made.values() for piece in one.sources}
     seen: set[str] = set()
-    for name, tensor in tensors.items():
-        prefix, _, leaf = name.rpartition(".")
-        weight, bias = (
-            full if (full := f"{prefix}.{leaf_}".lstrip(".")) in tensors else None for leaf_ in ("weight", "bias")
-        )
-        if tensor.dim() in (2, 3, 4, 5) and leaf not in ("running_mean", "running_var"):
-            if not tensor.is_floating_point() and not (tensor.is_complex() and leaf.startswith("weight")):
-                if leaf == "weight":
-                    raise WeightDtypeError(name, str(tensor.dtype))
-                continue
-            own = bias if leaf == "weight" else None
-            yield _Candidate(prefix if leaf == "weight" and prefix else name, name, own, groups=None)
-        elif f"{prefix}.running_mean" in tensors and prefix not in seen:
-            seen.add(prefix)
-            yield _Candidate(prefix, weight, bias, norm=True)
+    for name in tensors:
+        if name in wholes:
+            yield _whole(wholes[name], tensors)
+        elif name not in pieces and is_piece(name):
+            yield _Candidate(name, name, None, unsupported=PIECE)
+        elif name not in pieces:
+            yield from _plain(name, tensors, seen)
+
+
+def _plain(name: str, tensors: Mapping[str, Tensor], seen: set[str]) -> Iterator[_Candidate]:
+    """The layer that a tensor is the weight of, or the batch norm that it is the first tensor of."""
+    tensor = tensors[name]
+    prefix, _, leaf = name.rpartition(".")
+    weight, bias = (
+        full if (full := f"{prefix}.{leaf_}".lstrip(".")) in tensors else None for leaf_ in ("weight", "bias")
+    )
+    if tensor.dim() in (2, 3, 4, 5) and leaf not in ("running_mean", "running_var"):
+        if not tensor.is_floating_point() and not (tensor.is_complex() and leaf.startswith("weight")):
+            if leaf == "weight":
+                raise WeightDtypeError(name, str(tensor.dtype))
+            return
+        own = bias if leaf == "weight" else None
+        yield _Candidate(prefix if leaf == "weight" and prefix else name, name, own, groups=None)
+    elif f"{prefix}.running_mean" in tensors and prefix not in seen:
+        seen.add(prefix)
+        yield _Candidate(prefix, weight, bias, norm=True)
