@@ -12,10 +12,10 @@ from benchmarks.timing import report, seconds
 from epochgraph.topology import trace
 from epochgraph.zoo.architectures.choices import Choices
 from epochgraph.zoo.architectures.families import FAMILIES
-from epochgraph.zoo.dynamics import Dynamics
 from epochgraph.zoo.optimizers import Plan
-from epochgraph.zoo.sweep_recipe import LOOKS
-from epochgraph.zoo.sweep_recording import SweepRecorder
+from epochgraph.zoo.sweeps.dynamics import Dynamics
+from epochgraph.zoo.sweeps.recipe import LOOKS
+from epochgraph.zoo.sweeps.recording import SweepRecorder
 from epochgraph.zoo.tasks import TASKS, Task
 from epochgraph.zoo.training import Training
 

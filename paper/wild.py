@@ -11,8 +11,8 @@ from epochgraph.report.sweeps import sweeps_picture
 from epochgraph.runs import Run, parquet_files, read_about, read_stored_runs
 from epochgraph.zoo.population import RECIPE
 from epochgraph.zoo.recipe import parse_recipe
-from epochgraph.zoo.sweep_recipe import SweepRecipe
-from epochgraph.zoo.sweep_summary import sweep_table
+from epochgraph.zoo.sweeps.recipe import SweepRecipe
+from epochgraph.zoo.sweeps.summary import sweep_table
 
 COMMAND = "python -m paper wild"
 

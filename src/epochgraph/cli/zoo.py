@@ -20,9 +20,9 @@ from epochgraph.zoo.pool import Event, ReadData, train_population
 from epochgraph.zoo.population import finished_runs, open_population, status, training_seconds
 from epochgraph.zoo.recipe import Recipe, read_recipe, recipe_names
 from epochgraph.zoo.resources import Resources
-from epochgraph.zoo.sweep_recipe import SweepRecipe
-from epochgraph.zoo.sweep_running import Seams
-from epochgraph.zoo.sweep_summary import sweep_table
+from epochgraph.zoo.sweeps.recipe import SweepRecipe
+from epochgraph.zoo.sweeps.running import Seams
+from epochgraph.zoo.sweeps.summary import sweep_table
 
 
 @dataclass(frozen=True, slots=True)

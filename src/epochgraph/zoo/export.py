@@ -26,7 +26,7 @@ from epochgraph.zoo.population import (
 )
 from epochgraph.zoo.recipe import DataOptions, Recipe, parse_recipe
 from epochgraph.zoo.running import Places
-from epochgraph.zoo.sweep_datasheet import sweep_datasheet
+from epochgraph.zoo.sweeps.datasheet import sweep_datasheet
 
 ADVICE = "Give a file that `zoo export` wrote."
 

@@ -25,7 +25,7 @@ from epochgraph.zoo.population import Status, check_images, locked, note_sitting
 from epochgraph.zoo.resources import ONE_CORE, Resources
 from epochgraph.zoo.running import AnyRecipe, Data, Places, Settings, saved_runs, train_runs
 from epochgraph.zoo.settings import TrainingSettings
-from epochgraph.zoo.sweep_running import Seams
+from epochgraph.zoo.sweeps.running import Seams
 
 MALLOC = "glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=4294967296:glibc.malloc.top_pad=67108864"
 """Let the C library keep the memory of a step for the next one instead of fetching it from the system page by page: a

@@ -14,7 +14,7 @@ from epochgraph.errors import RecipeError, SettingError, UnreadableFileError
 from epochgraph.zoo.architectures import ARCHITECTURES, Architecture
 from epochgraph.zoo.ordering import spread
 from epochgraph.zoo.settings import INITIALIZATIONS, TrainingSettings, increasing
-from epochgraph.zoo.sweep_recipe import SweepRecipe
+from epochgraph.zoo.sweeps.recipe import SweepRecipe
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Unit = Annotated[float, Field(ge=0, lt=1)]

@@ -25,8 +25,8 @@ from epochgraph.zoo.ensemble import Ensemble
 from epochgraph.zoo.recipe import Recipe
 from epochgraph.zoo.recording import PLAIN, Recorder
 from epochgraph.zoo.settings import EpochReport, TrainingSettings
-from epochgraph.zoo.sweep_recipe import RunSettings, SweepRecipe
-from epochgraph.zoo.sweep_running import Seams, WatchedRun
+from epochgraph.zoo.sweeps.recipe import RunSettings, SweepRecipe
+from epochgraph.zoo.sweeps.running import Seams, WatchedRun
 from epochgraph.zoo.trainer import Training, build
 
 SAVE_EVERY = 30.0

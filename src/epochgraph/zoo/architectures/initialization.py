@@ -2,11 +2,12 @@
 
 import functools
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from epochgraph.zoo.spaces import Initialization
+Initialization = Literal["default", "he", "xavier", "orthogonal", "small", "large"]
 
 SCALES = {"small": 0.5, "large": 2.0}
 """What the weights that PyTorch draws are multiplied by."""

@@ -19,10 +19,10 @@ from epochgraph.topology import trace
 from epochgraph.zoo.architectures.choices import Build, Choices
 from epochgraph.zoo.architectures.families import FAMILIES
 from epochgraph.zoo.architectures.initialization import initialize
-from epochgraph.zoo.dynamics import Dynamics
 from epochgraph.zoo.randomness import Stream, generator, global_randomness
-from epochgraph.zoo.sweep_recipe import RunSettings, SweepRecipe
-from epochgraph.zoo.sweep_recording import FEATURES, SweepRecorder
+from epochgraph.zoo.sweeps.dynamics import Dynamics
+from epochgraph.zoo.sweeps.recipe import RunSettings, SweepRecipe
+from epochgraph.zoo.sweeps.recording import FEATURES, SweepRecorder
 from epochgraph.zoo.tasks import TASKS, Reader
 from epochgraph.zoo.tasks.changes import noisy, subsampled
 from epochgraph.zoo.tasks.task import Form, Task

@@ -25,9 +25,9 @@ from epochgraph.zoo.pool import train_population
 from epochgraph.zoo.population import open_population, status
 from epochgraph.zoo.recipe import parse_grid, parse_recipe, read_recipe, recipe_names
 from epochgraph.zoo.running import Places, train_runs
-from epochgraph.zoo.sweep_recipe import LEARNING_RATES, LOOKS, SPACE, RunSettings, SweepRecipe
-from epochgraph.zoo.sweep_running import Seams, WatchedRun, altered, built
-from epochgraph.zoo.sweep_summary import sweep_table
+from epochgraph.zoo.sweeps.recipe import LEARNING_RATES, LOOKS, SPACE, RunSettings, SweepRecipe
+from epochgraph.zoo.sweeps.running import Seams, WatchedRun, altered, built
+from epochgraph.zoo.sweeps.summary import sweep_table
 from epochgraph.zoo.tasks import TASKS
 
 TEXT = """

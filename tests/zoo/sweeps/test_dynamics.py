@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from epochgraph.zoo.dynamics import Dynamics, depth_groups, feature_names, unit_shares
+from epochgraph.zoo.sweeps.dynamics import Dynamics, depth_groups, feature_names, unit_shares
 
 
 class Plain(nn.Module):

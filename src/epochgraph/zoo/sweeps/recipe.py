@@ -16,9 +16,10 @@ from epochgraph.errors import SettingError
 from epochgraph.runs import Setting
 from epochgraph.zoo.architectures.choices import ACTIVATIONS, Choices
 from epochgraph.zoo.architectures.families import FAMILIES, Family
+from epochgraph.zoo.architectures.initialization import Initialization
 from epochgraph.zoo.optimizers import OPTIMIZERS, SCHEDULES, Plan
 from epochgraph.zoo.ordering import spread
-from epochgraph.zoo.spaces import Choice, Distribution, Initialization, LogUniform, Value, drawn
+from epochgraph.zoo.sweeps.spaces import Choice, Distribution, LogUniform, Value, drawn
 
 LOOKS = (1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4, 1)
 """Shares of a run's budget after which it is recorded, beside the end of every epoch."""

@@ -14,7 +14,7 @@ from epochgraph.measures import STANDARD
 from epochgraph.signature import Features, Past, Signature, assembled, extended, feature_names
 from epochgraph.signature.scopes import Scope
 from epochgraph.topology import Topology
-from epochgraph.zoo.dynamics import Dynamics
+from epochgraph.zoo.sweeps.dynamics import Dynamics
 
 FEATURES = Features(STANDARD, ("graph", "depth"), ("initial", "previous"))
 """The graph's features: those that networks of every architecture have."""

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from epochgraph.runs import Run
-from epochgraph.zoo.sweep_recipe import LOOKS, SweepRecipe
-from epochgraph.zoo.sweep_summary import sweep_table
+from epochgraph.zoo.sweeps.recipe import LOOKS, SweepRecipe
+from epochgraph.zoo.sweeps.summary import sweep_table
 
 SOURCES = {
     "CIFAR-10 (JPEG)": "Krizhevsky 2009, re-encoded as JPEG: lossy, so accuracies differ from published ones",

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -48,6 +48,3 @@ def drawn(distribution: Distribution, random: np.random.Generator) -> Value:
     if isinstance(distribution, LogUniform):
         return distribution.drawn(random)
     return distribution[int(random.integers(len(distribution)))]
-
-
-Initialization = Literal["default", "he", "xavier", "orthogonal", "small", "large"]
