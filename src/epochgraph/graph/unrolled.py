@@ -67,10 +67,19 @@ def unrolled_graph(
         wiring = _UnrolledWiring(weights, shape, batched=batched, folds=folds)
         try:
             follow(program, wiring, resized=shape != recorded.shape)
-        except RuntimeError as error:
-            if isinstance(error, EpochgraphError):
-                raise
-            found = f"the model does not run on an input of shape {input_shape} ({str(error).splitlines()[0]})"
+        except EpochgraphError:
+            raise
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            MemoryError,
+            RuntimeError,
+            TypeError,
+            ValueError,
+        ) as error:
+            line = next(iter(str(error).splitlines()), type(error).__name__)
+            found = f"the model does not run on an input of shape {input_shape} ({line})"
             raise TracingError(found, f"It was traced with {recorded.shape}.") from error
         blocks = {pair: found[0] if len(found) == 1 else Sum(tuple(found)) for pair, found in wiring.blocks.items()}
         return Graph(tuple(wiring.parts), blocks)
@@ -109,6 +118,7 @@ class _UnrolledWiring(Wiring):
     """Collects parts and blocks; every place of a feature map is a node."""
 
     most_layers = inf
+    most_bytes = 1 << 31
 
     def __init__(self, weights: Weights, shape: Shape, *, batched: bool, folds: dict[str, Fold]) -> None:
         self.weights = weights

@@ -10,7 +10,7 @@ from epochgraph.checkpoints import Checkpoint, Place, Stored
 from epochgraph.checkpoints.assembling import SCALED, Assembled, Known, assembled, packed, unscaled
 from epochgraph.errors import MissingParameterError, ShapeMismatchError, TracingError, WeightDtypeError
 from epochgraph.topology import Topology, unwrapped
-from epochgraph.topology.computing import computed
+from epochgraph.topology.computing import FAULTS, computed, first_line
 from epochgraph.topology.matching import matched
 from epochgraph.topology.program import Program
 
@@ -112,7 +112,7 @@ class Weights:
         Raises:
             MissingParameterError: There is none of this name.
         """
-        program = self.topology.computed.get(name)
+        program = self._program(name)
         if program is None:
             return self._place(name)
         bases = [self._place(source.target) for source in program.sources if source.values is None]
@@ -121,6 +121,8 @@ class Weights:
             return None
         model = torch.empty_strided(base.shape, base.stride, dtype=base.dtype, device="meta")
         view = computed(program, {program.sources[0].name: model})
+        if view.dtype != base.dtype:
+            return None
         if view.untyped_storage()._cdata != model.untyped_storage()._cdata:  # noqa: SLF001 - torch has no other word
             return None
         return base.viewed(int(view.storage_offset()), tuple(view.shape), view.stride())
@@ -147,7 +149,7 @@ class Weights:
             ShapeMismatchError: A weight cannot be computed of parameters that have other shapes.
             TracingError: It cannot be computed as the topology says.
         """
-        program = self.topology.computed.get(name)
+        program = self._program(name)
         found = self._values(name) if program is None else self._computed(name, program)
         return found.abs() if found.is_complex() else found
 
@@ -185,22 +187,36 @@ class Weights:
         one = self._in_pieces(name)
         return self._stored(name).shape if one is None else one.shape
 
+    def _program(self, name: str) -> Program | None:
+        """How a weight is computed; None for a parameter.
+
+        Raises:
+            TracingError: It is not to be computed so.
+        """
+        refused = self.topology.refused.get(name)
+        if refused is not None:
+            raise TracingError(f"{name} cannot be computed ({refused})", "Trace the model anew.")
+        return self.topology.computed.get(name)
+
     def _computed(self, name: str, program: Program) -> Tensor:
-        """A weight that is no parameter, computed of those that are."""
+        """A weight that is no parameter, computed of those that are, once they are seen to have the shapes for it."""
         sources = {
             source.name: torch.tensor(source.values).reshape(source.shape)
             if source.values is not None
             else self._values(source.target)
             for source in program.sources
         }
+        expected = tuple(source.shape for source in program.sources)
+        found = tuple(tuple(value.shape) for value in sources.values())
+        if found != expected:
+            raise ShapeMismatchError(f"what {name} is made of", expected, found)
         try:
-            return computed(program, sources)
-        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
-            expected = tuple(source.shape for source in program.sources)
-            found = tuple(tuple(value.shape) for value in sources.values())
-            if found != expected:
-                raise ShapeMismatchError(f"what {name} is made of", expected, found) from error
-            raise TracingError(f"{name} cannot be computed ({error})", "Trace the model anew.") from error
+            made = computed(program, sources)
+        except FAULTS as error:
+            raise TracingError(f"{name} cannot be computed ({first_line(error)})", "Trace the model anew.") from error
+        if not (made.is_floating_point() or made.is_complex()):
+            raise WeightDtypeError(name, str(made.dtype))
+        return made
 
     def nonfinite(self, names: set[str]) -> dict[str, int]:
         """How many values of each tensor are NaN or infinite, of those that have any."""

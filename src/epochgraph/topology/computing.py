@@ -8,6 +8,7 @@ from torch import Tensor
 
 from epochgraph.topology import operations as ops
 from epochgraph.topology.program import Argument, Program, Ref, Step
+from epochgraph.topology.table import is_listed, operator, takes_text
 
 COMPUTABLE = (
     ops.POINTWISE
@@ -26,10 +27,16 @@ COMPUTABLE = (
     | ops.INTERPOLATIONS.keys()
     | {"_weight_norm", "_weight_norm_interface", "batch_norm", "gather", "index", "index_select"}
 ) - {
+    "alpha_dropout",
     "bernoulli",
+    "bincount",
     "empty",
     "empty_like",
     "exponential",
+    "feature_alpha_dropout",
+    "feature_dropout",
+    "mvlgamma",
+    "native_dropout",
     "normal",
     "rand",
     "rand_like",
@@ -50,7 +57,8 @@ COMPUTABLE = (
     "empty_permuted",
     "nonzero",
 }
-"""What a weight may be computed with: functions of their operands alone, with no effect but their result."""
+"""What a weight may be computed with: functions of their operands alone, with no effect but their result, whose size
+follows from the sizes of the operands. The exact overloads are those of `table.py`."""
 
 UNCHANGED = frozenset(
     [
@@ -69,6 +77,22 @@ UNCHANGED = frozenset(
 """Nothing but memory, dtype or device changes."""
 
 
+FAULTS = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
+"""What it may end in to run operations on what they are not made for."""
+
+LEAST_ROOM = 1 << 31
+"""Bytes that a computation may take whatever it is made of."""
+
+MOST_TIMES = 64
+"""How many times the bytes of what it is made of it may take, if that is more."""
+
+MOST_RESULTS = 1 << 16
+"""Tensors that one operation may give."""
+
+NARROWEST = 2.0**-20
+"""Factor by which an interpolation may shrink at most: beyond, torch's own arithmetic leaves the tensor."""
+
+
 def call(operation: str, arguments: list[Any], options: dict[str, Any]) -> Any:
     """Run an ATen operation, out of place.
 
@@ -76,17 +100,23 @@ def call(operation: str, arguments: list[Any], options: dict[str, Any]) -> Any:
         operation: Full name, such as "aten.slice.Tensor".
         arguments: Positional arguments.
         options: Keyword arguments.
+
+    Raises:
+        ValueError: It is not one that is run, or not with such arguments.
     """
-    overload = operation.split(".")[2]
-    packet = getattr(torch.ops.aten, ops.base(operation))
-    return getattr(packet, overload)(*arguments, **options)
+    run = operator(operation)
+    if ops.base(operation).lstrip("_").startswith("upsample"):
+        scales = [one for one in (*arguments, *options.values()) if isinstance(one, float) and 0 < one < NARROWEST]
+        if scales:
+            raise ValueError(f"{operation} is not run with the factor {scales[0]}")
+    return run(*arguments, **options)
 
 
 def computed(program: Program, sources: Mapping[str, Tensor]) -> Tensor:
     """Run operations on tensors: how a weight is computed of parameters.
 
     Args:
-        program: The operations, of which the last one is asked for.
+        program: The operations, of which the last one is asked for. `refusal` tells beforehand whether they can be run.
         sources: Value of each source, by its name in the program.
 
     Raises:
@@ -103,7 +133,65 @@ def computed(program: Program, sources: Mapping[str, Tensor]) -> Tensor:
 
 def is_computable(step: Step) -> bool:
     """Whether a weight may be computed with an operation."""
-    return step.operation == ops.ITEM or ops.base(step.operation) in COMPUTABLE
+    if step.operation == ops.ITEM:
+        return True
+    if ops.base(step.operation) not in COMPUTABLE or not is_listed(step.operation):
+        return False
+    words = takes_text(step.operation)
+    given = (*enumerate(step.arguments), *step.options)
+    return all(place in words or not _has_text(value) for place, value in given) and not _keeps_statistics(step)
+
+
+def refusal(program: Program) -> str:
+    """Why a computation is not run, found on tensors without data; empty if it can be.
+
+    Files come from strangers: sizes may be such that no machine has the memory, or that hours would pass.
+    """
+    try:
+        return _excess(program)
+    except FAULTS as error:
+        return first_line(error)
+
+
+def first_line(error: Exception) -> str:
+    """What is wrong, without the stack that torch appends."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _excess(program: Program) -> str:
+    """What of a computation goes beyond the memory that it may take."""
+    values: dict[str, Any] = {
+        source.name: torch.empty(source.shape, dtype=torch.int64 if source.integer else None, device="meta")
+        for source in program.sources
+    }
+    room = max(LEAST_ROOM, MOST_TIMES * sum(_bytes(value) for value in values.values()))
+    taken, known = 0, {value.untyped_storage()._cdata for value in values.values()}  # noqa: SLF001 - no other name
+    found: Any = None
+    for step in program.steps:
+        found = values[step.name] = _computed(step, values)
+        for tensor in found if isinstance(found, list | tuple) else [found]:
+            storage = tensor.untyped_storage()
+            taken += 0 if storage._cdata in known else storage.nbytes()  # noqa: SLF001
+            known.add(storage._cdata)  # noqa: SLF001
+            if max(taken, _bytes(tensor)) > room:
+                return f"{step.operation} gives {tuple(tensor.shape)}, far more than what it is made of"
+    return "" if isinstance(found, Tensor) else "it has no result"
+
+
+def _bytes(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
+
+
+def _has_text(argument: Argument) -> bool:
+    return any(map(_has_text, argument)) if isinstance(argument, tuple) else isinstance(argument, str)
+
+
+def _keeps_statistics(step: Step) -> bool:
+    """Whether a norm would write into the running statistics that it is given."""
+    if ops.base(step.operation) not in ("batch_norm", "instance_norm"):
+        return False
+    arguments = step.arguments
+    return len(arguments) < 6 or (arguments[3] is not None and arguments[5] is not False)
 
 
 def _computed(step: Step, values: Mapping[str, Any]) -> Any:
@@ -116,7 +204,27 @@ def _computed(step: Step, values: Mapping[str, Any]) -> Any:
         raise ValueError(f"a weight is not computed with {step.operation}")
     arguments = [filled(argument) for argument in step.arguments]
     if step.operation == ops.ITEM:
-        return arguments[0][arguments[1]]
+        return _item(*arguments)
     if ops.base(step.operation) in UNCHANGED:
         return arguments[0]
+    if _results(ops.base(step.operation), arguments) > MOST_RESULTS:
+        raise ValueError(f"{step.operation} would give too many tensors")
     return call(step.operation, arguments, {k: filled(v) for k, v in step.options if v is not None})
+
+
+def _item(several: object, position: object) -> Any:
+    """One of several results."""
+    if not isinstance(several, list | tuple) or not isinstance(position, int):
+        raise ValueError("an operation has one result, not several")  # noqa: TRY004 - the program is at fault
+    return several[position]
+
+
+def _results(name: str, arguments: list[Any]) -> int:
+    """How many tensors an operation gives at most, where that is for its arguments to say."""
+    longest = max(getattr(arguments[0], "shape", ()), default=1) if arguments else 1
+    number = next((one for one in arguments[1:2] if isinstance(one, int)), 1)
+    if name.startswith("unbind"):
+        return int(longest)
+    if name in ("split", "split_copy", "unsafe_split"):
+        return int(longest) // max(1, number)
+    return number if name.endswith(("chunk", "_split", "dsplit", "hsplit", "vsplit")) else 1

@@ -11,6 +11,7 @@ them over the same program.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from math import inf
 from typing import ClassVar
 
 from torch import Tensor
@@ -105,9 +106,11 @@ class Wiring(ABC):
     Attributes:
         most_layers: How many layers whose nodes change along several dimensions a value may have. The nodes of more, as
             where many branches end in one sum, meet.
+        most_bytes: How much memory for indices one operation may take; what needs more is an error.
     """
 
     most_layers: ClassVar[float] = 8
+    most_bytes: ClassVar[float] = inf
 
     @abstractmethod
     def input(self, source: Source) -> Flow:

@@ -1,5 +1,8 @@
 """The rolled wiring: one node for each input channel, filter and neuron, wherever in the feature map it acts."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -115,6 +118,19 @@ class RolledWiring(Wiring):
         if weight is not None and weight.program is not None:
             self.computed[weight.name] = weight.program
             self.made_of[weight.name] = weight.parameters
+
+    def forgo(self, refusal: Callable[[Program], str]) -> None:
+        """Leave out weights that could not be computed again from a file, so that every topology can be read back.
+
+        Args:
+            refusal: Why a computation is not run; empty if it is.
+        """
+        refused = {name: found for name, program in self.computed.items() if (found := refusal(program))}
+        for name, found in refused.items():
+            self.leave_out(self.made_of[name], f"it is not computed again: {found}")
+            del self.computed[name]
+        self.joins = {join: None for join in self.joins if join.parameter not in refused}
+        self.parts = [replace(part, bias=None) if part.bias in refused else part for part in self.parts]
 
     def call_again(self, part: int) -> None:
         """A layer called again may be followed by another batch norm, or by none: then neither can be folded."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from epochgraph.topology.computing import refusal
 from epochgraph.topology.program import Program
 from epochgraph.topology.spans import Span
 
@@ -130,6 +131,12 @@ class Topology:
     def aliases(self) -> Mapping[str, tuple[str, ...]]:
         """Other names under which a checkpoint may hold a parameter."""
         return {names[0]: names[1:] for names in self.tied}
+
+    @cached_property
+    def refused(self) -> Mapping[str, str]:
+        """Why weights are not computed, by name: a file may ask for what no machine has the memory for."""
+        reasons = {name: refusal(program) for name, program in self.computed.items()}
+        return {name: reason for name, reason in reasons.items() if reason}
 
     @cached_property
     def readers(self) -> tuple[int, ...]:

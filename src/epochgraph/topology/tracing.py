@@ -12,6 +12,7 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from epochgraph.errors import TracingError
+from epochgraph.topology.computing import refusal
 from epochgraph.topology.eager import run_with_values, run_without_data
 from epochgraph.topology.following import CHANGED_IN_PLACE, follow
 from epochgraph.topology.input_axes import InputAxes
@@ -129,6 +130,7 @@ def _followed(recorded: Program) -> RolledWiring:
     follow(recorded, probe)
     wiring = RolledWiring({name: probe.found(name) for name in probe.ranges}, probe.rows)
     follow(recorded, wiring)
+    wiring.forgo(refusal)
     return wiring
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any, TypeGuard
 
 import torch
@@ -14,6 +15,9 @@ from epochgraph.topology.computing import call
 from epochgraph.topology.flow import Flow, Weight, Wiring
 from epochgraph.topology.program import Argument, Program, Ref, Shape, Source, Step
 from epochgraph.topology.spans import NO_NODE
+
+RESHAPES = frozenset(["_reshape_alias", "_unsafe_view", "reshape", "view"])
+"""Another shape for the same values in the same order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,8 @@ class Walk:
 
         arguments = [filled(value) for value in self.operands(step)]
         options = {key: filled(self.value(value)) for key, value in step.options if value is not None}
+        if self.wiring.most_bytes < inf:
+            _check_room(step.operation, arguments, options, self.wiring.most_bytes)
         if any(isinstance(a, Tensor) and a.dtype == torch.int64 for a in flat(arguments)):
             return _on_indices(step.operation, arguments, options)
         return call(step.operation, arguments, options)
@@ -235,6 +241,30 @@ def flat(arguments: list[Any]) -> Iterator[Any]:
             yield argument
 
 
+def _check_room(operation: str, arguments: list[Any], options: dict[str, Any], most: float) -> None:
+    """See on tensors without data that an operation takes no more memory than it may.
+
+    Raises:
+        ValueError: It takes more.
+    """
+
+    def bare(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return [bare(item) for item in value]
+        if not isinstance(value, Tensor):
+            return value
+        return torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device="meta")
+
+    if ops.base(operation) in RESHAPES:  # they may be views where the same indices are not, and grow no further
+        if arguments[0].numel() > most:
+            raise ValueError(f"{operation} reads {tuple(arguments[0].shape)}, more than can be followed")
+        return
+    result = call(operation, bare(arguments), {key: bare(value) for key, value in options.items()})
+    for tensor in result if isinstance(result, list | tuple) else [result]:
+        if isinstance(tensor, Tensor) and tensor.untyped_storage().nbytes() > most:
+            raise ValueError(f"{operation} gives {tuple(tensor.shape)}, more than can be followed")
+
+
 def _on_indices(operation: str, arguments: list[Any], options: dict[str, Any]) -> Any:
     """Run a move on node indices: what it pads with is no node, and what interpolates wants floating point."""
     match ops.base(operation):
@@ -242,8 +272,8 @@ def _on_indices(operation: str, arguments: list[Any], options: dict[str, Any]) -
             return _padded(*arguments[:2])
         case "pad" if [*arguments[2:], options.get("mode", "constant")][0] == "constant":
             return _padded(*arguments[:2])
-        case "view" | "_unsafe_view" | "reshape":  # indices need not lie in memory as the values do
-            return _reshaped(*arguments)
+        case name if name in RESHAPES:  # indices need not lie in memory as the values do
+            return _reshaped(*arguments[:2])
         case "im2col":  # its padding is zero, which is a node: count from one
             return call(operation, [(arguments[0] + 1).double(), *arguments[1:]], options).long() - 1
         case name if name.startswith(("pad", "reflection_pad", "replication_pad", "upsample")):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from epochgraph.errors import EpochgraphError
 from epochgraph.topology import operations as ops
-from epochgraph.topology.computing import COMPUTABLE
+from epochgraph.topology.computing import is_computable
 from epochgraph.topology.program import Source, Step
 from epochgraph.topology.rules.layers import any_convolution, batch_norm, convolution, linear, norm
 from epochgraph.topology.rules.lookups import embedding, embedding_bag, folded_back, indexed, masked, sampled, scattered
@@ -56,7 +56,7 @@ def result(walk: Walk, step: Step) -> Value:
     """The value of one step."""
     name = ops.base(step.operation)
     fixed = all(isinstance(value, Source | Computed) for value in walk.tensors(step))
-    if fixed and name in COMPUTABLE:
+    if fixed and is_computable(step):
         return computed(walk, step)
     rule = RULES.get(name)
     if rule is None:
