@@ -18,6 +18,7 @@ from epochgraph.graph.weights import Source as WeightSource
 from epochgraph.graph.weights import Weights
 from epochgraph.topology import Fold, Part, Topology
 from epochgraph.topology.bundles import Kind
+from epochgraph.topology.computing import FAULTS, first_line
 from epochgraph.topology.flow import Flow, Geometry, Layer, Wiring
 from epochgraph.topology.following import follow
 from epochgraph.topology.program import Shape, Source, Step
@@ -69,17 +70,8 @@ def unrolled_graph(
             follow(program, wiring, resized=shape != recorded.shape)
         except EpochgraphError:
             raise
-        except (
-            ArithmeticError,
-            AttributeError,
-            LookupError,
-            MemoryError,
-            RuntimeError,
-            TypeError,
-            ValueError,
-        ) as error:
-            line = next(iter(str(error).splitlines()), type(error).__name__)
-            found = f"the model does not run on an input of shape {input_shape} ({line})"
+        except FAULTS as error:
+            found = f"the model does not run on an input of shape {input_shape} ({first_line(error)})"
             raise TracingError(found, f"It was traced with {recorded.shape}.") from error
         blocks = {pair: found[0] if len(found) == 1 else Sum(tuple(found)) for pair, found in wiring.blocks.items()}
         return Graph(tuple(wiring.parts), blocks)

@@ -13,29 +13,17 @@ import numpy as np
 import sklearn
 import skops
 import skops.io
-from sklearn.tree._tree import TREE_LEAF
 
 from epochgraph.errors import SettingError, UnreadableFileError
 from epochgraph.files import atomic_write
 from epochgraph.predictors.calibration import Calibration
 from epochgraph.predictors.estimators import SignatureClassifier, SignatureRegressor, Task
+from epochgraph.predictors.schema import TRUSTED, foreign, plain_copy
+from epochgraph.predictors.soundness import check_estimator
 
 VERSION = 4
 HEADER = "epochgraph.json"
 """Our entry in skops' archive, so that a file is understood before any of its objects are looked at."""
-
-TRUSTED = (  # besides numbers, arrays and scikit-learn's public estimators, which skops trusts
-    "epochgraph.predictors.axes.PrincipalAxes",
-    "epochgraph.predictors.estimators.SignatureClassifier",
-    "epochgraph.predictors.estimators.SignatureRegressor",
-    "epochgraph.predictors.forests.ClassificationForest",
-    "epochgraph.predictors.forests.RegressionForest",
-    "epochgraph.predictors.machines.TunedSVC",
-    "epochgraph.predictors.machines.TunedSVR",
-    "numpy.dtype",
-    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-    "sklearn.tree._tree.Tree",
-)
 
 FIELDS = {"threshold": float | int | None, "extraction": dict, "trained_on": dict, "versions": dict}
 LARGEST = 64 * 2**20
@@ -74,7 +62,7 @@ class Predictor:
     versions: Mapping[str, str] = field(default_factory=_versions)
 
     def __post_init__(self) -> None:
-        if not all("@" in name for name in getattr(self.estimator, "feature_names_in_", ["none"])):
+        if not all(map(_is_column, getattr(self.estimator, "feature_names_in_", ["none"]))):
             expected = "fitted on signatures, or on a table whose columns are named <feature>@<epoch>"
             raise SettingError("estimator", self.estimator, expected)
         if self.threshold is not None and not np.isfinite(self.threshold):
@@ -122,6 +110,16 @@ class Predictor:
         return replace(self, threshold=threshold)
 
 
+def _is_column(name: str) -> bool:
+    """Whether a name ends in "@" and an epoch, and can be printed and stored."""
+    before, _, epoch = name.rpartition("@")
+    try:
+        name.encode()
+        return before != "" and 0 <= float(epoch) < np.inf
+    except ValueError:
+        return False
+
+
 def write_predictor(predictor: Predictor, path: Path | str) -> None:
     """Write a predictor as one skops file, whole or not at all.
 
@@ -157,16 +155,18 @@ def read_predictor(path: Path | str) -> Predictor:
         raise UnreadableFileError(path, error.strerror or str(error), "Name a predictor's file.") from error
     header = _header(path, data)
     try:
-        unknown = set(skops.io.get_untrusted_types(data=data)) - set(TRUSTED)
+        with ZipFile(io.BytesIO(data)) as archive:
+            unknown = foreign(archive)
+            data = b"" if unknown else plain_copy(archive)
         if not unknown:
             estimator = skops.io.loads(data, trusted=TRUSTED)
-            _check_trees(estimator)
+            check_estimator(estimator)
             given = {name: header[name] for name in FIELDS}
             return Predictor(estimator, **given, calibration=_calibration(header["calibration"]))
     except Exception as error:  # a parser may do anything with bytes of any origin
         found = f"its estimator, of {header['versions']}, cannot be used with {_versions()}"
         raise UnreadableFileError(path, found, "Train it anew, or install the versions it was trained with.") from error
-    found = f"it asks for {min(unknown)!r}, which no predictor needs; nothing was executed"
+    found = f"it asks for {unknown!r}, which no predictor needs; nothing was executed"
     raise UnreadableFileError(path, found, "Do not trust this file.")
 
 
@@ -182,32 +182,6 @@ def _calibration(plain: Mapping[str, Any] | None) -> Calibration | None:
         return None
     arrays = {name: np.array(plain[name], dtype=np.float64) for name in ("told", "truth", "strangeness", "low", "high")}
     return Calibration(kinds=tuple(map(str, plain["kinds"])), **arrays, new_kinds=bool(plain["new_kinds"]))
-
-
-def _check_trees(estimator: SignatureClassifier | SignatureRegressor) -> None:
-    """See that every tree leads from its root to a leaf: scikit-learn follows its numbers without looking.
-
-    Raises:
-        ValueError: One points outside itself, or back.
-    """
-    final = estimator.pipeline_[-1]
-    forest = getattr(final, "regressor_", final)
-    for grown in getattr(forest, "estimators_", ()):
-        tree = grown.tree_
-        if not _leads_to_leaves(tree) or tree.n_features != estimator.pipeline_[-2].n_features_in_:
-            raise ValueError("a tree points outside itself, or back")
-
-
-def _leads_to_leaves(tree: Any) -> bool:
-    """Whether each node is a leaf, or chooses by one of the columns between two nodes behind it.
-
-    scikit-learn numbers a node before its children.
-    """
-    children = np.stack([tree.children_left, tree.children_right])
-    leaves = (children == TREE_LEAF).all(axis=0)
-    inside = ((children > np.arange(tree.node_count)) & (children < tree.node_count)).all(axis=0)
-    chooses = (tree.feature >= 0) & (tree.feature < tree.n_features)
-    return tree.node_count > 0 and bool((leaves | (inside & chooses)).all())
 
 
 def _unpacked(archive: ZipFile) -> int:

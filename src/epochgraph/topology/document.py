@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from epochgraph.errors import UnreadableFileError
 from epochgraph.files import atomic_write
+from epochgraph.topology.computing import FAULTS
 from epochgraph.topology.encoding import computation_of, count_of, document_of, program_of, text_of, text_or_none
 from epochgraph.topology.spans import NO_NODE, Span
 from epochgraph.topology.structure import Coverage, Entry, Fold, Join, Part, Status, Topology
@@ -66,7 +67,7 @@ def read_topology(path: Path | str) -> Topology:
         raise UnreadableFileError(path, found, "Update epochgraph.")
     try:
         topology = _topology(document)
-    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+    except FAULTS as error:
         raise UnreadableFileError(path, f"it is damaged ({_shown(error)})", advice) from error
     return topology
 
