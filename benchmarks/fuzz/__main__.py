@@ -20,7 +20,9 @@ def main() -> int:
     parser.add_argument("--kind", choices=KINDS, required=True, help="what kind of file")
     parser.add_argument("--inputs", type=int, default=10_000, help="how many inputs")
     parser.add_argument("--seed", type=int, default=0, help="of what is changed: the same seed, the same inputs")
-    parser.add_argument("--seconds", type=float, default=20.0, help="after which an input counts as endless")
+    parser.add_argument(
+        "--seconds", type=float, default=20.0, help="of processor time, after which an input counts as endless"
+    )
     parser.add_argument("--out", type=Path, default=Path("out/fuzz"), help="where inputs that went wrong are kept")
     given = parser.parse_args()
     kind, trial = kind_of(given.kind), Trial(given.kind, given.seconds)

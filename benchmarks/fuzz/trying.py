@@ -18,6 +18,9 @@ from epochgraph.errors import EpochgraphError
 READ, REFUSED = "read", "refused"
 """The two right ends of an input."""
 
+WAITING = 30
+"""How many times as long an input may take by the clock: others use the machine, too."""
+
 MEMORY = 12 << 30
 """Bytes of address space that a process may have."""
 
@@ -27,7 +30,7 @@ class Trial:
 
     Args:
         kind: Name of the kind of file.
-        seconds: After so many an input counts as one that never ends.
+        seconds: After so many of processor time an input counts as one that never ends.
     """
 
     def __init__(self, kind: str, seconds: float) -> None:
@@ -38,7 +41,7 @@ class Trial:
     def _start(self) -> None:
         spawn = multiprocessing.get_context("spawn")
         self.connection, theirs = spawn.Pipe()
-        self.process = spawn.Process(target=_try_each, args=(self.kind, theirs), daemon=True)
+        self.process = spawn.Process(target=_try_each, args=(self.kind, self.seconds, theirs), daemon=True)
         self.process.start()
         theirs.close()
         self.connection.recv()  # it has imported what it needs
@@ -47,9 +50,9 @@ class Trial:
         """How an input ends: `READ`, `REFUSED`, or what went wrong."""
         self.connection.send_bytes(content)
         try:
-            if self.connection.poll(self.seconds):
+            if self.connection.poll(WAITING * self.seconds):
                 return str(self.connection.recv())
-            found = f"no end after {self.seconds:g} s"
+            found = "it waits for ever"
         except EOFError:
             self.process.join()
             found = f"the process died of {_signal(self.process.exitcode)}"
@@ -65,10 +68,12 @@ class Trial:
 
 
 def _signal(code: int | None) -> str:
+    if code == -signal.SIGPROF:
+        return "an endless loop"
     return signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
 
 
-def _try_each(name: str, connection: Connection) -> None:
+def _try_each(name: str, seconds: float, connection: Connection) -> None:
     warnings.simplefilter("ignore")
     kind = kind_of(name)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -78,7 +83,10 @@ def _try_each(name: str, connection: Connection) -> None:
         connection.send("ready")
         while True:
             path.write_bytes(connection.recv_bytes())
-            connection.send(_end(kind.use, path))
+            signal.setitimer(signal.ITIMER_PROF, seconds)  # its signal ends the process, whatever that is at
+            end = _end(kind.use, path)
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            connection.send(end)
 
 
 @contextmanager

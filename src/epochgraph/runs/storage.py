@@ -134,7 +134,9 @@ def read_about(path: Path | str) -> dict[str, str]:
         UnreadableFileError: The file is missing, cut short, not of runs, or of a newer version.
     """
     with _of_runs(Path(path)) as (_, document):
-        return {str(name): str(text) for name, text in document.get("about", {}).items()}
+        about = {str(name): str(text) for name, text in document.get("about", {}).items()}
+        json.dumps(about, ensure_ascii=False).encode()  # half a character can be neither printed nor stored
+        return about
 
 
 def _read(path: Path) -> list[Run]:
@@ -172,6 +174,7 @@ def _runs(documents: Sequence[Mapping[str, object]], table: pa.Table) -> list[Ru
         name, settings = document["name"], document["settings"]
         if not isinstance(name, str) or not isinstance(settings, dict):
             raise TypeError
+        json.dumps([name, settings], ensure_ascii=False).encode()  # half a character can be neither printed nor stored
         places = rows.get(name, [])
         part = table.slice(places[0] if places else 0, len(places))
         runs.append(run_of(name, settings, part, alone=len(documents) == 1))
