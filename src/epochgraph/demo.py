@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -120,11 +121,14 @@ def trained_runs(population: Population, folder: Path, *, workers: int) -> Itera
     places = Places(folder)
     for name in status(folder, population.runs).finished:
         yield _demonstrated(places.run(name))
-    for event in train_population(folder, population.read_data, limit=population.runs, resources=Resources(workers)):
-        if event.error is not None:
-            raise ZooError(folder, f"run {event.run} failed ({event.error})", "Start the demo again to try once more.")
-        if event.finished:
-            yield _demonstrated(places.run(event.run))
+    events = train_population(folder, population.read_data, limit=population.runs, resources=Resources(workers))
+    with closing(events):  # its processes end at once, whatever happens here
+        for event in events:
+            if event.error is not None:
+                found = f"run {event.run} failed ({event.error})"
+                raise ZooError(folder, found, "Start the demo again to try once more.")
+            if event.finished:
+                yield _demonstrated(places.run(event.run))
 
 
 def _demonstrated(path: Path) -> Run:

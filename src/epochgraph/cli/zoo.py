@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -53,10 +54,11 @@ def train(
         _read_once(read, progress)
         task = progress.add_task(made.name, total=sum(budgets.values()))
         progress.advance(task, sum(budgets[name] for name in todo.finished))
-        events = train_population(out, read, limit=limit, resources=resources, checkpoints=checkpoints)
         watch = _Watch(progress, task, budgets, done=len(todo.finished))
-        for event in events:
-            watch.see(event)
+        events = train_population(out, read, limit=limit, resources=resources, checkpoints=checkpoints)
+        with closing(events):  # its processes end at once, whatever happens here
+            for event in events:
+                watch.see(event)
     show(out, limit=limit, as_json=False)
 
 

@@ -8,7 +8,7 @@ import queue
 import signal
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -59,7 +59,7 @@ def train_population(
     limit: int | None = None,
     resources: Resources = ONE_CORE,
     checkpoints: bool = False,
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Train what is missing of the population in a folder; what is finished stays, whatever happens.
 
     Each run is trained by one process. A run that was interrupted goes on from its last saved epoch and ends in the
@@ -127,12 +127,13 @@ def planned(folder: Path, todo: Status, resources: Resources) -> list[Group]:
 
 def _trained(job: _Job, settings: Sequence[Group]) -> Iterator[Event]:
     spawn = multiprocessing.get_context("spawn")  # a forked process would inherit torch's threads in a broken state
-    events = spawn.Queue()
+    with _unheard():
+        events = spawn.Queue()
     workers = max(1, min(job.resources.workers, len(settings)))
-    with _environment(GLIBC_TUNABLES=MALLOC):
-        pool = ProcessPoolExecutor(workers, spawn, initializer=_prepare, initargs=(job, events))
-        pending = {pool.submit(_train_group, group) for group in settings}
+    pool = ProcessPoolExecutor(workers, spawn, initializer=_prepare, initargs=(job, events))
     try:
+        with _environment(GLIBC_TUNABLES=MALLOC), _unheard():  # now the processes start
+            pending = {pool.submit(_train_group, group) for group in settings}
         while pending:
             done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
             yield from _drained(events)
@@ -213,6 +214,21 @@ def _failed(places: Places, run: str, error: str, trace: str) -> Event:
     with atomic_write(places.failure(run)) as path:
         path.write_text(json.dumps({"run": run, "error": error, "traceback": trace}, indent=1), "utf-8")
     return Event(run, error=error)
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Let processes that are started meanwhile never hear of an interrupt: the parent decides on their end.
+
+    A terminal interrupts all of them, and they would still be importing. For the parent it only comes a moment later.
+    """
+    blocks = hasattr(signal, "pthread_sigmask")
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if blocks else set()
+    try:
+        yield
+    finally:
+        if blocks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
