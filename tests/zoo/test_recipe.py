@@ -129,3 +129,10 @@ def test_a_recipe_that_is_not_there_is_told_with_those_that_are(tmp_path):
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(UnreadableFileError, match="no text"):
         read_recipe(tmp_path / "binary.toml")
+
+
+def test_a_recipe_that_is_nested_without_end_is_one_line(tmp_path):
+    path = tmp_path / "deep.toml"
+    path.write_text(f"x = {'[' * 100_000}")
+    with pytest.raises(RecipeError, match=r"deep\.toml, line 1: it is nested deeper than any recipe"):
+        read_recipe(path)

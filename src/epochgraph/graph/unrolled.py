@@ -66,17 +66,17 @@ def unrolled_graph(
 
     def build(weights: Weights) -> Graph:
         wiring = _UnrolledWiring(weights, shape, batched=batched, folds=folds)
-        try:
-            follow(program, wiring, resized=shape != recorded.shape)
-        except EpochgraphError:
-            raise
-        except FAULTS as error:
-            found = f"the model does not run on an input of shape {input_shape} ({first_line(error)})"
-            raise TracingError(found, f"It was traced with {recorded.shape}.") from error
+        follow(program, wiring, resized=shape != recorded.shape)
         blocks = {pair: found[0] if len(found) == 1 else Sum(tuple(found)) for pair, found in wiring.blocks.items()}
         return Graph(tuple(wiring.parts), blocks)
 
-    return finite(build, Weights(source, topology), folds=topology.folds if fold_batch_norm else ())
+    try:  # the graph is multiplied by ones, too, which shows whether its layers take what they read
+        return finite(build, Weights(source, topology), folds=topology.folds if fold_batch_norm else ())
+    except EpochgraphError:
+        raise
+    except FAULTS as error:
+        found = f"the model does not run on an input of shape {input_shape} ({first_line(error)})"
+        raise TracingError(found, f"It was traced with {recorded.shape}.") from error
 
 
 def _folds(topology: Topology) -> dict[str, Fold]:

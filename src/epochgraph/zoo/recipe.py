@@ -179,6 +179,8 @@ def parse_recipe(text: str, path: Path) -> Recipe | SweepRecipe:
         line = re.search(r"at line (\d+)", str(error))
         found = str(error).partition(" (at ")[0]
         raise RecipeError(path, int(line[1]) if line else text.count("\n") + 1, f"it is no TOML: {found}") from error
+    except RecursionError as error:
+        raise RecipeError(path, 1, "it is nested deeper than any recipe") from error
     except ValidationError as error:
         first = error.errors()[0]
         keys = [str(key) for key in first["loc"]]
