@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from epochgraph.errors import EpochgraphError, UnreadableFileError
+from epochgraph.errors import EpochgraphError, TracingError, UnreadableFileError
 from epochgraph.graph import rolled_graph, unrolled_graph
 from epochgraph.topology import read_topology
 from epochgraph.topology.computing import COMPUTABLE
@@ -67,7 +67,6 @@ def test_a_weight_may_be_computed_with_what_the_table_has(tmp_path):
         "aten.set_.source_Tensor",
         "aten.resize_.default",
         "aten.as_strided.default",
-        "aten.empty.memory_format",
         "aten.__dict__.get",
         "aten.add.str",
         "prim.device.default",
@@ -192,3 +191,27 @@ def test_a_forward_pass_of_endless_size_is_one_line(tmp_path):
     path.write_text(json.dumps(computing(program={"sources": [image, kernel], "steps": steps}, computed={}, joins=[])))
     with pytest.raises(EpochgraphError, match="more than can be followed"):
         unrolled_graph({"fc.weight": torch.ones(1, 1, 3, 3)}, read_topology(path), (1, 4, 4))
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [
+            ["s", "aten.unsqueeze.default", [{"ref": "x"}, 1], {}, [1, 1, 1, 4, 4], ""],
+            ["t", "aten.conv2d.default", [{"ref": "s"}, REF], {}, [1, 1, 1, 2, 2], ""],
+        ],
+        [["t", "aten.conv2d.default", [{"ref": "x"}, REF, None, [2, 2]], {}, [1, 1, 4, 4], ""]],
+        [["t", "aten.conv2d.default", [{"ref": "x"}, REF, None, [0, 0]], {}, [1, 1, 4, 4], ""]],
+        [["t", "aten.conv2d.default", [{"ref": "x"}, REF, None, [1], [-1]], {}, [1, 1, 2, 2], ""]],
+    ],
+    ids=["dimensions", "outputs", "stride", "padding"],
+)
+def test_layers_that_do_not_take_what_they_read_are_one_line(tmp_path, steps):
+    """Found by the fuzzer: an unrolled layer is only run when its graph is multiplied."""
+    image = {"name": "x", "kind": "input", "target": "x", "shape": [1, 1, 4, 4], "integer": False, "values": None}
+    kernel = {**SOURCE, "shape": [1, 1, 3, 3]}
+    path = tmp_path / "topology.json"
+    path.write_text(json.dumps(computing(program={"sources": [image, kernel], "steps": steps}, computed={}, joins=[])))
+    with pytest.raises(TracingError, match="does not run on an input of shape") as raised:
+        unrolled_graph({"fc.weight": torch.ones(1, 1, 3, 3)}, read_topology(path), (1, 4, 4))
+    assert "\n" not in str(raised.value)

@@ -127,3 +127,34 @@ def test_a_file_that_is_no_json_is_one_clear_line(tmp_path, content):
 def test_a_missing_file_is_one_clear_line(tmp_path):
     with pytest.raises(UnreadableFileError, match="No such file"):
         read_topology(tmp_path / "topology.json")
+
+
+class Complex(nn.Module):
+    """A complex parameter that is read as pairs of real numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pairs = nn.Parameter(torch.ones(3, 2, dtype=torch.complex64))
+
+    def forward(self, x):
+        return nn.functional.linear(x, torch.view_as_real(self.pairs).flatten(1))
+
+
+def test_complex_parameters_are_computed_with_from_a_file(tmp_path):
+    model = Complex().eval()
+    topology = trace(model, torch.zeros(1, 4))
+    write_topology(topology, tmp_path / "topology.json")
+    again = read_topology(tmp_path / "topology.json")
+    assert not again.refused
+    graph = rolled_graph(dict(model.state_dict()), again)
+    assert graph.row_sums.tolist() == [3, 0, 3, 0, 2, 2, 2]  # real parts are 1, imaginary ones 0
+
+
+def test_a_weight_whose_computation_is_refused_is_left_out(monkeypatch):
+    """Whatever the reason, a file is never written that cannot be read again."""
+    monkeypatch.setattr("epochgraph.topology.tracing.refusal", lambda program: "it is for a test")
+    topology = trace(nn.GRU(4, 3), torch.zeros(2, 1, 4))
+    assert not topology.computed
+    assert not topology.joins
+    reasons = {entry.reason for entry in topology.coverage.left_out if entry.name.startswith("weight")}
+    assert reasons == {"it is not computed again: it is for a test"}

@@ -147,8 +147,13 @@ def refusal(program: Program) -> str:
 
     Files come from strangers: sizes may be such that no machine has the memory, or that hours would pass.
     """
+    found = _refusal(program, torch.float32)
+    return found and _refusal(program, torch.complex64) and found  # a program does not say which numbers are complex
+
+
+def _refusal(program: Program, dtype: torch.dtype) -> str:
     try:
-        return _excess(program)
+        return _excess(program, dtype)
     except FAULTS as error:
         return first_line(error)
 
@@ -158,10 +163,10 @@ def first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
-def _excess(program: Program) -> str:
+def _excess(program: Program, dtype: torch.dtype) -> str:
     """What of a computation goes beyond the memory that it may take."""
     values: dict[str, Any] = {
-        source.name: torch.empty(source.shape, dtype=torch.int64 if source.integer else None, device="meta")
+        source.name: torch.empty(source.shape, dtype=torch.int64 if source.integer else dtype, device="meta")
         for source in program.sources
     }
     room = max(LEAST_ROOM, MOST_TIMES * sum(_bytes(value) for value in values.values()))
