@@ -37,7 +37,13 @@ by a forest fitted on the others; intervals and decisions rest on those errors. 
 that the forest had not seen. A good end is {threshold:.0%} or more, unless you say otherwise. A run is stopped if its
 predicted accuracy is below the limit in the table, which would have stopped at most {rate:.0%} of the known good runs.
 Where it says "abstains", the architectures are too different from each other, or too few, for a promise about another
-one: then no run is stopped, unless it has diverged.
+one: then no run is stopped, unless it has diverged. `predict` stops no run by `weights` unless `--weights-alone` is
+given.
+
+**What they decide about.** Runs whose settings say that they are image classification with ten classes, trained from
+scratch by SGD with a momentum of 0.9 at a constant learning rate, as those were that they were fitted on. Of others,
+and of those whose settings do not say it, they predict the end and decide nothing: on small networks with batch norms
+under other optimisers and schedules `weights` has stopped good runs, and nothing in its features showed it.
 
 {figures}
 

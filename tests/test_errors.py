@@ -25,6 +25,8 @@ EXAMPLES = {
     errors.ConvergenceError: (10, 100),
     errors.TracingError: ("it failed", "Look at it."),
     errors.FeatureMismatchError: (["a", "b", "c", "d"], 5, 1, 0),
+    errors.UnfinishedRunsError: ({"run3": "ends at epoch 4 of 12"},),
+    errors.BatchError: ({"run3": "run3/epoch_6.pt: it is damaged"}, 20),
     errors.OutputError: (Path("x.pt"), "No space left on device"),
     errors.RecipeError: (Path("mine.toml"), 7, "grid.dropout.0: Input should be less than 1"),
     errors.ZooError: (Path("zoo"), "a worker process was killed", "Use fewer workers."),

@@ -213,17 +213,46 @@ class TracingError(EpochgraphError, RuntimeError):
 class FeatureMismatchError(EpochgraphError, ValueError):
     """A signature does not have the features that the others, or the predictor, have."""
 
-    def __init__(self, missing: Sequence[str], expected: int, found: int, signature: int) -> None:
+    def __init__(self, missing: Sequence[str], expected: int, found: int, signature: int | str) -> None:
         super().__init__(tuple(missing), expected, found, signature)
 
     def __str__(self) -> str:
         missing, expected, found, signature = self.args
         shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        who = f"run {signature!r}" if isinstance(signature, str) else f"signature {signature} (counted from 0)"
         return (
-            f"signature {signature} (counted from 0) has {found} features, and {len(missing)} of the {expected} "
+            f"{who} has {found} features, and {len(missing)} of the {expected} "
             f"expected are not among them: {shown}. Extract all signatures with the same settings (for a predictor, "
             "its own) and up to the same epoch."
         )
+
+
+class UnfinishedRunsError(EpochgraphError, ValueError):
+    """Some runs were stopped before their end, so what they ended with is not known."""
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        super().__init__(dict(reasons))
+
+    def __str__(self) -> str:
+        (reasons,) = self.args
+        shown = "; ".join(f"run {run!r} {reason}" for run, reason in reasons.items())
+        return (
+            f"not finished: {shown}. Leave them out with `--unfinished leave-out`; if they have ended, take them as "
+            "they are with `--unfinished take`."
+        )
+
+
+class BatchError(EpochgraphError, RuntimeError):
+    """Some runs of several could not be used; the others are done."""
+
+    def __init__(self, failures: Mapping[str, str], of: int) -> None:
+        super().__init__(dict(failures), of)
+
+    def __str__(self) -> str:
+        failures, of = self.args
+        named = ", ".join(failures)
+        done = "none of the others is left" if len(failures) == of else f"the other {of - len(failures)} are done"
+        return f"{len(failures)} of {of} runs could not be used, {done}: {named}. See above why; mend them and repeat."
 
 
 class OutputError(EpochgraphError, OSError):

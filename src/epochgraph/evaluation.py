@@ -14,7 +14,7 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 
 from epochgraph.errors import SettingError
 from epochgraph.predictors import Candidate, Task, labels
-from epochgraph.runs import Run, values_of
+from epochgraph.runs import Direction, Run, direction_for, values_of
 
 Split = list[tuple[np.ndarray, np.ndarray]]
 """One dealing: for each fold the places of the runs to fit on, and of those to predict."""
@@ -41,6 +41,8 @@ class Protocol:
             random; for classification, with the same share of good runs in each fold.
         seed: Of dealing and of fitting; all candidates and epochs see the same folds.
         target: The metric whose last value is to be told.
+        direction: Whether the target rises or falls as runs get better; None for what its name tells. Of what falls,
+            a run is good that ends with at most the threshold.
     """
 
     task: Task
@@ -50,6 +52,7 @@ class Protocol:
     groups: str | None = None
     seed: int = 0
     target: str = "test_accuracy"
+    direction: Direction | None = None
 
     def __post_init__(self) -> None:
         if self.task == "classification" and self.threshold is None:
@@ -117,7 +120,8 @@ def _truth(runs: Sequence[Run], protocol: Protocol) -> np.ndarray:
     if protocol.task == "regression" or protocol.threshold is None:
         _check_enough("the number of runs", len(runs), 2 * protocol.folds, "for each fold to have two")
         return np.array(accuracies)
-    truth = labels(accuracies, protocol.threshold)
+    falls = direction_for(protocol.target, protocol.direction) == "falls"
+    truth = labels(accuracies, protocol.threshold, falls=falls)
     rarer = int(np.bincount(truth).min())
     least = 4 if protocol.folds == 2 else protocol.folds  # two of a class must be left to fit on
     _check_enough("the number of runs in the rarer class", rarer, least, "for each fold to have one")

@@ -68,9 +68,9 @@ def test_what_is_known_of_a_run_is_its_features_and_metrics():
 def test_a_metric_may_be_missing_only_of_a_run_that_has_diverged():
     table = run_table([run([3, np.nan, np.nan], diverged_from=2)], ["train_loss@1", "train_loss@2", "a@2"])
     assert table.isna().to_numpy().tolist() == [[False, True, True]]
-    with pytest.raises(FeatureMismatchError, match=r"signature 1 .*: train_loss@2"):
+    with pytest.raises(FeatureMismatchError, match=r"run 'run' .*: train_loss@2"):
         run_table([run([3, 2]), run([3, np.nan, np.nan], diverged_from=3)], ["train_loss@1", "train_loss@2"])
-    with pytest.raises(FeatureMismatchError, match=r"signature 0 .*: validation_accuracy@1"):
+    with pytest.raises(FeatureMismatchError, match=r"run 'run' .*: validation_accuracy@1"):
         run_table([run([3, 2])], ["a@1", "validation_accuracy@1"])
 
 

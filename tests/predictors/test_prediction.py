@@ -17,10 +17,13 @@ from epochgraph.predictors import (
     fitted,
     most_hopeful_first,
     predict_runs,
+    read_predictor,
+    write_predictor,
 )
 from epochgraph.predictors.curves import learning_curve_of_epochs
 from epochgraph.predictors.prediction import predict_at_rates
 from epochgraph.predictors.views import Together, signature_so_far
+from epochgraph.runs import Run
 from populations import accuracies, exploded, population, signatures
 
 KNOWN = population(120, curve=1.0, epochs=4)
@@ -167,17 +170,23 @@ def test_a_run_that_has_diverged_is_stopped():
     metrics.loc[2:] = np.nan
     diverged = replace(NEW[0], signature=exploded(NEW[0].signature, 2), metrics=metrics)
     (told,) = predict_runs(both, [diverged])
-    assert (told.decision, told.reason) == ("stop", "its weights are NaN or infinite")
+    assert (told.decision, told.reason) == ("stop", "its weights are NaN or infinite at epoch 2")
     for made in (replace(both, calibration=None), replace(both, threshold=None)):
         assert predict_runs(made, [diverged])[0].decision == "stop"
+    crashed = replace(diverged, metrics=metrics.iloc[:0])
+    assert predict_runs(both, [crashed])[0].decision == "stop"
     unmeasured = replace(NEW[0], metrics=metrics)
     with pytest.raises(FeatureMismatchError, match="validation_accuracy@2"):
         predict_runs(both, [unmeasured])
 
 
-def test_a_divergence_after_the_last_epoch_that_is_looked_at_is_not_seen(regressor):
-    later = replace(NEW[0], signature=exploded(NEW[0].signature, 3))
-    assert predict_runs(regressor, [later]) == predict_runs(regressor, NEW[:1])
+def test_a_divergence_after_the_last_epoch_that_is_looked_at_stops_a_run_too(regressor):
+    """All else that is told stays as it was."""
+    best = max(NEW, key=Run.final_accuracy)
+    later = replace(best, signature=exploded(best.signature, 4))
+    (told,), (before,) = predict_runs(regressor, [later]), predict_runs(regressor, [best])
+    assert before.decision == "continue"
+    assert told == replace(before, decision="stop", reason="its weights are NaN or infinite at epoch 4")
 
 
 def test_divergence_is_seen_at_epochs_of_many_digits():
@@ -194,7 +203,7 @@ def test_divergence_is_seen_at_epochs_of_many_digits():
     runs = [third(NEW[0]), third(replace(NEW[0], signature=exploded(NEW[0].signature, 1)))]
     whole, diverged = predict_runs(made, runs)
     assert "NaN" not in whole.reason
-    assert (diverged.decision, diverged.reason) == ("stop", "its weights are NaN or infinite")
+    assert (diverged.decision, diverged.reason) == ("stop", "its weights are NaN or infinite at epoch 0.333333")
 
 
 def test_changes_since_the_start_look_at_the_start():
@@ -220,7 +229,68 @@ def test_a_prediction_is_plain_values(estimator):
     (told,) = predict_runs(predictor(estimator, 50.0), NEW[:1])
     read = json.loads(json.dumps(asdict(told), allow_nan=False))
     interval = None if read["interval"] is None else tuple(read["interval"])
-    assert Prediction(**(read | {"interval": interval, "times": tuple(read["times"])})) == told
+    read |= {"interval": interval, "times": tuple(read["times"]), "notes": tuple(read["notes"])}
+    assert Prediction(**read) == told
+
+
+def test_a_prediction_says_what_it_looked_at():
+    both = predictor(SignatureRegressor("trees"), 50.0, Together((signature_so_far, learning_curve_of_epochs)))
+    (told,) = predict_runs(both, NEW[:1])
+    assert told.metrics == {"validation_accuracy": (1.0, 2.0), "train_loss": (1.0, 2.0)}
+    assert (told.target, told.direction) == ("test_accuracy", "rises")
+    (blind,) = predict_runs(predictor(SignatureRegressor("trees"), 50.0), NEW[:1])
+    assert blind.metrics == {}
+
+
+def of_losses(estimator, view=signature_so_far):
+    """The same runs, of which a loss is known instead: 100 less the accuracy."""
+    ends = (100 - accuracies(KNOWN)).tolist()
+    about = {"target": "test_loss", "direction": "falls"}
+    return fitted(estimator, view(KNOWN, 2), ends, threshold=50.0, falls=True, extraction={}, trained_on=about)
+
+
+def test_a_loss_is_predicted_as_the_accuracy_that_it_mirrors(regressor):
+    """What is told of a run is mirrored, and what is decided stays the same."""
+    falling = of_losses(SignatureRegressor("trees"))
+    losses, rises = predict_runs(falling, NEW, rate=0.1), predict_runs(regressor, NEW, rate=0.1)
+    assert {one.decision for one in losses} == {"stop", "continue"}
+    alike = [one.decision == other.decision for one, other in zip(losses, rises, strict=True)]
+    assert np.mean(alike) >= 0.95
+    for loss, accuracy in zip(losses, rises, strict=True):  # of equal splits, a tree may take another
+        assert loss.accuracy == pytest.approx(100 - accuracy.accuracy, abs=2)
+        assert loss.interval == pytest.approx((100 - accuracy.interval[1], 100 - accuracy.interval[0]), abs=4)
+        assert loss.p_good == pytest.approx(accuracy.p_good, abs=0.1)
+    stopped = next(one for one in losses if one.decision == "stop")
+    assert "was predicted above" in stopped.reason
+    assert (stopped.target, stopped.direction) == ("test_loss", "falls")
+    truth = {run.name: run.final_accuracy() for run in NEW}
+    order = [truth[one.run] for one in most_hopeful_first(losses)]
+    assert np.mean(order[:10]) > np.mean(order[-10:]) + 30
+
+
+def test_a_classifier_of_a_loss_tells_the_chance_of_a_low_end():
+    falling = of_losses(SignatureClassifier("trees"))
+    losses, rises = predict_runs(falling, NEW), predict_runs(predictor(SignatureClassifier("trees"), 50.0), NEW)
+    assert [one.p_good for one in losses] == [one.p_good for one in rises]
+    assert [one.decision for one in losses] == [one.decision for one in rises]
+    assert {one.decision for one in losses} == {"stop", "continue"}
+
+
+@pytest.mark.parametrize("kind", [SignatureRegressor, SignatureClassifier])
+def test_a_predictor_of_a_loss_is_the_same_when_it_is_read_back(tmp_path, kind):
+    falling = of_losses(kind("trees"))
+    write_predictor(falling, tmp_path / "loss.skops")
+    back = read_predictor(tmp_path / "loss.skops")
+    assert (back.falls, back.target) == (True, "test_loss")
+    assert predict_runs(back, NEW) == predict_runs(falling, NEW)
+
+
+def test_an_infinite_metric_is_no_number():
+    both = predictor(SignatureRegressor("trees"), 50.0, Together((signature_so_far, learning_curve_of_epochs)))
+    metrics = NEW[0].metrics.copy()
+    metrics.loc[2, "train_loss"] = np.inf
+    with pytest.raises(FeatureMismatchError, match="train_loss@2"):
+        predict_runs(both, [replace(NEW[0], metrics=metrics)])
 
 
 def test_no_runs_are_no_predictions_and_young_ones_are_refused(regressor):

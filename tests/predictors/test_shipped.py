@@ -14,9 +14,18 @@ from command_line import epochgraph, succeeded
 from epochgraph import chain
 from epochgraph.errors import SettingError
 from epochgraph.predictors import predict_runs
-from epochgraph.predictors.shipped import EPOCHS, EXTRACTION, SITUATIONS, shipped_predictor, stored_predictor
+from epochgraph.predictors.shipped import (
+    EPOCHS,
+    EXTRACTION,
+    SITUATIONS,
+    shipped_prediction,
+    shipped_predictor,
+    stored_predictor,
+)
+from epochgraph.predictors.shipped.kinds import unknown_kind
 from epochgraph.runs import Run, read_stored_runs
 from epochgraph.zoo import LeNet
+from populations import exploded
 
 ZOO = Path(__file__).parents[2] / "zoos" / "lenet-cifar10-reduced.parquet"
 
@@ -88,6 +97,10 @@ def test_they_know_the_runs_that_they_were_fitted_on():
     stopped = np.array([one.decision == "stop" for one in told])
     assert not (stopped & (truth >= 0.4)).any()
     assert {one.times[-1] for one in told} == {5.0}
+    decided = [shipped_prediction(run) for run in runs]  # a zoo's runs are known to be of the right kind
+    assert [one.decision for one in decided] == [one.decision for one in told]
+    assert {one.predictor for one in decided} == {"weights-and-curve@5"}
+    assert stopped.sum() > 20
 
 
 def test_predict_needs_nothing_but_checkpoints(tmp_path):
@@ -116,3 +129,137 @@ def test_predict_takes_a_run_with_gaps_if_asked_to(tmp_path):
     result = epochgraph("predict", tmp_path)
     assert (result.returncode, "checkpoint 2 is followed by 4" in result.stderr) == (2, True)
     assert json.loads(predict(tmp_path, "--allow-gaps", "--json"))["times"] == [0, 1, 2]
+
+
+KNOWN = {
+    "optimizer": "SGD",
+    "momentum": 0.9,
+    "schedule": "constant",
+    "task": "image classification",
+    "classes": 10,
+}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        KNOWN,
+        KNOWN | {"weight_decay": 0.0, "nesterov": False, "warmup_steps": 0, "pretrained": False, "learning_rate": 0.1},
+        {"optim": "torch.optim.SGD", "momentum": "0.9", "lr_scheduler": None, "dataset": "CIFAR-10"},
+        {"Optimizer": "sgd", "momentum": 0.9, "lr_schedule": "none", "dataset": "mnist", "task": "classification"},
+        {
+            "optimizer": "sgd",
+            "momentum": 0.90,
+            "scheduler": "ConstantLR",
+            "task": "Image_Classification",
+            "num_labels": 10.0,
+        },
+        {
+            "recipe": "a",
+            "scale": "b",
+            "architecture": "c",
+            "data": "CIFAR-10 (JPEG)",
+            "threshold": 0.4,
+            "momentum": 0.9,
+        },
+    ],
+)
+def test_runs_of_the_known_kind_are_decided_about(settings):
+    assert unknown_kind(settings) is None
+
+
+@pytest.mark.parametrize(
+    ("other", "found"),
+    [
+        ({"optimizer": "AdamW"}, "optimiser: AdamW"),
+        ({"optimizer": "torch.optim.RMSprop"}, "optimiser: torch.optim.RMSprop"),
+        ({"opt": "lion"}, "optimiser: lion"),
+        ({"momentum": 0.0}, "momentum: 0.0"),
+        ({"schedule": "cosine"}, "schedule: cosine"),
+        ({"lr_scheduler": "StepLR"}, "schedule: StepLR"),
+        ({"task": "regression"}, "task: regression"),
+        ({"task": "text classification"}, "task: text classification"),
+        ({"classes": 100}, "number of classes: 100"),
+        ({"num_classes": "2"}, "number of classes: 2"),
+        ({"weight_decay": 0.0005}, "weight decay: 0.0005"),
+        ({"nesterov": True}, "Nesterov momentum: True"),
+        ({"warmup_epochs": 5}, "warm-up: 5"),
+        ({"pretrained": True}, "start: True"),
+        ({"pretrained": "imagenet"}, "start: imagenet"),
+        ({"from_scratch": False}, "start: False"),
+    ],
+)
+def test_runs_of_another_kind_are_not(other, found):
+    assert found in unknown_kind(KNOWN | other)
+
+
+@pytest.mark.parametrize("name", [*KNOWN])
+def test_what_settings_do_not_name_is_not_guessed(name):
+    reason = unknown_kind({key: value for key, value in KNOWN.items() if key != name})
+    assert f"settings.json does not say {name}, and" in reason
+
+
+def test_other_data_have_another_number_of_classes():
+    settings = {name: value for name, value in KNOWN.items() if name not in ("task", "classes")}
+    assert unknown_kind(settings | {"data": "cifar10"}) is None
+    assert "does not say task, classes" in unknown_kind(settings | {"data": "CIFAR-100"})
+    zoo = {"recipe": "a", "scale": "b", "architecture": "c", "data": "Tiny ImageNet, 100 classes", "threshold": 0.05}
+    assert "does not say classes" in unknown_kind(zoo | {"momentum": 0.9})
+    assert "optimiser: adamw" in unknown_kind(zoo | {"momentum": 0.9, "optimizer": "adamw"})
+
+
+def of_kind(run, **settings):
+    return replace(run, settings=run.settings | KNOWN | settings)
+
+
+def test_of_another_kind_nothing_is_decided_and_the_reason_says_so():
+    run = lenet_run(until=2)
+    told = shipped_prediction(of_kind(run, optimizer="adam"))
+    assert told.decision == "abstain"
+    assert "optimiser: adam" in told.reason
+    assert "epochgraph fit" in told.reason
+    assert told.accuracy == predict_runs(shipped_predictor(run), [run])[0].accuracy
+    assert "does not say optimizer" in shipped_prediction(run).reason
+
+
+def test_weights_alone_stop_no_run_unless_they_may():
+    """At the first epoch the weights alone have a limit; this network hardly moves."""
+    run = of_kind(lenet_run(until=1, losses=False))
+    told, allowed = shipped_prediction(run), shipped_prediction(run, weights_alone=True)
+    assert (told.decision, allowed.decision) == ("abstain", "stop")
+    assert "--weights-alone" in told.reason
+    assert told.predictor == allowed.predictor == "weights@1"
+    assert told.metrics == {}
+    assert "the metrics have no validation_accuracy, but test_accuracy" in told.notes[0]
+
+
+def test_what_the_curve_lacks_is_named():
+    run = lenet_run(until=3)
+    assert shipped_prediction(run).metrics == {"validation_accuracy": (1.0, 2.0, 3.0), "train_loss": (1.0, 2.0, 3.0)}
+    assert shipped_prediction(run).notes == ()
+
+    def note(metrics):
+        told = shipped_prediction(replace(run, metrics=metrics))
+        assert told.predictor == "weights@3"
+        return told.notes[0]
+
+    renamed = run.metrics.rename(columns={"validation_accuracy": "val_acc_ema"})
+    assert "the metrics have no validation_accuracy, but val_acc_ema" in note(renamed)
+    infinite, missing = run.metrics.copy(), run.metrics.copy()
+    infinite.loc[2, "train_loss"], missing.loc[[1, 3], "validation_accuracy"] = np.inf, np.nan
+    assert "train_loss is infinite at epoch 2" in note(infinite)
+    assert "validation_accuracy is NaN or missing at epoch 1, 3" in note(missing)
+    assert "train_loss is NaN or missing at epoch 3" in note(run.metrics.loc[:2])
+    assert "there are no metrics" in note(run.metrics.iloc[:0, :0])
+
+
+@pytest.mark.parametrize("until", [0, 2, 7])
+def test_a_run_that_has_diverged_at_any_time_is_stopped_whatever_its_kind(until):
+    """Also where no predictor fits: of the start alone, or without a start."""
+    run = lenet_run(until=until)
+    diverged = replace(run, signature=exploded(run.signature, float(until)))
+    late = replace(diverged, signature=replace(diverged.signature, times=diverged.signature.times + 1))
+    for one in (diverged, late, of_kind(diverged)):
+        told = shipped_prediction(one)
+        assert told.decision == "stop"
+        assert "NaN or infinite at epoch" in told.reason

@@ -4,9 +4,12 @@ What a command does is imported when it is called, not before: the help of a pro
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from epochgraph.runs import LogOptions
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of all that is random.")]
@@ -16,10 +19,37 @@ Store = Annotated[
 Target = Annotated[
     str, typer.Option(help="The metric whose last value is to be predicted, such as validation_accuracy.")
 ]
+Rises = Annotated[
+    Literal["rises", "falls"] | None,
+    typer.Option("--direction", help="Which way the target gets better, where its name does not say it."),
+]
+Unfinished = Annotated[
+    Literal["refuse", "leave-out", "take"],
+    typer.Option(
+        "--unfinished",
+        help="What becomes of runs that were stopped before their end: nobody knows what they would have ended with.",
+    ),
+]
+MetricNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metric",
+        metavar="THEIRS=OURS",
+        help="What a metric of the log is called here, such as `acc_dev=validation_accuracy`; may be repeated.",
+    ),
+]
+LogFile = Annotated[
+    str | None,
+    typer.Option("--log", metavar="NAME", help="The log's name in each run's folder, if it is another than those."),
+]
+FirstPass = Annotated[
+    int | None,
+    typer.Option(min=0, max=1, help="The number that the log gives the first pass, where its layout does not tell."),
+]
 Task = Annotated[
     Literal["classification", "regression"], typer.Option(help="Predict good or bad, or the accuracy itself.")
 ]
-GOOD = "The final accuracy from which on a run is good, in the unit of the metrics"
+GOOD = "The final accuracy from which on a run is good (of a loss: up to which), in the unit of the metrics"
 AllowGaps = Annotated[bool, typer.Option("--allow-gaps", help="Accept runs whose epochs are not evenly spaced.")]
 EpochsFrom = Annotated[
     str | None,
@@ -63,6 +93,21 @@ Memory = Annotated[
         "again. If not given, half of what is free.",
     ),
 ]
+
+
+def _logs(metric: list[str] | None, log: str | None, first_pass: int | None) -> "LogOptions":
+    """What the options say of the logs of runs."""
+    from epochgraph.errors import SettingError
+    from epochgraph.runs import LogOptions
+
+    pairs = [text.partition("=") for text in metric or ()]
+    for theirs, equals, ours in pairs:
+        if not (theirs and equals and ours):
+            raise SettingError("--metric", theirs + equals + ours, "THEIRS=OURS, as in val_acc=validation_accuracy")
+    names = {theirs.strip(): ours.strip() for theirs, _, ours in pairs}
+    if len(set(names.values())) < len(pairs):
+        raise SettingError("--metric", metric, "given once for each name")
+    return LogOptions(names=names, file=log, first_pass=first_pass)
 
 
 def demo(
@@ -151,6 +196,9 @@ def extract(
     memory: Memory = None,
     allow_gaps: AllowGaps = False,
     epochs_from: EpochsFrom = None,
+    metric: MetricNames = None,
+    log: LogFile = None,
+    first_pass: FirstPass = None,
     force: Annotated[bool, typer.Option("--force", help="Extract runs anew that are stored already.")] = False,
 ) -> None:
     """Turn the checkpoints of runs into stored signatures.
@@ -161,9 +209,13 @@ def extract(
 
     Beside them may lie `metrics.csv`, with a column `epoch` of completed passes and one a metric (train_loss,
     validation_accuracy, test_accuracy, ...), and `settings.json`, an object with the run's settings (learning_rate,
-    ...). `fit` needs the test_accuracy of the last row (or another `--target`), `evaluate` and `fit --curve` train_loss
-    and validation_accuracy as well; settings are for their `--groups`. Runs that are stored already are left as they
-    are, so an interrupted command goes on.
+    ...). Logs of Lightning, Keras, transformers and YOLO are read, too, and names such as val_acc are known. `fit`
+    needs the test_accuracy of the last row (or another `--target`), `evaluate` and `fit --curve` train_loss and
+    validation_accuracy as well; settings are for their `--groups`.
+
+    A run that cannot be read stops no other: it is named in the end, and the exit code is 2. Runs that are stored
+    already are left as they are, so an interrupted command goes on; those that were extracted with other options, or
+    before their metrics came, are named.
 
     Example: `epochgraph extract sweep/* -o store --topology lenet.json --change initial`
     """
@@ -183,7 +235,7 @@ def extract(
     how = extraction({PREFIX + name: value for name, value in options.items()})
     wiring = WiringOptions(topology, model, input_shape)
     reading = ReadingOptions(allow_gaps=allow_gaps, epochs_from=epochs_from)
-    command.run(runs, out, how, wiring, reading, memory=memory, force=force)
+    command.run(runs, out, how, wiring, reading, _logs(metric, log, first_pass), memory=memory, force=force)
 
 
 def pack(
@@ -219,17 +271,27 @@ def fit(
     curve: Annotated[
         bool, typer.Option("--curve", help="Look at the validation accuracies and training losses, too.")
     ] = False,
+    look_at: Annotated[
+        list[str] | None,
+        typer.Option(help="A metric to look at, too, such as validation_loss; give it again for more."),
+    ] = None,
     groups: Annotated[
         str | None,
         typer.Option(help="A setting, such as learning_rate, for whose new values the promises are to hold."),
     ] = None,
     target: Target = "test_accuracy",
+    direction: Rises = None,
+    unfinished: Unfinished = "refuse",
     seed: Seed = 0,
 ) -> None:
     """Learn from finished runs to predict how others will end, from their first epochs.
 
     What the predictor is worth is learned, too: each run is held out once, with all runs of the same `--groups`, and
     the errors made on it give the intervals and decisions of `predict`.
+
+    The target may be any metric. A loss, error or perplexity falls as runs get better, an accuracy rises; of what is
+    called otherwise, say it with `--direction`. Runs that were stopped early have no end to learn from: the command
+    names them, and stops unless `--unfinished` says what to do.
 
     Example: `epochgraph fit store -o lenet.skops --up-to 3 --threshold 0.4 --groups learning_rate`
     """
@@ -241,8 +303,11 @@ def fit(
         threshold=threshold,
         method=method,
         curve=curve,
+        look_at=tuple(look_at or ()),
         groups=groups,
         target=target,
+        direction=direction,
+        unfinished=unfinished,
         seed=seed,
     )
     command.fit(store, out, learning)
@@ -267,6 +332,15 @@ def predict(
     hopeful_first: Annotated[
         bool, typer.Option("--hopeful-first", help="Sort several runs by how high they may end, those to stop last.")
     ] = False,
+    weights_alone: Annotated[
+        bool,
+        typer.Option(
+            "--weights-alone", help="Let the predictors of the package stop a run of which they know no learning curve."
+        ),
+    ] = False,
+    metric: MetricNames = None,
+    log: LogFile = None,
+    first_pass: FirstPass = None,
     topology: TopologyFile = None,
     model: Model = None,
     input_shape: Input = None,
@@ -276,14 +350,19 @@ def predict(
 ) -> None:
     """Predict how a run will end, from its first checkpoints, and whether to stop it.
 
-    The predictors that come with the package know networks for ten classes (CIFAR-10) trained from scratch, and need
-    the initial checkpoint (epoch 0) and one after 1/4, 1/2, 1, 2, 3 or 5 epochs, with all whole epochs before it. They
-    look at `metrics.csv` if it has these epochs, too, but for the initial one: validation_accuracy, as fractions, and
-    train_loss, the mean cross-entropy; without, they mostly abstain. For your own kind of networks, `fit` learns from
-    your finished runs.
+    The predictors that come with the package need the initial checkpoint (epoch 0) and one after 1/4, 1/2, 1, 2, 3 or 5
+    epochs, with all whole epochs before it. They look at `metrics.csv` (see `extract`) if it has these epochs, too, but
+    for the initial one: validation_accuracy, as fractions, and train_loss, the mean cross-entropy. Every answer says
+    what was looked at, and why not at more.
 
-    The decision is "stop" where a prediction as low is made of at most `--rate` of the runs with a good end, and
-    "abstain" where that cannot be promised. With `--json` an object is printed; for several stored runs, a list.
+    They decide only about what they know: image classification with ten classes, trained from scratch by SGD with a
+    momentum of 0.9 at a constant learning rate, if `settings.json` says so (task, classes, optimizer, momentum,
+    schedule). Of all else they abstain, and without a learning curve they stop no run unless `--weights-alone` is
+    given. For your own kind of networks, `fit` learns from your finished runs.
+
+    The decision is "stop" where a prediction as low is made of at most `--rate` of the runs with a good end, or weights
+    are NaN or infinite at any checkpoint, and "abstain" where that cannot be promised. With `--json` an object is
+    printed; for several stored runs, a list.
 
     Where epochs are few, begin all runs of a sweep. Go on with the one that `--hopeful-first` puts first, up to the
     next of these epochs, or after the last of them to its end, and ask again; take out what has finished.
@@ -295,16 +374,17 @@ def predict(
     from epochgraph.cli.wiring import WiringOptions
 
     wiring = WiringOptions(topology, model, input_shape)
-    command.predict(
-        run,
-        predictor,
-        wiring,
-        ReadingOptions(allow_gaps=allow_gaps, epochs_from=epochs_from),
+    asked = command.Asking(
+        predictor=predictor,
         threshold=threshold,
         rate=rate,
         hopeful_first=hopeful_first,
+        weights_alone=weights_alone,
+        logs=_logs(metric, log, first_pass),
+        reading=ReadingOptions(allow_gaps=allow_gaps, epochs_from=epochs_from),
         as_json=as_json,
     )
+    command.predict(run, wiring, asked)
 
 
 def evaluate(
@@ -318,6 +398,8 @@ def evaluate(
     folds: Annotated[int, typer.Option(help="Parts that the runs are dealt into.")] = 5,
     repeats: Annotated[int, typer.Option(help="How often they are dealt anew.")] = 10,
     target: Target = "test_accuracy",
+    direction: Rises = None,
+    unfinished: Unfinished = "refuse",
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -333,6 +415,13 @@ def evaluate(
     from epochgraph.evaluation import Protocol
 
     protocol = Protocol(
-        task=task, threshold=threshold, folds=folds, repeats=repeats, groups=groups, seed=seed, target=target
+        task=task,
+        threshold=threshold,
+        folds=folds,
+        repeats=repeats,
+        groups=groups,
+        seed=seed,
+        target=target,
+        direction=direction,
     )
-    command.run(store, protocol, up_to, as_json=as_json)
+    command.run(store, protocol, up_to, unfinished=unfinished, as_json=as_json)

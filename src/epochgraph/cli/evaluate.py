@@ -2,15 +2,17 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 from rich.table import Table
 
-from epochgraph.cli.output import console, print_json, progress_bar
-from epochgraph.cli.stored import finished_runs
+from epochgraph.cli.batch import Batch
+from epochgraph.cli.output import console, notes, print_json, progress_bar
+from epochgraph.cli.stored import Unfinished, finished_runs
 from epochgraph.evaluation import Protocol, cross_validated
-from epochgraph.predictors import standard_candidates
+from epochgraph.predictors import candidates_for
 
 TITLES = {
     "accuracy": "accuracy",
@@ -22,14 +24,24 @@ TITLES = {
 }
 
 
-def run(store: Path, protocol: Protocol, epochs: Sequence[float], *, as_json: bool) -> None:
-    """Cross-validate on stored runs."""
-    runs = finished_runs(store, protocol.target)
-    epochs = tuple(dict.fromkeys(epochs))
+def run(store: Path, protocol: Protocol, epochs: Sequence[float], *, unfinished: Unfinished, as_json: bool) -> None:
+    """Cross-validate on stored runs.
+
+    Raises:
+        BatchError: Some of the stored runs cannot be read; the scores are of the others.
+        EpochgraphError: As for reading and evaluating.
+    """
+    batch = Batch()
+    runs, target = finished_runs(store, protocol.target, batch, unfinished)
+    protocol, epochs = replace(protocol, target=target), tuple(dict.fromkeys(epochs))
+    candidates, left_out = candidates_for(protocol.task, runs, target, min(epochs))
+    for metric in dict.fromkeys(left_out.values()):
+        names = ", ".join(name for name, missing in left_out.items() if missing == metric)
+        notes.print(f"left out, as not all runs have {metric}: {names}", markup=False, highlight=False)
     with progress_bar() as progress:
         bar = progress.add_task("fits")
         table = cross_validated(
-            standard_candidates(protocol.task),
+            candidates,
             runs,
             protocol,
             epochs=epochs,
@@ -40,6 +52,7 @@ def run(store: Path, protocol: Protocol, epochs: Sequence[float], *, as_json: bo
     else:
         for epoch in epochs:
             scores_table(table[table["epoch"] == epoch], f"{len(runs)} runs, up to epoch {epoch:g}")
+    batch.finish()
 
 
 def scores_table(scores: pd.DataFrame, title: str) -> None:

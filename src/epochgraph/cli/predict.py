@@ -1,15 +1,17 @@
 """`epochgraph fit` and `epochgraph predict`."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
 
+from epochgraph.cli.batch import Batch
 from epochgraph.cli.output import console, notes, print_json
 from epochgraph.cli.reading import ReadingOptions
-from epochgraph.cli.stored import finished_runs, runs_to_tell
+from epochgraph.cli.stored import Unfinished, finished_runs, runs_to_tell
 from epochgraph.cli.wiring import WiringOptions
 from epochgraph.errors import SettingError
 from epochgraph.extraction import extraction
@@ -25,10 +27,10 @@ from epochgraph.predictors import (
     read_predictor,
     write_predictor,
 )
-from epochgraph.predictors.curves import learning_curve_of_epochs
-from epochgraph.predictors.shipped import EXTRACTION, shipped_predictor
-from epochgraph.predictors.views import Together, signature_so_far
-from epochgraph.runs import values_of
+from epochgraph.predictors.curves import CURVE, MetricsOfEpochs, learning_curve_of_epochs
+from epochgraph.predictors.shipped import EPOCHS, EXTRACTION, shipped_prediction, stored_predictor
+from epochgraph.predictors.views import Together, View, signature_so_far
+from epochgraph.runs import Direction, LogOptions, Run, direction_for, values_of
 
 COLOURS = {"stop": "red", "continue": "green", "abstain": "yellow"}
 
@@ -42,62 +44,136 @@ class Learning:
     threshold: float | None
     method: Method
     curve: bool
+    look_at: tuple[str, ...]
     groups: str | None
     target: str
+    direction: Direction | None
+    unfinished: Unfinished
     seed: int
 
 
 def fit(store: Path, out: Path, how: Learning) -> None:
-    """Learn from finished runs."""
-    runs = finished_runs(store, how.target)
-    accuracies = [run.final_accuracy(how.target) for run in runs]
+    """Learn from finished runs.
+
+    Raises:
+        BatchError: Some of the stored runs cannot be read; the predictor has learned from the others.
+        EpochgraphError: As for reading and fitting.
+    """
+    batch = Batch()
+    runs, target = finished_runs(store, how.target, batch, how.unfinished)
+    direction = direction_for(target, how.direction)
+    ends = [run.final_accuracy(target) for run in runs]
+    _check_finite(runs, ends, target)
     if how.task == "classification" and how.threshold is None:
         raise SettingError("--threshold", None, "given for classification")
-    view = Together((signature_so_far, learning_curve_of_epochs)) if how.curve else signature_so_far
     kind = SignatureClassifier if how.task == "classification" else SignatureRegressor
     predictor = fitted(
         kind(how.method, random_state=how.seed),
-        view(runs, how.up_to),
-        accuracies,
+        _view(how)(runs, how.up_to),
+        ends,
         threshold=how.threshold,
         groups=None if how.groups is None else values_of(runs, how.groups),
+        falls=direction == "falls",
         extraction=extraction(runs[0].settings).settings(),
-        trained_on={"runs": len(runs), "target": how.target, "lowest": min(accuracies), "highest": max(accuracies)},
+        trained_on={
+            "runs": len(runs),
+            "target": target,
+            "direction": direction,
+            "lowest": min(ends),
+            "highest": max(ends),
+        },
     )
     write_predictor(predictor, out)
-    found = f"whose {how.target} is from {min(accuracies):.3g} to {max(accuracies):.3g}"
-    notes.print(f"fitted on {len(runs)} runs, {found}: {out}", markup=False)
+    found = f"whose {target} is from {min(ends):.3g} to {max(ends):.3g}"
+    better = " (the lower, the better)" if direction == "falls" else ""
+    notes.print(f"fitted on {len(runs)} runs, {found}{better}: {out}", markup=False)
+    batch.finish()
 
 
-def predict(
-    path: Path,
-    predictor: Path | None,
-    options: WiringOptions,
-    reading: ReadingOptions,
-    *,
-    threshold: float | None,
-    rate: float,
-    hopeful_first: bool,
-    as_json: bool,
-) -> None:
-    """Predict how runs will end."""
-    if predictor is None:
-        runs = runs_to_tell(path, EXTRACTION, options, reading)
-        told = [predict_runs(shipped_predictor(run), [run], threshold=threshold, rate=rate)[0] for run in runs]
+def _view(how: Learning) -> View:
+    """What the predictor looks at beside the signature."""
+    curves = (learning_curve_of_epochs,) if how.curve else ()
+    curve = set(CURVE) if how.curve else set()
+    others = tuple(canonical for canonical in dict.fromkeys(how.look_at) if canonical not in curve)
+    chosen = (*curves, MetricsOfEpochs(others)) if others else curves
+    return Together((signature_so_far, *chosen)) if chosen else signature_so_far
+
+
+def _check_finite(runs: Sequence[Run], ends: Sequence[float], target: str) -> None:
+    """Refuse an end that is no number, by the name of its run."""
+    for run, end in zip(runs, ends, strict=True):
+        if not math.isfinite(end):
+            expected = "a number: take this run out of the store"
+            raise SettingError(f"the last {target} of run {run.name!r}", end, expected)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """The options of `predict`."""
+
+    predictor: Path | None
+    threshold: float | None
+    rate: float
+    hopeful_first: bool
+    weights_alone: bool
+    logs: LogOptions
+    reading: ReadingOptions
+    as_json: bool
+
+
+def predict(path: Path, options: WiringOptions, asked: Asking) -> None:
+    """Predict how runs will end.
+
+    Raises:
+        BatchError: Some of several runs could not be predicted; the others are printed.
+        EpochgraphError: As for reading and predicting.
+    """
+    batch = Batch()
+    if asked.predictor is None:
+        told = _shipped(path, options, asked, batch)
     else:
-        given = read_predictor(predictor)
-        runs = runs_to_tell(path, extraction(given.extraction), options, reading)
-        told = predict_runs(given, runs, threshold=threshold, rate=rate)
-    if hopeful_first:
+        told = _fitted(asked.predictor, path, options, asked, batch)
+    if asked.hopeful_first:
         told = most_hopeful_first(told)
-    if as_json:
-        print_json(asdict(told[0]) if len(told) == 1 else [asdict(prediction) for prediction in told])
+    if not told:
+        batch.finish()
+    if asked.as_json:
+        print_json(asdict(told[0]) if batch.of == 1 else [asdict(prediction) for prediction in told])
     else:
         _print(told)
+    batch.finish()
+
+
+def _shipped(path: Path, options: WiringOptions, asked: Asking, batch: Batch) -> list[Prediction]:
+    """What the predictors of the package tell of each run."""
+    stored_predictor("weights", EPOCHS[0]).with_threshold(asked.threshold)  # an option that is wrong is no run's fault
+    found = runs_to_tell(path, EXTRACTION, options, batch, asked.logs, asked.reading)
+    told = []
+    for run in found.runs:
+        with batch.each(run.name):
+            one = shipped_prediction(run, threshold=asked.threshold, rate=asked.rate, weights_alone=asked.weights_alone)
+            told.append(replace(one, notes=(*found.notes.get(run.name, ()), *one.notes)))
+    return told
+
+
+def _fitted(predictor: Path, path: Path, options: WiringOptions, asked: Asking, batch: Batch) -> list[Prediction]:
+    """What a predictor of the user's tells of each run."""
+    given = read_predictor(predictor)
+    predict_runs(given, [], threshold=asked.threshold, rate=asked.rate)  # likewise
+    how = extraction(given.extraction)
+    found = runs_to_tell(path, how, options, batch, asked.logs, asked.reading)
+    told = []
+    for run in found.runs:
+        with batch.each(run.name):
+            (one,) = predict_runs(given, [run], threshold=asked.threshold, rate=asked.rate)
+            told.append(replace(one, predictor=str(predictor), notes=found.notes.get(run.name, ())))
+    return told
 
 
 def _print(told: Sequence[Prediction]) -> None:
-    table = Table("run", "epoch", "predicted accuracy", "90 % interval", "chance of a good end", "decision", box=None)
+    targets = {one.target for one in told}
+    target = targets.pop().replace("test_accuracy", "accuracy") if len(targets) == 1 else "end"
+    table = Table("run", "epoch", f"predicted {target}", "90 % interval", "chance of a good end", "decision", box=None)
     table.header_style = "bold"
     for one in told:
         accuracy = "" if one.accuracy is None else f"{one.accuracy:.3f}"
@@ -106,8 +182,29 @@ def _print(told: Sequence[Prediction]) -> None:
         decision = f"[{COLOURS[one.decision]}]{one.decision}[/]"
         table.add_row(escape(one.run), f"{one.times[-1]:g}", accuracy, interval, chance, decision)
     console.print(table)
-    thresholds = {one.threshold for one in told if one.threshold is not None}
-    for threshold in thresholds:
-        console.print(f"A good end is a final accuracy of {threshold:g} or more.")
+    for line in looked_at(told):
+        console.print(line, markup=False, highlight=False)
+    goods = {(one.threshold, one.direction) for one in told if one.threshold is not None}
+    for threshold, direction in goods:
+        limit = "less" if direction == "falls" else "more"
+        console.print(f"A good end is a final {target} of {threshold:g} or {limit}.")
     if len(told) == 1:
-        console.print(f"{told[0].decision}: {told[0].reason}.")
+        console.print(f"{told[0].decision}: {told[0].reason}.", markup=False)
+
+
+def looked_at(told: Sequence[Prediction]) -> list[str]:
+    """What the predictions rest on: a line for each predictor, what it looked at, and what is to be known of it."""
+    runs: dict[str, list[str]] = {}
+    for one in told:
+        metrics = [f"{name} at {_epochs(epochs)}" for name, epochs in one.metrics.items()]
+        seen = ", ".join(["the weights", *metrics])
+        by = f"{one.predictor} looked at {seen}" if one.predictor else "no predictor was needed"
+        line = f"{by}{''.join(f'; {note}' for note in one.notes)}."
+        runs.setdefault(line, []).append(one.run)
+    if len(runs) == 1:
+        return [next(iter(runs))]
+    return [f"{', '.join(names)}: {line}" for line, names in runs.items()]
+
+
+def _epochs(epochs: Sequence[float]) -> str:
+    return f"epoch {epochs[0]:g}" if len(epochs) == 1 else f"epochs {', '.join(f'{e:g}' for e in epochs)}"

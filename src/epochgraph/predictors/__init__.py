@@ -3,6 +3,7 @@
 from epochgraph.predictors.calibration import Calibration
 from epochgraph.predictors.candidates import (
     Candidate,
+    candidates_for,
     learned,
     standard_candidates,
     without_graphs,
@@ -23,6 +24,7 @@ __all__ = [
     "SignatureClassifier",
     "SignatureRegressor",
     "Task",
+    "candidates_for",
     "feature_table",
     "fitted",
     "labels",

@@ -1,13 +1,16 @@
 """What evaluations compare: predictors of the signature, and what is known without it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from epochgraph.predictors.curves import (
+    CURVE,
+    MetricSoFar,
     hyper_parameters,
     mean_of_training_losses,
     nothing,
@@ -17,6 +20,7 @@ from epochgraph.predictors.curves import (
 )
 from epochgraph.predictors.estimators import Method, SignatureClassifier, SignatureRegressor, Task
 from epochgraph.predictors.views import Together, View, signature_so_far
+from epochgraph.runs import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,47 @@ def standard_candidates(task: Task) -> tuple[Candidate, ...]:
         Candidate("signature trees", signature_so_far, trees),
         Candidate("curve and signature trees", Together((validation_curve, signature_so_far)), trees),
     )
+
+
+def candidates_for(
+    task: Task, runs: Sequence[Run], target: str, epoch: float
+) -> tuple[tuple[Candidate, ...], dict[str, str]]:
+    """The `standard_candidates` that runs have what is needed for, and what a target's own course tells.
+
+    Args:
+        task: What is to be told.
+        runs: The population.
+        target: The metric whose end is to be told.
+        epoch: The first of the epochs to look at.
+
+    Returns:
+        The candidates, and of those that are left out the metric that some run lacks by then.
+    """
+    lacking = [metric for metric in CURVE if not _measured_by(runs, metric, epoch)]
+    chosen, left_out = [], {}
+    for candidate in standard_candidates(task):
+        missing = next((metric for metric in _needs(candidate.name) if metric in lacking), None)
+        if missing is None:
+            chosen.append(candidate)
+        else:
+            left_out[candidate.name] = missing
+    if target not in CURVE and _measured_by(runs, target, epoch):
+        svm = learned(task, "svm")
+        chosen.append(Candidate(f"{target} so far", MetricSoFar(target), svm))
+        chosen.append(Candidate(f"latest {target}", MetricSoFar(target, latest=True), svm))
+    return tuple(chosen), left_out
+
+
+def _needs(candidate: str) -> tuple[str, ...]:
+    """The metrics that a standard candidate looks at."""
+    if "training losses" in candidate:
+        return CURVE[1:]
+    return CURVE[:1] if "validation" in candidate or "curve" in candidate else ()
+
+
+def _measured_by(runs: Sequence[Run], metric: str, epoch: float) -> bool:
+    """Whether every run has measured a metric at an epoch, or before it."""
+    return all(metric in run.metrics and np.isfinite(run.metrics.loc[:epoch, metric]).any() for run in runs)
 
 
 def without_graphs(task: Task) -> tuple[Candidate, ...]:

@@ -4,6 +4,7 @@ Each function is a `View`: runs and an epoch -> what is known of each run (a row
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,9 @@ import pandas as pd
 from epochgraph.errors import SettingError
 from epochgraph.predictors.features import of_epochs
 from epochgraph.runs import Run
+
+CURVE = ("validation_accuracy", "train_loss")
+"""What a learning curve is made of."""
 
 
 def nothing(runs: Sequence[Run], _: float) -> pd.DataFrame:
@@ -72,6 +76,40 @@ def mean_of_training_losses(runs: Sequence[Run], epoch: float, *, decay: float =
     return pd.DataFrame({"mean_of_training_losses": mean})
 
 
+@dataclass(frozen=True, slots=True)
+class MetricsOfEpochs:
+    """Some metrics at whole epochs; for a fraction of the first epoch, at that moment.
+
+    Attributes:
+        metrics: Their names.
+    """
+
+    metrics: tuple[str, ...]
+
+    def __call__(self, runs: Sequence[Run], epoch: float) -> pd.DataFrame:
+        """See `View`."""
+        curves = pd.concat([_curve(runs, metric, epoch) for metric in self.metrics], axis="columns")
+        return of_epochs(curves, epoch)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSoFar:
+    """One metric at every epoch so far, or its latest value alone.
+
+    Attributes:
+        metric: Its name.
+        latest: Whether only the latest value counts.
+    """
+
+    metric: str
+    latest: bool = False
+
+    def __call__(self, runs: Sequence[Run], epoch: float) -> pd.DataFrame:
+        """See `View`."""
+        curve = _curve(runs, self.metric, epoch)
+        return curve.iloc[:, -1:] if self.latest else curve
+
+
 def learning_curve_of_epochs(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
     """The `learning_curve` at whole epochs; for a fraction of the first epoch, at that moment."""
     return of_epochs(learning_curve(runs, epoch), epoch)
@@ -88,7 +126,8 @@ def _curve(runs: Sequence[Run], metric: str, epoch: float) -> pd.DataFrame:
     curves = np.full((len(runs), len(epochs)), np.nan)
     for curve, of_run, run in zip(curves, times, runs, strict=True):
         known = of_run[of_run <= epoch]
-        curve[np.searchsorted(epochs, known)] = run.metrics[metric].to_numpy()[: len(known)]
+        values = run.metrics[metric].to_numpy()[: len(known)]
+        curve[np.searchsorted(epochs, known)] = np.where(np.isfinite(values), values, np.nan)  # infinity is no number
     measured = ~np.isnan(curves).all(axis=0)
     if not measured.any():
         raise SettingError("epoch", epoch, f"late enough for a run to have measured {metric!r}")

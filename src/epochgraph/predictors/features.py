@@ -12,12 +12,15 @@ from epochgraph.runs import Run
 from epochgraph.signature import Signature
 
 
-def feature_table(signatures: Sequence[Signature], *, up_to: float | None = None) -> pd.DataFrame:
+def feature_table(
+    signatures: Sequence[Signature], *, up_to: float | None = None, names: Sequence[str] | None = None
+) -> pd.DataFrame:
     """The temporal signatures of many runs as one table.
 
     Args:
         signatures: Signatures that were extracted with the same settings.
         up_to: The last epoch to use, so that runs of different length compare; None for every snapshot.
+        names: Of the runs, for errors; None to count them.
 
     Returns:
         A row a run, a column `<feature>@<epoch>` a feature and snapshot; NaN where a run had diverged.
@@ -35,7 +38,7 @@ def feature_table(signatures: Sequence[Signature], *, up_to: float | None = None
     if up_to is not None and up_to > last:
         raise SettingError("up_to", up_to, f"at most {last:g}, the last epoch that a signature records")
     rows = [_row(signature if up_to is None else signature.up_to(up_to)) for signature in signatures]
-    return _table(rows, tuple(dict.fromkeys(name for row in rows for name in row)))
+    return _table(rows, tuple(dict.fromkeys(name for row in rows for name in row)), names)
 
 
 def selected_table(signatures: Sequence[Signature], columns: Sequence[str]) -> pd.DataFrame:
@@ -53,7 +56,17 @@ def run_table(runs: Sequence[Run], columns: Sequence[str]) -> pd.DataFrame:
     Raises:
         FeatureMismatchError: A run lacks one of the columns.
     """
-    return _table([{**_row(run.signature), **_measured(run)} for run in runs], columns)
+    rows = [{**_row(run.signature), **_measured(run)} for run in runs]
+    for run, row in zip(runs, rows, strict=True):
+        if run.signature.diverged.any():  # it may have ended before anything more was measured
+            row.update({name: np.nan for name in columns if name not in row and _after_divergence(name, run)})
+    return _table(rows, columns, [run.name for run in runs])
+
+
+def _after_divergence(column: str, run: Run) -> bool:
+    """Whether a column is of a moment at which the weights of a run were NaN or infinite already."""
+    time = column.rpartition("@")[2]
+    return bool(float(time) >= run.signature.times[run.signature.diverged].min())
 
 
 def of_epochs(table: pd.DataFrame, epoch: float, *, since_previous_from: float = 0) -> pd.DataFrame:
@@ -73,8 +86,13 @@ def of_epochs(table: pd.DataFrame, epoch: float, *, since_previous_from: float =
     return table[chosen]
 
 
-def labels(accuracies: ArrayLike, threshold: float) -> Int64[np.ndarray, "runs"]:
-    """Label runs by their final accuracy: 1 (high) from the threshold on, 0 (low) below it.
+def labels(accuracies: ArrayLike, threshold: float, *, falls: bool = False) -> Int64[np.ndarray, "runs"]:
+    """Label runs by their final accuracy: 1 (good) from the threshold on, 0 (bad) below it.
+
+    Args:
+        accuracies: How each run ends.
+        threshold: What a good end is.
+        falls: Whether the metric falls as runs get better, such as a loss: then what is at most the threshold is good.
 
     Raises:
         SettingError: An accuracy is NaN, or the threshold leaves all runs on one side.
@@ -85,10 +103,11 @@ def labels(accuracies: ArrayLike, threshold: float) -> Int64[np.ndarray, "runs"]
     values = np.asarray(accuracies, dtype=np.float64)
     if np.isnan(values).any():
         raise SettingError("accuracies", values.tolist(), "numbers; leave out the runs whose accuracy is unknown")
-    high = values >= threshold
+    high = values <= threshold if falls else values >= threshold
     if high.all() or not high.any():
         found = f"from {values.min():g} to {values.max():g}" if len(values) else "none at all"
-        expected = f"above the lowest and not above the highest of the {len(values)} accuracies ({found})"
+        between = "not below the lowest and below" if falls else "above the lowest and not above"
+        expected = f"{between} the highest of the {len(values)} accuracies ({found})"
         raise SettingError("threshold", threshold, expected)
     return high.astype(np.int64)
 
@@ -98,19 +117,25 @@ def _row(signature: Signature) -> Mapping[str, float]:
 
 
 def _measured(run: Run) -> Mapping[str, float]:
-    """The metrics of a run; NaN is a value, too, once the run has diverged, and before that a missing one."""
+    """The metrics of a run; NaN is a value, too, once the run has diverged, and before that a missing one.
+
+    An infinite metric is no number: it is as if it were NaN.
+    """
     diverged = run.signature.times[run.signature.diverged].min(initial=np.inf)
     return {
-        f"{metric}@{epoch:g}": value
+        f"{metric}@{epoch:g}": value if np.isfinite(value) else np.nan
         for metric, values in run.metrics.items()
         for epoch, value in values.items()
-        if epoch >= diverged or not np.isnan(value)
+        if epoch >= diverged or np.isfinite(value)
     }
 
 
-def _table(rows: Sequence[Mapping[str, float]], columns: Sequence[str]) -> pd.DataFrame:
+def _table(
+    rows: Sequence[Mapping[str, float]], columns: Sequence[str], names: Sequence[str] | None = None
+) -> pd.DataFrame:
     for position, row in enumerate(rows):
         missing = [name for name in columns if name not in row]
         if missing:
-            raise FeatureMismatchError(missing, len(columns), len(row), position)
+            who = position if names is None else names[position]
+            raise FeatureMismatchError(missing, len(columns), len(row), who)
     return pd.DataFrame([[row[name] for name in columns] for row in rows], columns=list(columns), dtype=np.float64)

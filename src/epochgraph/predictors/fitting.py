@@ -20,7 +20,7 @@ FOLDS = 10
 LEAST_RUNS = 3
 
 
-def fitted(
+def fitted(  # noqa: PLR0913 - what a run is, what a good end is, and what is to be kept of both
     estimator: SignatureClassifier | SignatureRegressor,
     table: pd.DataFrame,
     accuracies: Sequence[float],
@@ -28,6 +28,7 @@ def fitted(
     threshold: float | None = None,
     groups: Sequence[Any] | None = None,
     kinds: Sequence[str] | None = None,
+    falls: bool = False,
     extraction: Mapping[str, Any],
     trained_on: Mapping[str, Any],
 ) -> Predictor:
@@ -41,6 +42,8 @@ def fitted(
         groups: What each run is held out with: its learning rate, for promises that are to hold for new learning
             rates; its architecture, for new architectures. None holds out at random.
         kinds: What each run is one of (see `Calibration`); None takes all runs for one kind.
+        falls: Whether `accuracies` are of a metric that falls as runs get better, such as a loss: then a run is good
+            that ends with at most `threshold`.
         extraction: As `Predictor.extraction`.
         trained_on: As `Predictor.trained_on`.
 
@@ -49,17 +52,18 @@ def fitted(
             class, to fit on; a classifier has no threshold; or an accuracy is NaN or infinite.
     """
     truth = np.asarray(accuracies, dtype=np.float64)
-    ends = _ends(estimator, truth, threshold)
+    ends = _ends(estimator, truth, threshold, falls=falls)
     told, strangeness = _held_out(estimator, table, ends, groups)
     low, high = _range(table)
     kinds = tuple(kinds) if kinds is not None else ("run",) * len(truth)
     new_kinds = groups is not None and tuple(groups) == kinds
-    calibration = Calibration(told, truth, kinds, strangeness, low, high, new_kinds)
+    probabilities = isinstance(estimator, SignatureClassifier)
+    calibration = Calibration(told, truth, kinds, strangeness, low, high, new_kinds, falls, probabilities)
     return Predictor(clone(estimator).fit(table, ends), threshold, extraction, trained_on, calibration)
 
 
 def _ends(
-    estimator: SignatureClassifier | SignatureRegressor, truth: np.ndarray, threshold: float | None
+    estimator: SignatureClassifier | SignatureRegressor, truth: np.ndarray, threshold: float | None, *, falls: bool
 ) -> np.ndarray:
     """What the estimator is to tell of each run: the accuracy, or of a classifier the label."""
     if not np.isfinite(truth).all():
@@ -68,7 +72,7 @@ def _ends(
         return truth
     if threshold is None:
         raise SettingError("threshold", None, "the accuracy from which on a run is good, for a classifier")
-    return labels(truth, threshold)
+    return labels(truth, threshold, falls=falls)
 
 
 def _held_out(

@@ -1,15 +1,17 @@
 """A predictor and runs -> Prediction."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
+from epochgraph.errors import FeatureMismatchError
 from epochgraph.predictors.estimators import told_by
 from epochgraph.predictors.features import run_table
 from epochgraph.predictors.storage import Predictor
-from epochgraph.runs import Run
+from epochgraph.runs import Direction, Run
 
 Decision = Literal["continue", "stop", "abstain"]
 
@@ -20,14 +22,22 @@ class Prediction:
 
     Attributes:
         run: Name of the run.
-        accuracy: The expected final accuracy, in the unit that the predictor was fitted on; None from a classifier.
+        accuracy: The expected final value of the target, mostly an accuracy, in the unit that the predictor was fitted
+            on; None from a classifier.
         interval: Where it lies with 90 % probability; None from a classifier, or where too few runs are known to say.
         p_good: The probability of a good end; None from a regressor without a threshold or calibration.
-        decision: "stop" if as little is predicted of no more than the promised rate of the runs with a good end,
-            else "continue"; "abstain" if nothing can be promised, which `reason` then says why.
+        decision: "stop" if as little is predicted of no more than the promised rate of the runs with a good end, or
+            if weights are NaN or infinite at any snapshot; else "continue"; "abstain" if nothing can be promised, which
+            `reason` then says why.
         reason: What the decision rests on.
-        threshold: The final accuracy from which on an end is good, if one is known.
+        threshold: The final value of the target from which on an end is good, if one is known.
         times: The epochs of the snapshots and metrics that were looked at.
+        target: The metric whose final value is predicted.
+        direction: Whether the target rises or falls as runs get better; of what falls, good ends are those of at most
+            the threshold.
+        predictor: What predicted: the name of one that comes with the package, or the file.
+        metrics: The metrics that were looked at, and the epochs of each.
+        notes: What else is to be known of the answer, a sentence each: what was not looked at, and why.
     """
 
     run: str
@@ -38,6 +48,11 @@ class Prediction:
     reason: str
     threshold: float | None
     times: tuple[float, ...]
+    target: str = "test_accuracy"
+    direction: Direction = "rises"
+    predictor: str = ""
+    metrics: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def predict_runs(
@@ -47,8 +62,9 @@ def predict_runs(
 
     Args:
         predictor: What learned from finished runs.
-        runs: Extracted with `predictor.extraction`; later epochs than `predictor.up_to` are not looked at.
-        threshold: The final accuracy from which on an end is good, for a regressor; None for the predictor's own.
+        runs: Extracted with `predictor.extraction`; later epochs than `predictor.up_to` are not looked at, but for
+            weights that are NaN or infinite.
+        threshold: The final value from which on an end is good, for a regressor; None for the predictor's own.
         rate: The share of runs with a good end that decisions may stop.
 
     Raises:
@@ -61,14 +77,15 @@ def predict_runs(
 def most_hopeful_first(predictions: Sequence[Prediction]) -> list[Prediction]:
     """Predictions in the order in which runs are worth going on with where epochs are few: how high they may end.
 
-    That is the upper end of the interval, and of equal ones what is expected. Where there is no interval, nothing is
-    excluded, and the run comes before those that have one; those to stop come last. `python -m paper sweeps`, in a
-    checkout, measures how much it saves to go on by hope.
+    That is the upper end of the interval, of a loss the lower one, and of equal ones what is expected. Where there is
+    no interval, nothing is excluded, and the run comes before those that have one; those to stop come last. `python -m
+    paper sweeps`, in a checkout, measures how much it saves to go on by hope.
     """
 
     def hope(one: Prediction) -> tuple[bool, float, float]:
-        upper = np.inf if one.interval is None else one.interval[1]
-        expected = one.p_good if one.accuracy is None else one.accuracy
+        sign, best = (-1, 0) if one.direction == "falls" else (1, 1)
+        upper = np.inf if one.interval is None else sign * one.interval[best]
+        expected = one.p_good if one.accuracy is None else sign * one.accuracy
         return one.decision != "stop", upper, -np.inf if expected is None else expected
 
     return sorted(predictions, key=hope, reverse=True)
@@ -90,7 +107,7 @@ def predict_at_rates(
     limits = [_limit(told_from, rate) for rate in rates]
     if not runs:
         return [[] for _ in rates]
-    table = run_table(runs, told_from.columns)
+    table = _table(told_from, runs)
     told = told_by(told_from.estimator, table).tolist()
     return [
         [
@@ -99,6 +116,19 @@ def predict_at_rates(
         ]
         for limit in limits
     ]
+
+
+def _table(predictor: Predictor, runs: Sequence[Run]) -> pd.DataFrame:
+    """What the predictor looks at; of a run that has diverged, and lacks some of it, nothing."""
+    rows = []
+    for run in runs:
+        try:
+            rows.append(run_table([run], predictor.columns))
+        except FeatureMismatchError:
+            if not run.signature.diverged.any():
+                raise
+            rows.append(pd.DataFrame([[np.nan] * len(predictor.columns)], columns=list(predictor.columns)))
+    return pd.concat(rows, ignore_index=True)
 
 
 def _limit(predictor: Predictor, rate: float) -> float | None:
@@ -119,7 +149,35 @@ def _prediction(predictor: Predictor, run: Run, features: np.ndarray, told: floa
             interval = calibration.interval(told)
             p_good = None if threshold is None else calibration.p_good(told, threshold)
     decision, reason = _decision(predictor, run, features, told, limit)
-    return Prediction(run.name, accuracy, interval, p_good, decision, reason, threshold, predictor.times)
+    return Prediction(
+        run.name,
+        accuracy,
+        interval,
+        p_good,
+        decision,
+        reason,
+        threshold,
+        predictor.times,
+        predictor.target,
+        "falls" if predictor.falls else "rises",
+        metrics=metrics_of(predictor, run),
+    )
+
+
+def metrics_of(predictor: Predictor, run: Run) -> dict[str, tuple[float, ...]]:
+    """The metrics of a run that a predictor looks at, and the epochs of each."""
+    found: dict[str, tuple[float, ...]] = {}
+    for column in predictor.columns:
+        name, _, epoch = column.rpartition("@")
+        if name in run.metrics and name not in run.signature.names:
+            found[name] = (*found.get(name, ()), float(epoch))
+    return found
+
+
+def divergence(run: Run) -> str | None:
+    """Why a run is to be stopped whatever is predicted of it, if its weights were NaN or infinite at any snapshot."""
+    diverged = run.signature.times[run.signature.diverged]
+    return f"its weights are NaN or infinite at epoch {diverged[0]:g}" if len(diverged) else None
 
 
 def _decision(
@@ -127,16 +185,17 @@ def _decision(
 ) -> tuple[Decision, str]:
     """What to do with a run, and why."""
     calibration, threshold = predictor.calibration, predictor.threshold
-    seen = run.signature.times <= predictor.up_to * (1 + 1e-5)  # the names of columns have six digits of an epoch
-    if run.signature.diverged[seen].any():
-        return "stop", "its weights are NaN or infinite"
+    diverged = divergence(run)
+    if diverged is not None:
+        return "stop", diverged
     if calibration is None or threshold is None:
         return "abstain", "no threshold says what a good end is" if calibration else "the predictor is not calibrated"
     if limit is None:
-        good = int((calibration.truth >= threshold).sum())
+        good = int(calibration.good(threshold).sum())
         return "abstain", f"the {good} known runs with a good end are too few, or too different, for a promise"
     if calibration.is_strange(features):
         return "abstain", "it lies further outside of the known runs than any of them did while it was held out"
-    if told < limit:
-        return "stop", f"{told:.3g} is predicted, and hardly a run with a good end was predicted below {limit:.3g}"
-    return "continue", f"{told:.3g} is predicted, and runs with a good end were predicted at {limit:.3g} or more"
+    beyond, within = ("above", "less") if predictor.falls and predictor.task == "regression" else ("below", "more")
+    if calibration.condemns(told, limit):
+        return "stop", f"{told:.3g} is predicted, and hardly a run with a good end was predicted {beyond} {limit:.3g}"
+    return "continue", f"{told:.3g} is predicted, and runs with a good end were predicted at {limit:.3g} or {within}"

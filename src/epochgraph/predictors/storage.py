@@ -21,7 +21,8 @@ from epochgraph.predictors.estimators import SignatureClassifier, SignatureRegre
 from epochgraph.predictors.schema import TRUSTED, foreign, plain_copy
 from epochgraph.predictors.soundness import check_estimator
 
-VERSION = 4
+VERSION = 5
+READABLE = (4, VERSION)  # 4 knows rising targets only
 HEADER = "epochgraph.json"
 """Our entry in skops' archive, so that a file is understood before any of its objects are looked at."""
 
@@ -91,6 +92,16 @@ class Predictor:
         """The epochs that it looks at; the initial network is at 0."""
         initial = {0.0} if any("_since_initial@" in column for column in self.columns) else set()
         return tuple(sorted(initial | {float(column.rpartition("@")[2]) for column in self.columns}))
+
+    @property
+    def target(self) -> str:
+        """The metric whose final value it predicts."""
+        return str(self.trained_on.get("target", "test_accuracy"))
+
+    @property
+    def falls(self) -> bool:
+        """Whether the target falls as runs get better, such as a loss."""
+        return self.trained_on.get("direction") == "falls" if self.calibration is None else self.calibration.falls
 
     @property
     def up_to(self) -> float:
@@ -181,7 +192,9 @@ def _calibration(plain: Mapping[str, Any] | None) -> Calibration | None:
     if plain is None:
         return None
     arrays = {name: np.array(plain[name], dtype=np.float64) for name in ("told", "truth", "strangeness", "low", "high")}
-    return Calibration(kinds=tuple(map(str, plain["kinds"])), **arrays, new_kinds=bool(plain["new_kinds"]))
+    kinds, new_kinds = tuple(map(str, plain["kinds"])), bool(plain["new_kinds"])
+    falls, probabilities = (bool(plain.get(name, False)) for name in ("falls", "probabilities"))
+    return Calibration(kinds=kinds, **arrays, new_kinds=new_kinds, falls=falls, probabilities=probabilities)
 
 
 def _unpacked(archive: ZipFile) -> int:
@@ -204,7 +217,7 @@ def _header(path: Path, data: bytes) -> dict[str, Any]:
         version = header["version"]
     except Exception as error:  # likewise
         raise UnreadableFileError(path, "it is not a predictor", advice) from error
-    if version != VERSION:
+    if version not in READABLE:
         found = f"it has format version {version!r}, this package reads {VERSION}"
         older = isinstance(version, int) and version < VERSION
         raise UnreadableFileError(path, found, "Train it anew." if older else "Update epochgraph.")

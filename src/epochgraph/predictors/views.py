@@ -40,7 +40,7 @@ def folded(run: Run) -> Run:
 
 def signature_so_far(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
     """The temporal signature up to `epoch`, all of it."""
-    return feature_table([run.signature for run in runs], up_to=epoch)
+    return feature_table([run.signature for run in runs], up_to=epoch, names=[run.name for run in runs])
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ class Selected:
 
     def __call__(self, runs: Sequence[Run], epoch: float) -> pd.DataFrame:
         """See `View`."""
-        table = feature_table([self._selected(run.signature) for run in runs], up_to=epoch)
+        signatures, names = [self._selected(run.signature) for run in runs], [run.name for run in runs]
+        table = feature_table(signatures, up_to=epoch, names=names)
         if table.empty:
             raise SettingError("runs", [run.name for run in runs][:1], f"recorded with features named {self.names!r}")
         return table

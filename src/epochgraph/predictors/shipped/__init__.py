@@ -1,17 +1,23 @@
 """The predictors that come with the package, fitted on all published populations; `README.md` here is their card."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import as_file, files
 from types import MappingProxyType
+
+import numpy as np
 
 from epochgraph.errors import FeatureMismatchError, SettingError
 from epochgraph.extraction import Extraction
 from epochgraph.predictors.curves import learning_curve_of_epochs
 from epochgraph.predictors.features import run_table
+from epochgraph.predictors.prediction import Prediction, divergence, predict_runs
+from epochgraph.predictors.shipped.kinds import unknown_kind
 from epochgraph.predictors.storage import Predictor, read_predictor
 from epochgraph.predictors.views import Together, View, changes_between_epochs
 from epochgraph.runs import Run
+from epochgraph.runs.metrics import alike
 
 EXTRACTION = Extraction(scopes=("graph", "depth"), change=("initial", "previous"))
 """How signatures are taken for them: what networks of any architecture have."""
@@ -33,6 +39,69 @@ def file_name(situation: str, epoch: float) -> str:
     return f"{situation}@{epoch:g}.skops"
 
 
+OWN = "for other kinds of runs, fit a predictor on finished ones of your own (`epochgraph fit`)"
+
+
+def shipped_prediction(
+    run: Run, *, threshold: float | None = None, rate: float = 0.05, weights_alone: bool = False
+) -> Prediction:
+    """Predict the end of a run with the predictor of the package that fits it, and decide only where that is known.
+
+    Args:
+        run: Extracted with `EXTRACTION`.
+        threshold: The final accuracy from which on a run is good; None for the predictors' own.
+        rate: The share of good runs that decisions may stop.
+        weights_alone: Whether a run may be stopped by what its weights alone tell.
+
+    Raises:
+        SettingError: As `shipped_predictor`, unless the weights of the run are NaN or infinite: then it is to be
+            stopped whatever else is known.
+    """
+    try:
+        situation, predictor = _chosen(run)
+    except SettingError:
+        diverged = divergence(run)
+        if diverged is None:
+            raise
+        times = tuple(run.signature.times.tolist())
+        return Prediction(run.name, None, None, None, "stop", diverged, threshold, times)
+    (told,) = predict_runs(predictor, [run], threshold=threshold, rate=rate)
+    blind = situation == "weights"
+    notes = (f"the weights alone were looked at, as {_why_blind(run, predictor.up_to)}",) if blind else ()
+    told = replace(told, predictor=f"{situation}@{predictor.up_to:g}", notes=notes)
+    reason = None if divergence(run) else unknown_kind(run.settings)
+    if reason is not None:
+        return replace(told, decision="abstain", reason=f"{reason}; {OWN}")
+    if blind and told.decision == "stop" and divergence(run) is None and not weights_alone:
+        reason = "weights alone stop no run: log what is missing, or allow it with `--weights-alone`"
+        return replace(told, decision="abstain", reason=reason)
+    return told
+
+
+def _why_blind(run: Run, epoch: float) -> str:
+    """What the learning curve of a run lacks, up to an epoch."""
+    if run.metrics.columns.empty:
+        return "there are no metrics"
+    reasons = []
+    for metric in ("validation_accuracy", "train_loss"):
+        if metric not in run.metrics:
+            like = alike(metric, [*run.metrics]) or [*run.metrics]
+            reasons.append(f"the metrics have no {metric}, but {', '.join(like)}")
+        else:
+            reasons += _gaps(run, metric, epoch)
+    return "; ".join(reasons) or "no curve of such epochs is known"
+
+
+def _gaps(run: Run, metric: str, epoch: float) -> list[str]:
+    """The epochs at which a metric that should be known is no number."""
+    needed = [epoch] if epoch < 1 else np.arange(1.0, epoch + 1).tolist()
+    values = {time: run.metrics[metric].get(time) for time in needed}
+    absent = [f"{time:g}" for time, value in values.items() if value is None or np.isnan(value)]
+    infinite = [f"{time:g}" for time, value in values.items() if value is not None and np.isinf(value)]
+    found = ((absent, "is NaN or missing"), (infinite, "is infinite"))
+    return [f"{metric} {what} at epoch {', '.join(epochs)}" for epochs, what in found if epochs]
+
+
 def shipped_predictor(run: Run) -> Predictor:
     """The one that looks at as much as is known of a run: at the latest epoch, with the learning curve if there is one.
 
@@ -44,6 +113,11 @@ def shipped_predictor(run: Run) -> Predictor:
             whole epochs, where the one before an epoch's is another than it was of the runs that they know; or
             validation accuracies that are no fractions.
     """
+    return _chosen(run)[1]
+
+
+def _chosen(run: Run) -> tuple[str, Predictor]:
+    """The predictor for a run, and which of `SITUATIONS` it is of."""
     _check(run)
     missing = []
     for epoch, situation in ((epoch, situation) for epoch in reversed(EPOCHS) for situation in SITUATIONS):
@@ -54,7 +128,7 @@ def shipped_predictor(run: Run) -> Predictor:
             except FeatureMismatchError as error:
                 missing.append(error.args[0][0])
             else:
-                return predictor
+                return situation, predictor
     epochs = ", ".join(f"{epoch:g}" for epoch in EPOCHS)
     expected = f"those of snapshots at epoch 0 and at all whole epochs up to one of {epochs}"
     if missing:
@@ -71,8 +145,9 @@ def _check(run: Run) -> None:
         found = f"{run.signature.times[0]:g}"
         raise SettingError(f"the first epoch of run {run.name!r}", found, "0: changes are since the initial weights")
     accuracy = run.metrics.get("validation_accuracy")
-    if accuracy is not None and accuracy.max() > 1:
-        raise SettingError(f"validation_accuracy of run {run.name!r}", float(accuracy.max()), "a fraction, from 0 to 1")
+    highest = 0.0 if accuracy is None else accuracy[np.isfinite(accuracy)].max()
+    if highest > 1:
+        raise SettingError(f"validation_accuracy of run {run.name!r}", float(highest), "a fraction, from 0 to 1")
 
 
 @cache

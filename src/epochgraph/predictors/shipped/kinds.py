@@ -1,0 +1,133 @@
+"""The kind of training that the predictors of the package know, and what the settings of a run say of its own.
+
+They were fitted on image classifiers with ten classes, trained from scratch by SGD with a momentum of 0.9 at a constant
+learning rate. Elsewhere they have stopped good runs, and nothing in their features showed it; so they decide only where
+the settings say that all of this is so.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from epochgraph.runs import Setting
+
+OF_A_ZOO = frozenset({"recipe", "scale", "architecture", "data", "threshold"})
+"""The settings of every run of a zoo (see `zoo.running.run_settings`), by which one is known."""
+
+ZOO: Mapping[str, Setting] = {
+    "optimizer": "sgd",
+    "schedule": "constant",
+    "task": "image classification",
+    "pretrained": False,
+}
+"""What is true of a zoo's runs whose settings do not name it."""
+
+DATA = frozenset(
+    {"cifar10", "cifar10jpeg", "cinic10", "digits", "fashionmnist", "imagenette", "kmnist", "mnist", "stl10", "svhn"}
+)
+"""Data sets of images that are known to have ten classes, in letters and digits alone."""
+
+KNOWN = "SGD with a momentum of 0.9, a constant learning rate, and image classification with ten classes, from scratch"
+
+
+@dataclass(frozen=True, slots=True)
+class _Aspect:
+    """Something that settings may say of a run.
+
+    Attributes:
+        title: What it is.
+        keys: What it is called in settings, in letters and digits alone; the first is the one to recommend.
+        known: The values that the predictors know, in lower case, in letters and digits and points alone.
+        needed: Whether it must be named.
+    """
+
+    title: str
+    keys: tuple[str, ...]
+    known: frozenset[str]
+    needed: bool = True
+
+
+_NO = frozenset({"", "0", "false", "no", "none", "off"})
+_ASPECTS = (
+    _Aspect(
+        "optimiser",
+        ("optimizer", "optimiser", "optim", "opt", "optimizername", "optimizertype", "solver"),
+        frozenset({"sgd", "sgdm", "sgdmomentum", "sgdwithmomentum", "momentum"}),
+    ),
+    _Aspect("momentum", ("momentum", "sgdmomentum"), frozenset({"0.9"})),
+    _Aspect(
+        "schedule",
+        (
+            *("schedule", "scheduler", "lrschedule", "lrscheduler", "lrschedulertype", "learningrateschedule"),
+            *("learningratescheduler", "schedulertype", "schedulername", "sched", "lrpolicy", "lrdecay"),
+        ),
+        _NO | {"constant", "fixed", "constantlr"},
+    ),
+    _Aspect(
+        "task",
+        ("task", "tasktype", "problem", "problemtype", "objective"),
+        frozenset({"imageclassification", "classificationofimages"}),
+    ),
+    _Aspect(
+        "number of classes",
+        ("classes", "numclasses", "nclasses", "numberofclasses", "nbclasses", "numlabels", "nc", "outputs"),
+        frozenset({"10"}),
+    ),
+    _Aspect("weight decay", ("weightdecay", "wd", "l2"), _NO, needed=False),
+    _Aspect("Nesterov momentum", ("nesterov",), _NO, needed=False),
+    _Aspect("warm-up", ("warmup", "warmupsteps", "warmupepochs", "warmupratio", "warmupproportion"), _NO, needed=False),
+    _Aspect(
+        "start",
+        (
+            *("pretrained", "finetune", "finetuned", "finetuning", "pretrainedweights", "weights", "initfrom"),
+            *("basemodel", "checkpoint", "resume", "resumefrom"),
+        ),
+        _NO,
+        needed=False,
+    ),
+    _Aspect("start", ("fromscratch",), frozenset({"true", "yes", "1"}), needed=False),
+)
+
+
+def unknown_kind(settings: Mapping[str, Setting]) -> str | None:
+    """Why the predictors of the package do not decide about a run with such settings; None if they do."""
+    named = _named(settings)
+    missing = []
+    for aspect in _ASPECTS:
+        given = {key: named[key] for key in aspect.keys if key in named}
+        other = [value for value in given.values() if _plain(value) not in aspect.known]
+        if other:
+            return f"its settings say {aspect.title}: {other[0]}, and the predictors of the package know only {KNOWN}"
+        if aspect.needed and not given:
+            missing.append(aspect.keys[0])
+    if missing:
+        unsaid = f"settings.json does not say {', '.join(missing)}"
+        return f"{unsaid}, and the predictors of the package know only {KNOWN}"
+    return None
+
+
+def _named(settings: Mapping[str, Setting]) -> dict[str, Setting]:
+    """The settings by their names in letters and digits alone, and what follows from the name of the data."""
+    of_zoo = settings.keys() >= OF_A_ZOO
+    named = {_letters(name): value for name, value in ZOO.items() if of_zoo}
+    named |= {_letters(name): value for name, value in settings.items() if not name.startswith("extraction.")}
+    data = next((named[key] for key in ("data", "dataset", "datasetname") if named.get(key)), None)
+    if data is not None and _letters(str(data).rpartition("/")[2]) in DATA:
+        if _plain(named.get("task", "classification")) in ("classification", "multiclassclassification"):
+            named["task"] = "image classification"  # the data are images
+        named.setdefault("classes", 10)
+    return named
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
+
+
+def _plain(value: Setting) -> str:
+    """A value as text: `torch.optim.SGD` is `sgd`, 10.0 is `10`, and `Image Classification` has no space."""
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    try:
+        return f"{float(value):g}"
+    except ValueError:
+        return _letters(str(value).rpartition(".")[2])
