@@ -3,7 +3,7 @@
 Lightning, Keras, YOLO and timm call the first pass epoch 0; here it is 1, and 0 is the untrained network.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,8 +57,7 @@ def timed(path: Path, entries: Entries, clock: Clock, renamed: Mapping[str, str]
     if step is not None and (clock.steps or epoch is None):
         moments = _in_steps(path, entries.of(step), clock)
     elif epoch is None:
-        shown = ", ".join((*entries.columns, *entries.words)[:6]) or "none"
-        raise UnreadableFileError(path, f"it is no table of metrics: no column 'epoch', but {shown}", ONE_ROW)
+        raise without_clock(path, (*entries.columns, *entries.words))
     else:
         if step is None:
             _check_rows(path, entries.of(epoch))
@@ -69,6 +68,12 @@ def timed(path: Path, entries: Entries, clock: Clock, renamed: Mapping[str, str]
         _check_once(path, entries, entries.of(step), names)
     table = _joined(path, entries, moments, names, renamed)
     return (_with_means(table, entries, moments, renamed) if whole else table), notes
+
+
+def without_clock(path: Path, columns: Sequence[str]) -> UnreadableFileError:
+    """The error for a log that tells neither epochs nor steps."""
+    shown = ", ".join(columns[:6]) or "none"
+    return UnreadableFileError(path, f"it is no table of metrics: no column 'epoch', but {shown}", ONE_ROW)
 
 
 def _in_steps(path: Path, steps: np.ndarray, clock: Clock) -> np.ndarray:

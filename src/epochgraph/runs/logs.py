@@ -19,7 +19,7 @@ import pandas as pd
 from epochgraph.checkpoints.archive import exists
 from epochgraph.checkpoints.layout import beside
 from epochgraph.errors import UnreadableFileError
-from epochgraph.runs.clock import EPOCH, STEP, Clock, timed
+from epochgraph.runs.clock import EPOCH, STEP, Clock, timed, without_clock
 from epochgraph.runs.entries import Entries, Row
 from epochgraph.runs.metrics import canonical_names, direction_of
 
@@ -130,18 +130,23 @@ def _csv(path: Path) -> Entries:
     if not lines:
         raise UnreadableFileError(path, "it is empty", "Give a header with 'epoch' and a row an epoch.")
     header = [name.strip() for name in lines[0][1]]
+    if not {name.lower() for name in header} & {*EPOCH, *STEP} and len(lines) > 1:
+        _check_fields(path, header, lines[1])
+        raise without_clock(path, header)
     rows = []
     for number, fields in lines[1:]:
-        if len(fields) != len(header):
-            found = f"line {number} has {_fields(len(fields))}, but its header names {len(header)}"
-            raise UnreadableFileError(path, found, "Give each row as many fields: columns may have shifted.")
+        _check_fields(path, header, (number, fields))
         rows.append(Row(number, dict(zip(header, map(str.strip, fields), strict=True))))
     _check_header(path, header, rows)
     return _numbers(path, [name for name in header if name], rows)
 
 
-def _fields(count: int) -> str:
-    return f"{count} field" + ("" if count == 1 else "s")
+def _check_fields(path: Path, header: Sequence[str], line: tuple[int, Sequence[str]]) -> None:
+    """Refuse a row that has more or fewer fields than the header has names."""
+    number, count = line[0], len(line[1])
+    if count != len(header):
+        found = f"line {number} has {count} field{'' if count == 1 else 's'}, but its header names {len(header)}"
+        raise UnreadableFileError(path, found, "Give each row as many fields: columns may have shifted.")
 
 
 def _check_header(path: Path, header: Sequence[str], rows: Sequence[Row]) -> None:
