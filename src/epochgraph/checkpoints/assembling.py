@@ -15,7 +15,7 @@ BLOCK = 128
 """Rows and columns that share a scale where formats have blocks."""
 
 DEQUANTISE = "load the model with transformers, call model.dequantize(), and save_pretrained() it"
-UNPACKED = "give those that it was quantised from, or {tool}"
+UNPACKED = "those that it was quantised from, or {tool}"
 
 # What stands in place of a weight whose values several share a byte or a number, and what unpacks it.
 _PACKED = (
