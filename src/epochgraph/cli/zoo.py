@@ -1,6 +1,7 @@
 """`epochgraph zoo`: populations of trained networks."""
 
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from epochgraph.zoo import default_cache, read_digits, read_images
 from epochgraph.zoo.datasets import DIGITS
 from epochgraph.zoo.export import export_population, import_population
 from epochgraph.zoo.pool import Event, ReadData, train_population
-from epochgraph.zoo.population import finished_runs, open_population, status, training_seconds
+from epochgraph.zoo.population import finished_runs, finished_since, open_population, status, training_seconds
 from epochgraph.zoo.recipe import Recipe, read_recipe, recipe_names
 from epochgraph.zoo.resources import Resources
 from epochgraph.zoo.sweeps.recipe import SweepRecipe
@@ -71,11 +72,13 @@ def show(folder: Path, *, limit: int | None, as_json: bool) -> None:
         "recipe": now.recipe.name,
         "runs": len(now.finished) + len(now.missing),
         "finished": len(now.finished),
+        "finished_in_the_last_hour": finished_since(folder, now, time.time() - 3600),
         "failed": now.failed,
         "mean_training_seconds": seconds / len(runs) if runs else None,
     }
     table = Table(now.recipe.name, "", box=None, header_style="bold")
     table.add_row("finished", f"{len(now.finished)} of {document['runs']}")
+    table.add_row("in the last hour", f"{document['finished_in_the_last_hour']} runs")
     if isinstance(now.recipe, Recipe):
         accuracies = sorted(run.final_accuracy() for run in runs)
         threshold = now.recipe.threshold

@@ -99,6 +99,12 @@ def finished_runs(folder: Path, now: Status) -> list[Run]:
     return [read_stored_run(places.run(name)) for name in sorted(now.finished)]
 
 
+def finished_since(folder: Path, now: Status, moment: float) -> int:
+    """How many runs have been finished since a moment, in seconds since the epoch of the system's clock."""
+    places = Places(folder)
+    return sum(places.run(name).stat().st_mtime >= moment for name in now.finished)
+
+
 def training_seconds(run: Run) -> float:
     """How long the steps of all epochs took; a report within an epoch tells what the epoch has taken so far."""
     return float(run.metrics["seconds"].loc[run.metrics.index % 1 == 0].sum())
