@@ -28,28 +28,55 @@ def main() -> int:
     kind, trial = kind_of(given.kind), Trial(given.kind, given.seconds)
     with tempfile.TemporaryDirectory() as folder:
         samples = kind.samples(Path(folder))
-    wrong: dict[str, tuple[int, Path]] = {}
-    ends: Counter[str] = Counter()
-    for number in track(range(given.inputs), given.kind, console=Console(stderr=True)):
-        random = Random(f"{given.seed}/{number}")  # noqa: S311 - no secret is made of it
-        content = kind.mutated(random.choice(samples), random)
-        end = trial.end_of(content)
-        ends[end if end in (READ, REFUSED) else "wrong"] += 1
-        if end not in (READ, REFUSED):
-            key = end.partition(": ")[0]
-            if key not in wrong:
-                path = given.out / given.kind / f"seed{given.seed}-{number}{kind.suffix}"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
-                wrong[key] = (0, path)
-                print(f"{end} ({path})", file=sys.stderr)
-            wrong[key] = (wrong[key][0] + 1, wrong[key][1])
+    found = _Found(given.out / given.kind, kind.suffix, given.seed)
+    try:
+        for number in track(range(given.inputs), given.kind, console=Console(stderr=True)):
+            random = Random(f"{given.seed}/{number}")  # noqa: S311 - no secret is made of it
+            content = kind.mutated(random.choice(samples), random)
+            found.see(number, content, trial.end_of(content))
+    except KeyboardInterrupt:  # what was tried until then counts
+        pass
     trial.close()
-    for key, (count, path) in sorted(wrong.items(), key=lambda item: -item[1][0]):
-        print(f"{count:6}  {key}  {path}")
-    summary = f"{given.inputs} inputs of kind {given.kind}, seed {given.seed}: {ends[READ]} read, "
-    print(f"{summary}{ends[REFUSED]} refused in one line, {ends['wrong']} ended in something else")
-    return 1 if wrong else 0
+    print(found.summary(given.kind))
+    return 1 if found.wrong else 0
+
+
+class _Found:
+    """How the inputs ended, and one of each kind that ended in something else.
+
+    Args:
+        folder: Where those are kept.
+        suffix: How their names end.
+        seed: Of the inputs.
+    """
+
+    def __init__(self, folder: Path, suffix: str, seed: int) -> None:
+        self.folder = folder
+        self.suffix = suffix
+        self.seed = seed
+        self.ends: Counter[str] = Counter()
+        self.wrong: Counter[str] = Counter()
+        self.paths: dict[str, Path] = {}
+
+    def see(self, number: int, content: bytes, end: str) -> None:
+        """An input has ended."""
+        self.ends[end if end in (READ, REFUSED) else "wrong"] += 1
+        if end in (READ, REFUSED):
+            return
+        key = end.partition(": ")[0]
+        self.wrong[key] += 1
+        if key not in self.paths:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.paths[key] = self.folder / f"seed{self.seed}-{number}{self.suffix}"
+            self.paths[key].write_bytes(content)
+            print(f"{end} ({self.paths[key]})", file=sys.stderr)
+
+    def summary(self, kind: str) -> str:
+        """What went wrong, most often first, and one line of how many inputs ended in which way."""
+        lines = [f"{count:6}  {key}  {self.paths[key]}" for key, count in self.wrong.most_common()]
+        how = f"{self.ends[READ]} read, {self.ends[REFUSED]} refused in one line, {self.ends['wrong']} ended in"
+        lines.append(f"{self.ends.total()} inputs of kind {kind}, seed {self.seed}: {how} something else")
+        return "\n".join(lines)
 
 
 if __name__ == "__main__":
