@@ -162,6 +162,7 @@ def test_running_statistics_are_not_written_to(tmp_path):
         {"parts": [{"name": "input", "size": True, "bias": None}, {"name": "fc", "size": 2, "bias": None}]},
         {"parts": [{"name": ["input"], "size": 3, "bias": None}, {"name": "fc", "size": 2, "bias": None}]},
         {"rung": None},
+        {"rung": "a\nb"},
         {"tied": ["fc.weight"]},
         {"computed": {"w": {"sources": [], "steps": []}}},
         {"computed": {"w": {"sources": [SOURCE], "steps": []}}},

@@ -81,6 +81,8 @@ def text_of(value: object) -> str:
     """
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is not a name")  # noqa: TRY004 - the file is at fault, not an argument
+    if len(value.splitlines()) > 1:
+        raise ValueError(f"{value!r} has several lines")
     value.encode()
     return value
 
