@@ -49,6 +49,25 @@ for _name, _about in {"all": "All of them, and the page: the claims first.", **R
 
 
 @app.command()
+def opening(
+    zoos: Zoos = Path("zoos"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The picture, .png or .svg.")] = Path("docs/opening.png"),
+) -> None:
+    """Draw the README's picture: two runs that look alike after one epoch, and what their graphs say.
+
+    Of the LeNets on CIFAR-10 it takes the pair whose validation accuracies are within half a point of each other after
+    one epoch, and whose final accuracies are furthest apart.
+
+    Example: `python -m paper opening --zoos zoos --out docs/opening.png`
+    """
+    from epochgraph.cli.output import console  # noqa: PLC0415 - see above
+    from paper.opening import opening_picture, summary  # noqa: PLC0415 - see above
+
+    for line in summary(opening_picture(zoos, out)):
+        console.print(line, markup=False, highlight=False)
+
+
+@app.command()
 def wild(zoos: Zoos = Path("zoos"), out: Out = Path("docs/wild")) -> None:
     """Draw the learning curves of the population of sweeps, a picture a family, and write the page that shows them.
 
