@@ -9,7 +9,16 @@ from pathlib import Path
 
 
 class EpochgraphError(Exception):
-    """Something about the input or the request is wrong; the message says what, where, and what to do."""
+    """Something about the input or the request is wrong; the message says what, where, and what to do.
+
+    Example:
+        >>> from epochgraph import load_checkpoint
+        >>> try:
+        ...     load_checkpoint("epoch_7.pt")
+        ... except EpochgraphError as error:
+        ...     print(error)
+        epoch_7.pt: there is no such file. Check the path.
+    """
 
 
 class SettingError(EpochgraphError, ValueError):

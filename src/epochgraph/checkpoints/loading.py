@@ -37,6 +37,17 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
         UnreadableFileError: There is no such file, or it is damaged or of another format, or holds no weights.
         UnsafeCheckpointError: The pickle names a function that could run code.
         WeightDtypeError: All tensors are quantised.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> import torch
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "epoch_3.pt"
+        ...     torch.save({"epoch": 3, "state_dict": {"module.fc.weight": torch.eye(2)}}, path)
+        ...     checkpoint = load_checkpoint(path)
+        ...     list(checkpoint), checkpoint["fc.weight"].shape
+        (['fc.weight'], torch.Size([2, 2]))
     """
     path = Path(path)
     with readable(path):

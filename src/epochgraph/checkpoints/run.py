@@ -87,6 +87,16 @@ def read_run(folder: Path | str, *, allow_gaps: bool = False, epochs_from: str |
         SettingError: `epochs_from` is no pattern, or fits no name.
         UnreadableFileError: There are no checkpoints, their order is unknown, or two have the same time.
         EpochgraphError: The first checkpoint cannot be read; see `load_checkpoint`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> import torch
+        >>> with TemporaryDirectory() as folder:
+        ...     for epoch in (10, 0, 5):
+        ...         torch.save({"fc.weight": torch.eye(2)}, Path(folder) / f"epoch_{epoch}.pt")
+        ...     [checkpoint.epoch for checkpoint in read_run(folder)]
+        [0.0, 5.0, 10.0]
     """
     folder = Path(folder)
     with readable(folder):

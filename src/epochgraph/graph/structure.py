@@ -55,6 +55,17 @@ class Graph:
         features: Node features asked for, by name; for each part an array with one row a node, or None.
         epoch: When in training it was taken, where that is known.
         nonfinite: Parameter -> number of NaN or infinite weights, of a snapshot that is recorded as diverged.
+
+    Example:
+        >>> import numpy as np
+        >>> import torch
+        >>> from epochgraph import rolled_graph
+        >>> graph = rolled_graph({"0.weight": torch.ones(2, 3), "1.weight": torch.ones(1, 2)})
+        >>> [(part.name, part.size) for part in graph.parts], list(graph.blocks)
+        ([('input', 3), ('0', 2), ('1', 1)], [(0, 1), (1, 2)])
+        >>> output = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
+        >>> graph.matvec(output)  # the weights of its edges
+        array([0., 0., 0., 1., 1., 0.])
     """
 
     parts: tuple[Part, ...]

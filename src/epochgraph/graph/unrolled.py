@@ -47,6 +47,14 @@ def unrolled_graph(
         SettingError: The input shape is none of the model's.
         ShapeMismatchError, NonFiniteWeightsError, MissingParameterError, WeightDtypeError: As in `rolled_graph`.
 
+    Example:
+        >>> import torch
+        >>> from epochgraph import trace
+        >>> model = torch.nn.Conv2d(1, 2, 3)
+        >>> topology = trace(model, torch.zeros(1, 1, 5, 5))
+        >>> unrolled_graph(model, topology, (1, 5, 5)).sizes  # 5 x 5 places, and 2 channels of 3 x 3
+        (25, 18)
+
     References:
         Rieck et al. 2019, "Neural persistence"; Vahedian et al. 2022, section 2, its unrolled baseline.
     """

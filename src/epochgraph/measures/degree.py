@@ -14,6 +14,12 @@ def degree(graph: Graph) -> NodeValues:
     Raises:
         NonFiniteWeightsError: The graph is recorded as diverged.
 
+    Example:
+        >>> import torch
+        >>> from epochgraph import rolled_graph
+        >>> degree(rolled_graph({"fc.weight": torch.tensor([[1.0, -2.0], [0.0, 3.0]])}))  # two inputs, then two outputs
+        array([1., 5., 3., 3.])
+
     References:
         Vahedian et al. 2022, section 3 (S2).
     """

@@ -43,6 +43,13 @@ def eigenvector_centrality(graph: Graph) -> NodeValues:
         ConvergenceError: Two components are so nearly equal that Lanczos cannot tell them apart.
         NonFiniteWeightsError: The graph is recorded as diverged.
 
+    Example:
+        >>> import torch
+        >>> from epochgraph import rolled_graph
+        >>> star = rolled_graph({"fc.weight": torch.ones(4, 1)})  # one input, joined to four outputs
+        >>> eigenvector_centrality(star).round(3)
+        array([0.707, 0.354, 0.354, 0.354, 0.354])
+
     References:
         Bonacich 1972; Vahedian et al. 2022, section 3 (S2).
     """

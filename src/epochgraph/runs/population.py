@@ -34,9 +34,22 @@ def read_population(path: str | Path) -> PopulationTables:
         UnreadableFileError: It is missing, damaged, or not of runs.
 
     Example:
-        >>> population = read_population("zoos/wild.parquet")  # doctest: +SKIP
-        >>> ends = population.curves.groupby("run").last()  # doctest: +SKIP
-        >>> ends.join(population.runs).groupby("optimizer")["test_accuracy"].median()  # doctest: +SKIP
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> from epochgraph import Signature
+        >>> from epochgraph.runs import Run, write_run
+        >>> def run(rate, accuracy):
+        ...     graphs = Signature(np.array([0.0]), ("degree/graph/mean",), np.ones((1, 1)), np.array([False]))
+        ...     metrics = pd.DataFrame({"test_accuracy": [accuracy]}, index=pd.Index([0.0], name="epoch"))
+        ...     return Run(f"rate-{rate}", graphs, metrics, {"learning_rate": rate})
+        >>> with TemporaryDirectory() as folder:
+        ...     for rate, accuracy in ((0.1, 0.7), (1.0, 0.3)):
+        ...         write_run(run(rate, accuracy), Path(folder) / f"{rate}.parquet")
+        ...     population = read_population(folder)
+        >>> population.curves.join(population.runs)[["learning_rate", "test_accuracy"]].values.tolist()
+        [[0.1, 0.7], [1.0, 0.3]]
     """
     table = runs_table(read_stored_runs(path)).set_index(["run", "epoch"])
     settings = _named(table, SETTING).groupby("run", sort=False).first()

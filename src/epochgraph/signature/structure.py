@@ -18,6 +18,16 @@ class Signature:
         names: Name of each feature: what was measured / over which nodes / how it is summarised.
         values: The features; NaN where one is not defined.
         diverged: Whether the snapshot had NaN or infinite weights; its row of values is NaN.
+
+    Example:
+        >>> import torch
+        >>> from epochgraph import rolled_graph, signature
+        >>> run = [rolled_graph({"fc.weight": scale * torch.eye(2)}) for scale in (1, 2)]
+        >>> taken = signature(run, measures=["degree"])
+        >>> taken.times, taken.values.shape
+        (array([0., 1.]), (2, 5))
+        >>> taken.names[0], taken.values[:, 0]
+        ('degree/graph/median', array([1., 2.]))
     """
 
     times: Float64[np.ndarray, "times"]

@@ -58,6 +58,12 @@ def chain(source: nn.Module | Mapping[str, Tensor]) -> Topology:
     Raises:
         TracingError: There is no weight of a linear layer or convolution.
         WeightDtypeError: The weights are quantised.
+
+    Example:
+        >>> from torch import nn
+        >>> topology = chain(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)))
+        >>> [(part.name, part.size) for part in topology.parts]
+        [('input', 4), ('0', 8), ('2', 3)]
     """
     made: Mapping[str, Assembled] = {}
     if isinstance(source, nn.Module):

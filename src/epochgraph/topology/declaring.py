@@ -33,6 +33,10 @@ class Wire:
         at: Position on the input axis where the part's nodes begin, one a position; None where they fill the whole
             axis, each as often as it takes (a flatten repeats each channel once a pixel).
         groups: Number of blocks of inputs and targets that do not see each other, as of a grouped convolution.
+
+    Example:
+        >>> Wire("head.weight", reads="block.3")
+        Wire(weight='head.weight', reads='block.3', writes=None, at=None, groups=1)
     """
 
     weight: str

@@ -29,6 +29,16 @@ def write_topology(topology: Topology, path: Path | str) -> None:
 
     Raises:
         OutputError: The file cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from torch import nn
+        >>> from epochgraph import chain
+        >>> with TemporaryDirectory() as folder:
+        ...     write_topology(chain(nn.Linear(4, 3)), Path(folder) / "topology.json")
+        ...     [file.name for file in Path(folder).iterdir()]
+        ['topology.json']
     """
     document = {
         "format": FORMAT,
@@ -51,6 +61,17 @@ def read_topology(path: Path | str) -> Topology:
 
     Raises:
         UnreadableFileError: The file is missing, not a topology, of a newer version, or contradicts itself.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from torch import nn
+        >>> from epochgraph import chain
+        >>> topology = chain(nn.Linear(4, 3))
+        >>> with TemporaryDirectory() as folder:
+        ...     write_topology(topology, Path(folder) / "topology.json")
+        ...     read_topology(Path(folder) / "topology.json") == topology
+        True
     """
     path = Path(path)
     advice = "Write it anew with `epochgraph.write_topology`."

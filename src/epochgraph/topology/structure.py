@@ -116,6 +116,17 @@ class Topology:
         computed: Name of each weight that is no parameter -> how it is computed of parameters.
         rung: How the wiring was found, and why not in a simpler way; empty where only the parameters are known.
         program: The operations from input to output, for the unrolled graph; None if only the parameters are known.
+
+    Example:
+        >>> from torch import nn
+        >>> from epochgraph import chain
+        >>> topology = chain(nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 3)))
+        >>> [(part.name, part.size) for part in topology.parts]
+        [('input', 4), ('0', 8), ('2', 3)]
+        >>> [(join.source, join.target, join.parameter) for join in topology.joins]
+        [(0, 1, '0.weight'), (1, 2, '2.weight')]
+        >>> topology.coverage.share
+        1.0
     """
 
     parts: tuple[Part, ...]
