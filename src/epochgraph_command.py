@@ -1,7 +1,7 @@
 """What `epochgraph` starts with: ready to be interrupted before anything else is imported.
 
-It stands beside the package, as to import any part of that is to import PyTorch first, which takes seconds. Nothing is
-under way then that would have to be put in order.
+It stands beside the package, so that it is there before the command line is imported and, with PyTorch, all that the
+commands need, which takes seconds. Nothing is under way then that would have to be put in order.
 """
 
 import os
@@ -13,7 +13,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as it is for what a shell starts in the background
             signal.signal(number, _leave)
-    from epochgraph.cli import main as run  # noqa: PLC0415 - this is what takes seconds
+    from epochgraph.cli import main as run  # noqa: PLC0415 - a signal may come at once
 
     run()
 

@@ -2,16 +2,26 @@
 
 Data flows one way: checkpoints and a topology make graphs, measures give a number a node, a signature summarises the
 graphs of a run over time, predictors turn signatures into the final accuracy.
+
+A public name is imported when it is first used. So `import epochgraph` and `epochgraph --help` do not wait for torch.
 """
 
-from epochgraph.checkpoints import load_checkpoint, read_run
-from epochgraph.errors import EpochgraphError
-from epochgraph.graph import Graph, rolled_graph, unrolled_graph
-from epochgraph.measures import degree, eigenvector_centrality
-from epochgraph.monitor import Monitor
-from epochgraph.runs import read_population
-from epochgraph.signature import Signature, signature
-from epochgraph.topology import Topology, Wire, chain, read_topology, trace, wire, write_topology
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from epochgraph.checkpoints import load_checkpoint, read_run
+    from epochgraph.errors import EpochgraphError
+    from epochgraph.graph import Graph, rolled_graph, unrolled_graph
+    from epochgraph.measures import degree, eigenvector_centrality
+    from epochgraph.monitor import Monitor
+    from epochgraph.runs import read_population
+    from epochgraph.signature import Signature, signature
+    from epochgraph.topology import Topology, Wire, chain, read_topology, trace, wire, write_topology
+
+__version__ = "0.2.0"
 
 __all__ = [
     "EpochgraphError",
@@ -34,3 +44,43 @@ __all__ = [
     "wire",
     "write_topology",
 ]
+
+_NAMES = {
+    "checkpoints": ("load_checkpoint", "read_run"),
+    "errors": ("EpochgraphError",),
+    "graph": ("Graph", "rolled_graph", "unrolled_graph"),
+    "measures": ("degree", "eigenvector_centrality"),
+    "monitor": ("Monitor",),
+    "runs": ("read_population",),
+    "signature": ("Signature", "signature"),
+    "topology": ("Topology", "Wire", "chain", "read_topology", "trace", "wire", "write_topology"),
+}
+_MODULES = {name: f"{__name__}.{module}" for module, names in _NAMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name, and keep it."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(_MODULES[name]), name)
+    setattr(sys.modules[__name__], name, value)
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names beside what is imported already."""
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """A package whose functions are not hidden by modules of their names.
+
+    Importing `epochgraph.signature` sets that attribute to the module, where the public name is the function in it.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _MODULES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -36,9 +36,9 @@ def ended(arguments, there, *signals, gap=0.2, whole_group=False):
 @pytest.mark.parametrize("number", EXIT)
 @pytest.mark.parametrize("times", [1, 2])
 def test_while_it_is_starting(number, times):
-    """Imports take seconds: whatever is under way then is nothing that has to be put in order."""
+    """The imports of a command take seconds: nothing is under way then that has to be put in order."""
     begun = time.monotonic()
-    code, lines = ended(["--help"], lambda: time.monotonic() > begun + 0.5, *[number] * times)
+    code, lines = ended(["inspect", "missing.pt"], lambda: time.monotonic() > begun + 0.5, *[number] * times)
     assert code == EXIT[number]
     assert len(lines) == 1, lines
     assert lines[0].endswith("while it was starting; nothing was changed.")

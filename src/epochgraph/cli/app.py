@@ -1,12 +1,18 @@
 """The commands, and what becomes of an error."""
 
+import sys
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
+from epochgraph import __version__
 from epochgraph.cli import zoo_commands
 from epochgraph.cli.commands import demo, evaluate, extract, fit, inspect, pack, predict
 from epochgraph.cli.running import run
+
+HELP = frozenset({"-h", "--help", "--version"})
+"""What is answered without torch, whose import takes seconds."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -44,9 +50,7 @@ app.add_typer(zoo, name="zoo")
 
 def _version(asked: bool) -> None:
     if asked:
-        from importlib.metadata import version  # noqa: PLC0415 - reads files, for this option only
-
-        typer.echo(version("epochgraph"))
+        typer.echo(__version__)
         raise typer.Exit
 
 
@@ -61,5 +65,9 @@ def _options(
 
 def main() -> None:
     """Run the command line; an error of the input is one line and exit code 2, never a traceback."""
+    if len(sys.argv) > 1 and HELP.isdisjoint(sys.argv):
+        # Now, while a signal still ends the program at once: an import that is interrupted may fail in any way.
+        for name in ("monitor", "runs"):
+            import_module(f"epochgraph.{name}")
     on = "what is written is kept, and demo, extract and zoo train go on from there"
     run(app, "epochgraph", when_interrupted=on)

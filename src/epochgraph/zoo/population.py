@@ -12,6 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from epochgraph import __version__
 from epochgraph.checkpoints.archive import readable
 from epochgraph.errors import OutputError, UnreadableFileError, ZooError
 from epochgraph.files import atomic_write
@@ -195,7 +196,8 @@ def note_sitting(folder: Path, **options: int | str) -> None:
         "processor": _processor(),
         "cores": os.cpu_count() or 1,
         "python": platform.python_version(),
-        **{name: version(name) for name in ("epochgraph", "torch", "numpy", "scipy", "pillow")},
+        "epochgraph": __version__,
+        **{name: version(name) for name in ("torch", "numpy", "scipy", "pillow")},
         **options,
     }
     add_sittings(folder, [sitting])
