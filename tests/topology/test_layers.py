@@ -562,12 +562,13 @@ def test_a_kernel_that_is_computed_is_carried_on_with_what_it_reads():
     assert found["kernel", "b"] == (Span(0, 2, 1, 18),)
 
 
-def test_constants_that_mix_channels_are_not_followed():
+def test_channels_meet_in_a_filter_of_constants_that_mixes_them():
     model = Called(
-        lambda m, x: m.b(functional.conv2d(m.a(x), torch.ones(4, 4, 1, 1))),
+        lambda m, x: m.b(functional.conv2d(m.a(x), torch.ones(6, 2, 1, 1), groups=2)),
         a=nn.Conv2d(3, 4, 3),
-        b=nn.Conv2d(4, 2, 1),
+        b=nn.Conv2d(6, 2, 1),
     )
-    left_out = {entry.name: entry.reason for entry in trace(model, torch.zeros(1, 3, 9, 9)).coverage.left_out}
-    assert left_out.keys() == {"b.weight", "b.bias"}
-    assert "a kernel that is computed from values" in left_out["b.weight"]
+    topology = trace(model, torch.zeros(1, 3, 9, 9))
+    assert topology.coverage.share == 1.0
+    (join,) = (join for join in topology.joins if join.parameter == "b.weight")
+    assert join.inputs == (Span(0, 2, 3, 2),)  # three filters read the first two channels, three the others

@@ -183,6 +183,14 @@ class _UnrolledWiring(Wiring):
         return other
 
     @override
+    def truth(self, flow: Flow, *, choice: bool = False) -> Flow:
+        return Flow(flow.shape)
+
+    @override
+    def preferred(self, layers: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return layers
+
+    @override
     def chosen(self, flow: Flow, number: int, choice: str) -> Flow:
         return Flow((*flow.shape[:-1], number, flow.shape[-1]), unknown="the data choose the weights")
 

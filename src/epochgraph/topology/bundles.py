@@ -25,7 +25,7 @@ FIRST = 1 << 40
 LARGEST = 1 << 26
 """Places whose nodes are looked at one by one at most: half a gigabyte of indices."""
 
-Kind = Literal["met", "statistic", "choice"]
+Kind = Literal["met", "statistic", "choice", "truth"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ class Bundle:
 
     Attributes:
         kind: How they met: in a product or sum of values that goes on ("met"); in a statistic, such as a mean, by which
-            the values may then be normalised; or as alternatives of which the data choose one ("choice").
+            the values may then be normalised; as alternatives of which the data choose one ("choice"); or in what they
+            decide, such as which is the largest ("truth"): it gives way to any value that it meets.
         members: Node indices: sorted, of a choice in the order of the alternatives.
         choice: Of a choice, the name of the value that chooses.
     """
@@ -53,7 +54,7 @@ class Bundles:
 
     def number(self, bundle: Bundle) -> int:
         """The bundle's index; of a single node that is not chosen, the node's own."""
-        if len(bundle.members) == 1 and bundle.kind != "choice":
+        if len(bundle.members) == 1 and bundle.kind not in ("choice", "truth"):
             return bundle.members[0]
         if bundle not in self.numbers:
             self.numbers[bundle] = FIRST + len(self.known)
@@ -107,14 +108,20 @@ class Bundles:
             return found
         rows = lines[several.flatten()].numpy()
         _, first, inverse = np.unique(_marks(rows), axis=0, return_index=True, return_inverse=True)
-        numbers = [self.number(Bundle(kind, self._union(np.unique(row)))) for row in rows[first]]
+        numbers = [self.number(self._union(np.unique(row), kind)) for row in rows[first]]
         found[several.flatten()] = torch.tensor(numbers)[torch.from_numpy(inverse.reshape(-1))]
         return found
 
-    def _union(self, indices: np.ndarray) -> tuple[int, ...]:
-        plain = indices[(indices != NO_NODE) & (indices < FIRST)].tolist()
-        bundled = [self[number].members for number in indices[indices >= FIRST].tolist()]
-        return tuple(sorted(set(plain).union(*bundled)))
+    def is_truth(self, number: int) -> bool:
+        """Whether an index stands for what values decide."""
+        return number >= FIRST and self[number].kind == "truth"
+
+    def _union(self, indices: np.ndarray, kind: Kind) -> Bundle:
+        """All nodes of some indices; those in truths only where there are no others."""
+        marks = [number for number in indices.tolist() if number != NO_NODE]
+        values = [number for number in marks if not self.is_truth(number)]
+        members = set[int]().union(*(self.members(number) for number in values or marks))
+        return Bundle(kind if values else "truth", tuple(sorted(members)))
 
 
 def thin(nodes: Tensor, *, kept: int = 0) -> Tensor:

@@ -5,10 +5,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from epochgraph.topology import operations as ops
 from epochgraph.topology.program import Argument, Program, Ref, Step
 from epochgraph.topology.table import is_listed, operator, takes_text
+
+CONVOLVING = frozenset([*ops.CONVOLUTIONS, *ops.TRANSPOSED, "_convolution", "convolution"])
+"""Convolutions, of which the second operand is the kernel."""
 
 COMPUTABLE = (
     ops.POINTWISE
@@ -25,11 +29,26 @@ COMPUTABLE = (
     | ops.WINDOWS.keys()
     | ops.ADAPTIVE.keys()
     | ops.INTERPOLATIONS.keys()
-    | {"_weight_norm", "_weight_norm_interface", "batch_norm", "gather", "index", "index_select"}
+    | ops.FACTORISATIONS
+    | ops.PAIRED
+    | ops.SOLUTIONS.keys()
+    | ops.FOURIER_GIVEN
+    | ops.WAVES.keys()
+    | ops.CHOICES
+    | ops.COUNTS
+    | ops.SEARCHES.keys()
+    | ops.ORDERS
+    | ops.SCATTERS
+    | CONVOLVING
+    | {"_weight_norm", "_weight_norm_interface", "batch_norm", "gather", "index", "index_select", "take_along_dim"}
+    | {"_cdist_forward", "_pdist_forward", "col2im", "copy", "one_hot"}
 ) - {
     "alpha_dropout",
     "bernoulli",
     "bincount",
+    "binomial",
+    "poisson",
+    "rrelu_with_noise",
     "empty",
     "empty_like",
     "exponential",
@@ -62,15 +81,25 @@ follows from the sizes of the operands. The exact overloads are those of `table.
 
 UNCHANGED = frozenset(
     [
+        "_coalesce",
         "_to_copy",
+        "_to_dense",
+        "_to_sparse",
+        "_to_sparse_csc",
+        "_to_sparse_csr",
         "alias",
         "clone",
+        "coalesce",
         "contiguous",
         "detach",
         "dropout",
         "lift_fresh",
         "lift_fresh_copy",
         "to",
+        "to_dense",
+        "to_sparse",
+        "to_sparse_csc",
+        "to_sparse_csr",
         "type_as",
     ]
 )
@@ -164,23 +193,24 @@ def first_line(error: Exception) -> str:
 
 
 def _excess(program: Program, dtype: torch.dtype) -> str:
-    """What of a computation goes beyond the memory that it may take."""
-    values: dict[str, Any] = {
-        source.name: torch.empty(source.shape, dtype=torch.int64 if source.integer else dtype, device="meta")
-        for source in program.sources
-    }
-    room = max(LEAST_ROOM, MOST_TIMES * sum(_bytes(value) for value in values.values()))
-    taken, known = 0, {value.untyped_storage()._cdata for value in values.values()}  # noqa: SLF001 - no other name
-    found: Any = None
-    for step in program.steps:
-        found = values[step.name] = _computed(step, values)
-        for tensor in found if isinstance(found, list | tuple) else [found]:
-            storage = tensor.untyped_storage()
-            taken += 0 if storage._cdata in known else storage.nbytes()  # noqa: SLF001
-            known.add(storage._cdata)  # noqa: SLF001
-            if max(taken, _bytes(tensor)) > room:
-                return f"{step.operation} gives {tuple(tensor.shape)}, far more than what it is made of"
-    return "" if isinstance(found, Tensor) else "it has no result"
+    """What of a computation goes beyond the memory that it may take; it is run on tensors without data."""
+    with FakeTensorMode():
+        values: dict[str, Any] = {
+            source.name: torch.empty(source.shape, dtype=torch.int64 if source.integer else dtype)
+            for source in program.sources
+        }
+        room = max(LEAST_ROOM, MOST_TIMES * sum(_bytes(value) for value in values.values()))
+        taken, known = 0, {value.untyped_storage()._cdata for value in values.values()}  # noqa: SLF001 - no other name
+        found: Any = None
+        for step in program.steps:
+            found = values[step.name] = _computed(step, values)
+            for tensor in found if isinstance(found, list | tuple) else [found]:
+                storage = tensor.untyped_storage()
+                taken += 0 if storage._cdata in known else storage.nbytes()  # noqa: SLF001
+                known.add(storage._cdata)  # noqa: SLF001
+                if max(taken, _bytes(tensor)) > room:
+                    return f"{step.operation} gives {tuple(tensor.shape)}, far more than what it is made of"
+        return "" if isinstance(found, Tensor) else "it has no result"
 
 
 def _bytes(tensor: Tensor) -> int:

@@ -141,6 +141,18 @@ class Wiring(ABC):
         """What is left of `other` when it is combined with `flow` place by place: nothing, if it is its statistic."""
 
     @abstractmethod
+    def truth(self, flow: Flow, *, choice: bool = False) -> Flow:
+        """What the values of a flow decide: whether each is larger than a bound, or which of them is the largest.
+
+        What is decided of values of layers carries their nodes, unless it is a choice. A choice, and what is decided of
+        inputs, such as a mask, carries them only until it meets values.
+        """
+
+    @abstractmethod
+    def preferred(self, layers: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Of layers that meet place by place, those of values; where there are none, those of what values decide."""
+
+    @abstractmethod
     def chosen(self, flow: Flow, number: int, choice: str) -> Flow:
         """The nodes of a flow as one of `number` alternatives gave them, all in an additional last dimension but one.
 

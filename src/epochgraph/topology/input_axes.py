@@ -4,9 +4,12 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from epochgraph.topology.bundles import Kind
+from epochgraph.topology.bundles import Kind, thin
 from epochgraph.topology.flow import Flow, Layer, Wiring
 from epochgraph.topology.program import Shape, Source, Step
+
+DECIDED = 1 << 41
+"""Added to a place whose value decides something."""
 
 
 class InputAxes(Wiring):
@@ -21,6 +24,7 @@ class InputAxes(Wiring):
 
     def __init__(self) -> None:
         self.axes: dict[str, Shape] = {}
+        self.deciding: dict[str, Shape] = {}
         self.rows: dict[str, int] = {}
         self.ranges: dict[str, tuple[int, int, Shape]] = {}
         self.integers: set[str] = set()
@@ -55,11 +59,12 @@ class InputAxes(Wiring):
     def read(self, line: Tensor) -> None:
         """Learn from the input places along one reader's input axis."""
         for name, (begin, end, shape) in self.ranges.items():
-            places = line[(line >= begin) & (line < end)] - begin
-            if name not in self.axes and len(places) > 1:
-                coordinates = torch.stack(torch.unravel_index(places, shape))
-                whole = [n > 1 and len(c.unique()) == n for c, n in zip(coordinates, shape, strict=True)]
-                self.axes[name] = tuple(axis for axis, is_whole in enumerate(whole) if is_whole)
+            for found, first in ((self.axes, begin), (self.deciding, begin + DECIDED)):
+                places = line[(line >= first) & (line < first + end - begin)] - first
+                if name not in found and len(places) > 1:
+                    coordinates = torch.stack(torch.unravel_index(places, shape))
+                    whole = [n > 1 and len(c.unique()) == n for c, n in zip(coordinates, shape, strict=True)]
+                    found[name] = tuple(axis for axis, is_whole in enumerate(whole) if is_whole)
 
     @override
     def embedding(self, layer: Layer, indices: Flow) -> Flow:
@@ -73,7 +78,7 @@ class InputAxes(Wiring):
         rank = len(self.ranges[name][2])
         if name not in self.axes and name in self.signals:  # a convolution of one channel: all places are its moments
             return ()
-        return self.axes.get(name) or ((1,) if rank > 1 else (0,) if rank else ())
+        return self.axes.get(name) or self.deciding.get(name) or ((1,) if rank > 1 else (0,) if rank else ())
 
     @override
     def pool(self, step: Step, flow: Flow, dimensions: Shape, shape: Shape) -> Flow:
@@ -91,6 +96,16 @@ class InputAxes(Wiring):
     @override
     def passed(self, flow: Flow, other: Flow) -> Flow:
         return other
+
+    @override
+    def truth(self, flow: Flow, *, choice: bool = False) -> Flow:
+        layers = (torch.where((n >= 0) & (n < DECIDED), n + DECIDED, n) for n in map(thin, flow.layers))
+        return Flow(flow.shape, tuple(nodes.expand(flow.shape) for nodes in layers), unknown=flow.unknown)
+
+    @override
+    def preferred(self, layers: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        values = tuple(n for n in layers if n.numel() == 0 or int(n[(0,) * n.dim()]) < DECIDED)
+        return values or layers
 
     @override
     def chosen(self, flow: Flow, number: int, choice: str) -> Flow:

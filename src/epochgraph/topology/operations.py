@@ -8,11 +8,22 @@ from epochgraph.topology.program import Step
 
 POINTWISE = frozenset(
     [
+        "_coalesce",
         "_conj",
+        "_conj_physical",
+        "_fake_quantize_learnable_per_channel_affine",
+        "_fake_quantize_learnable_per_tensor_affine",
+        "_fake_quantize_per_tensor_affine_cachemask_tensor_qparams",
         "_log_softmax",
+        "_masked_softmax",
+        "_prelu_kernel",
         "_safe_softmax",
         "_softmax",
         "_to_copy",
+        "_to_dense",
+        "_to_sparse",
+        "_to_sparse_csc",
+        "_to_sparse_csr",
         "abs",
         "absolute",
         "acos",
@@ -24,11 +35,18 @@ POINTWISE = frozenset(
         "alpha_dropout",
         "angle",
         "arccos",
+        "arccosh",
+        "arcsinh",
+        "arctan",
+        "arctan2",
+        "arctanh",
         "asin",
         "asinh",
         "atan",
         "atan2",
+        "atanh",
         "bernoulli",
+        "binomial",
         "cauchy",
         "ceil",
         "celu",
@@ -37,8 +55,10 @@ POINTWISE = frozenset(
         "clamp_min",
         "clip",
         "clone",
+        "coalesce",
         "complex",
         "conj",
+        "conj_physical",
         "contiguous",
         "copysign",
         "cos",
@@ -57,8 +77,13 @@ POINTWISE = frozenset(
         "exp2",
         "expm1",
         "exponential",
+        "fake_quantize_per_channel_affine",
+        "fake_quantize_per_channel_affine_cachemask",
+        "fake_quantize_per_tensor_affine",
+        "fake_quantize_per_tensor_affine_cachemask",
         "feature_alpha_dropout",
         "feature_dropout",
+        "fix",
         "float_power",
         "floor",
         "floor_divide",
@@ -66,6 +91,8 @@ POINTWISE = frozenset(
         "fmin",
         "fmod",
         "frac",
+        "frexp",
+        "gcd",
         "gelu",
         "geometric",
         "hardshrink",
@@ -74,7 +101,12 @@ POINTWISE = frozenset(
         "hardtanh",
         "heaviside",
         "hypot",
+        "i0",
+        "igamma",
+        "igammac",
         "imag",
+        "lcm",
+        "ldexp",
         "leaky_relu",
         "lerp",
         "lgamma",
@@ -86,6 +118,7 @@ POINTWISE = frozenset(
         "log2",
         "log_normal",
         "log_sigmoid",
+        "log_sigmoid_forward",
         "log_softmax",
         "logaddexp",
         "logaddexp2",
@@ -100,11 +133,16 @@ POINTWISE = frozenset(
         "nan_to_num",
         "native_dropout",
         "neg",
+        "negative",
+        "nextafter",
         "normal",
+        "poisson",
         "polar",
+        "polygamma",
         "positive",
         "pow",
         "prelu",
+        "rad2deg",
         "real",
         "reciprocal",
         "relu",
@@ -114,6 +152,7 @@ POINTWISE = frozenset(
         "resolve_neg",
         "round",
         "rrelu",
+        "rrelu_with_noise",
         "rsqrt",
         "rsub",
         "selu",
@@ -127,9 +166,60 @@ POINTWISE = frozenset(
         "softmax",
         "softplus",
         "softshrink",
+        "special_airy_ai",
+        "special_bessel_j0",
+        "special_bessel_j1",
+        "special_bessel_y0",
+        "special_bessel_y1",
+        "special_chebyshev_polynomial_t",
+        "special_chebyshev_polynomial_u",
+        "special_chebyshev_polynomial_v",
+        "special_chebyshev_polynomial_w",
+        "special_digamma",
+        "special_entr",
         "special_erf",
+        "special_erfc",
+        "special_erfcx",
+        "special_erfinv",
+        "special_exp2",
         "special_expit",
+        "special_expm1",
+        "special_gammainc",
+        "special_gammaincc",
         "special_gammaln",
+        "special_hermite_polynomial_h",
+        "special_hermite_polynomial_he",
+        "special_i0",
+        "special_i0e",
+        "special_i1",
+        "special_i1e",
+        "special_laguerre_polynomial_l",
+        "special_legendre_polynomial_p",
+        "special_log1p",
+        "special_log_ndtr",
+        "special_log_softmax",
+        "special_logit",
+        "special_modified_bessel_i0",
+        "special_modified_bessel_i1",
+        "special_modified_bessel_k0",
+        "special_modified_bessel_k1",
+        "special_ndtr",
+        "special_ndtri",
+        "special_polygamma",
+        "special_psi",
+        "special_round",
+        "special_scaled_modified_bessel_k0",
+        "special_scaled_modified_bessel_k1",
+        "special_shifted_chebyshev_polynomial_t",
+        "special_shifted_chebyshev_polynomial_u",
+        "special_shifted_chebyshev_polynomial_v",
+        "special_shifted_chebyshev_polynomial_w",
+        "special_sinc",
+        "special_softmax",
+        "special_spherical_bessel_j0",
+        "special_xlog1py",
+        "special_xlogy",
+        "special_zeta",
         "sqrt",
         "square",
         "sub",
@@ -138,6 +228,10 @@ POINTWISE = frozenset(
         "tanh",
         "threshold",
         "to",
+        "to_dense",
+        "to_sparse",
+        "to_sparse_csc",
+        "to_sparse_csr",
         "tril",
         "triu",
         "true_divide",
@@ -154,42 +248,58 @@ is a weight, and it has none."""
 COMPARISONS = frozenset(
     [
         "__and__",
+        "__lshift__",
         "__or__",
+        "__rshift__",
+        "__xor__",
         "bitwise_and",
         "bitwise_left_shift",
         "bitwise_not",
         "bitwise_or",
         "bitwise_right_shift",
         "bitwise_xor",
+        "bucketize",
         "eq",
         "ge",
+        "greater",
+        "greater_equal",
         "gt",
+        "isclose",
         "isfinite",
         "isin",
         "isinf",
         "isnan",
         "isneginf",
         "isposinf",
+        "isreal",
         "le",
+        "less",
+        "less_equal",
         "logical_and",
         "logical_not",
         "logical_or",
         "logical_xor",
         "lt",
         "ne",
+        "not_equal",
         "signbit",
     ]
 )
-"""Place by place, but what comes of it is a truth, no value of a node."""
+"""Place by place, but what comes of it is a truth: in what it decides, values come before it."""
 
 MOVES = frozenset(
     [
         "_reshape_alias",
         "_unsafe_view",
+        "_upsample_nearest_exact1d",
+        "_upsample_nearest_exact2d",
+        "_upsample_nearest_exact3d",
         "adjoint",
+        "alias_copy",
         "atleast_1d",
         "atleast_2d",
         "atleast_3d",
+        "broadcast_tensors",
         "broadcast_to",
         "cat",
         "channel_shuffle",
@@ -199,20 +309,26 @@ MOVES = frozenset(
         "concatenate",
         "constant_pad_nd",
         "diagonal",
+        "diagonal_copy",
         "diagonal_scatter",
         "dsplit",
         "dstack",
         "expand",
         "expand_as",
         "expand_copy",
+        "fft_fftshift",
+        "fft_ifftshift",
         "flatten",
         "flip",
+        "fliplr",
+        "flipud",
         "hsplit",
         "hstack",
-        "meshgrid",
         "im2col",
+        "mH",
         "mT",
         "matrix_H",
+        "meshgrid",
         "moveaxis",
         "movedim",
         "narrow",
@@ -227,7 +343,6 @@ MOVES = frozenset(
         "reflection_pad1d",
         "reflection_pad2d",
         "reflection_pad3d",
-        "broadcast_tensors",
         "repeat",
         "repeat_interleave",
         "replication_pad1d",
@@ -260,6 +375,7 @@ MOVES = frozenset(
         "unbind_copy",
         "unflatten",
         "unfold",
+        "unfold_copy",
         "unsafe_chunk",
         "unsafe_split",
         "unsqueeze",
@@ -337,6 +453,7 @@ REDUCTIONS = frozenset(
         "amax",
         "amin",
         "aminmax",
+        "linalg__powsum",
         "linalg_vector_norm",
         "logsumexp",
         "max",
@@ -381,6 +498,56 @@ ORDERS = frozenset(
 
 FOURIER_1D = frozenset(["fft_fft", "fft_hfft", "fft_ifft", "fft_ihfft", "fft_irfft", "fft_rfft"])
 """Fourier transforms along one dimension."""
+
+FOURIER_GIVEN = frozenset(["_fft_c2c", "_fft_c2r", "_fft_r2c"])
+"""Fourier transforms along the dimensions that are their second argument."""
+
+WAVES = {"istft": 2, "stft": 1}
+"""Fourier transforms in windows over time -> how many of the last dimensions of their operand hold it."""
+
+CHOICES = frozenset(["argmax", "argmin", "argsort", "multinomial"])
+"""Which place along a dimension is chosen."""
+
+SEARCHES = {"bucketize": 0, "searchsorted": 1}
+"""Between which bounds each value lies -> position of the values among the arguments."""
+
+COUNTS = frozenset(["bincount", "histc"])
+"""How many values there are of each size."""
+
+FACTORISATIONS = frozenset(
+    [
+        "_linalg_det",
+        "_linalg_eigh",
+        "_linalg_eigvals",
+        "_linalg_slogdet",
+        "_linalg_svd",
+        "cholesky_inverse",
+        "geqrf",
+        "linalg_cholesky_ex",
+        "linalg_eig",
+        "linalg_eigvals",
+        "linalg_inv_ex",
+        "linalg_ldl_factor_ex",
+        "linalg_lu",
+        "linalg_lu_factor_ex",
+        "linalg_matrix_exp",
+        "linalg_pinv",
+        "linalg_qr",
+    ]
+)
+"""Functions of a matrix, each entry of whose results depends on all of it."""
+
+PAIRED = frozenset(["linalg_householder_product", "linalg_lstsq", "linalg_lu_solve", "lu_unpack", "ormqr"])
+"""The same of several matrices together."""
+
+SOLUTIONS = {"_linalg_solve_ex": True, "linalg_solve_triangular": True, "cholesky_solve": False}
+"""Systems of linear equations -> whether the matrix comes before the right-hand sides."""
+
+WHOLE = frozenset(["_ctc_loss", "_pdist_forward", "_unique2", "unique_consecutive"])
+"""Functions any place of whose results may come from any place of their first operand."""
+
+BY_ROWS = frozenset(["segment_reduce", "unique_dim"])
+"""Functions any row of whose results may come from any row of their first operand."""
 
 FOURIER = frozenset(
     ["fft_fft2", "fft_fftn", "fft_ifft2", "fft_ifftn", "fft_irfft2", "fft_irfftn", "fft_rfft2", "fft_rfftn"]
@@ -430,6 +597,7 @@ CONSTANTS = frozenset(
     [
         "_assert_async",
         "_fused_sdp_choice",
+        "_linalg_check_errors",
         "_local_scalar_dense",
         "is_nonzero",
         "_assert_scalar",
@@ -439,11 +607,6 @@ CONSTANTS = frozenset(
         "all",
         "any",
         "arange",
-        "argmax",
-        "argmin",
-        "argsort",
-        "bincount",
-        "bucketize",
         "count_nonzero",
         "empty",
         "empty_like",
@@ -457,10 +620,8 @@ CONSTANTS = frozenset(
         "full_like",
         "hamming_window",
         "hann_window",
-        "histc",
         "linspace",
         "logspace",
-        "multinomial",
         "new_empty",
         "new_empty_strided",
         "new_full",
@@ -468,7 +629,6 @@ CONSTANTS = frozenset(
         "new_zeros",
         "nonzero",
         "numel",
-        "one_hot",
         "ones",
         "ones_like",
         "rand",
@@ -479,7 +639,6 @@ CONSTANTS = frozenset(
         "randn_like",
         "randperm",
         "scalar_tensor",
-        "searchsorted",
         "tril_indices",
         "triu_indices",
         "zero",
@@ -494,6 +653,9 @@ GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
 
 PRODUCTS = frozenset(
     [
+        "_sparse_addmm",
+        "_sparse_mm",
+        "_trilinear",
         "addbmm",
         "addmm",
         "addmv",
@@ -502,6 +664,7 @@ PRODUCTS = frozenset(
         "bmm",
         "dot",
         "einsum",
+        "ger",
         "inner",
         "linalg_vecdot",
         "matmul",
@@ -525,7 +688,9 @@ SCATTERS = frozenset(
         "index_add",
         "index_copy",
         "index_put",
+        "index_reduce",
         "masked_scatter",
+        "put",
         "scatter",
         "scatter_add",
         "scatter_reduce",
@@ -540,7 +705,7 @@ ITEM = "<built-in function getitem>"
 def base(operation: str) -> str:
     """The operation's name without namespace, overload and in-place underscore: "aten.add_.Tensor" -> "add"."""
     parts = operation.split(".")
-    name = parts[1] if len(parts) == 3 and parts[0] == "aten" else operation
+    name = parts[1] if len(parts) == 3 and parts[0] in ("aten", "prims") else operation
     return name if name.startswith("_") else name.removesuffix("_")
 
 

@@ -5,9 +5,12 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch._ops import OpOverload
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
+from torch.utils import _pytree as pytree
 
+from epochgraph.topology.decomposing import has_rule, taken_apart
 from epochgraph.topology.program import Argument, Program, Ref, Shape, Source, Step
 
 MOST_VALUES = 4096
@@ -28,7 +31,8 @@ Recording = Callable[..., Program]
 def exported(model: nn.Module, inputs: Inputs) -> Recording:
     """The operations that `torch.export` finds."""
     found = torch.export.export(model, *inputs, strict=False)
-    return lambda *, functional: _program(found.run_decompositions({}) if functional else found)
+    mapped = any(getattr(node.target, "__name__", "") == "_add_batch_dim" for node in found.graph.nodes)
+    return lambda *, functional: _program(found.run_decompositions({}) if functional or mapped else found)
 
 
 def _program(exported: ExportedProgram) -> Program:
@@ -38,7 +42,7 @@ def _program(exported: ExportedProgram) -> Program:
     sources = tuple(_source(node, specs[node.name], held) for node in nodes if node.op == "placeholder")
     recording = _Recording()
     recording.record(exported.graph_module, "")
-    return Program(sources, tuple(recording.steps))
+    return Program((*sources, *recording.constants), tuple(recording.steps))
 
 
 class _Recording:
@@ -46,6 +50,7 @@ class _Recording:
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
+        self.constants: list[Source] = []
         self.named: dict[str, Argument] = {}
 
     def record(self, module: torch.fx.GraphModule, prefix: str) -> Argument:
@@ -58,6 +63,8 @@ class _Recording:
                 continue
             if getattr(node.target, "__name__", "") in REGIONS:
                 self.named[name] = self.region(module, node, prefix)
+            elif (simpler := _simpler(node)) is not None:
+                self.named[name] = self.inlined(*simpler, name, prefix)
             elif "getitem" in str(node.target) and isinstance(self.argument(node.args[0], prefix), tuple):
                 self.named[name] = self.argument(node.args[0], prefix)[node.args[1]]  # type: ignore[index]
             else:
@@ -68,11 +75,23 @@ class _Recording:
         """Record the graph that an operation runs, on what it is given."""
         position = next(n for n, arg in enumerate(node.args) if getattr(arg, "op", "") == "get_attr")
         inner = getattr(module, str(node.args[position].target))  # type: ignore[union-attr]
-        inside = f"{prefix}{node.name}."
+        return self.inlined(inner, node.args[position + 1 :], f"{prefix}{node.name}", prefix)
+
+    def inlined(self, inner: torch.fx.GraphModule, read: Iterable[Any], name: str, prefix: str) -> Argument:
+        """Record a graph in the place of one operation, on what that one is given."""
         inputs = [n for n in inner.graph.nodes if n.op == "placeholder"]
-        for placeholder, given in zip(inputs, node.args[position + 1 :], strict=True):
-            self.named[f"{inside}{placeholder.name}"] = self.argument(given, prefix)
-        return self.record(inner, inside)
+        for placeholder, given in zip(inputs, read, strict=True):
+            self.named[f"{name}.{placeholder.name}"] = self.argument(given, prefix)
+        for held in (n for n in inner.graph.nodes if n.op == "get_attr"):
+            self.constant(f"{name}.{held.name}", getattr(inner, str(held.target), None))
+        return self.record(inner, f"{name}.")
+
+    def constant(self, name: str, value: object) -> None:
+        """A tensor that an operation's own form holds."""
+        if isinstance(value, torch.Tensor):
+            integer = not value.is_floating_point() and not value.is_complex()
+            values = small_integers(value) if integer else None
+            self.constants.append(Source(name, "buffer", name, tensor_shape(value), integer, values))
 
     def step(self, node: torch.fx.Node, name: str, prefix: str) -> Step:
         """One operation."""
@@ -99,6 +118,22 @@ class _Recording:
                 return self.arguments(value, prefix)
             case _:
                 return None
+
+
+def _simpler(node: torch.fx.Node) -> tuple[torch.fx.GraphModule, list[torch.fx.Node]] | None:
+    """The graph of what an operation without a rule consists of, and the tensors that it reads; None if it stays."""
+    if not isinstance(node.target, OpOverload) or has_rule(str(node.target), node.args):
+        return None
+    read = [leaf for leaf in pytree.tree_leaves((node.args, node.kwargs)) if _is_tensor(leaf)]
+    arguments, options = pytree.tree_map(
+        lambda leaf: leaf.meta.get("val") if isinstance(leaf, torch.fx.Node) else leaf, (node.args, node.kwargs)
+    )
+    graph = taken_apart(node.target, arguments, options)
+    return (graph, read) if graph is not None else None
+
+
+def _is_tensor(leaf: object) -> bool:
+    return isinstance(leaf, torch.fx.Node) and isinstance(leaf.meta.get("val"), torch.Tensor)
 
 
 def _source(node: torch.fx.Node, spec: object, held: Mapping[str, object]) -> Source:

@@ -1,5 +1,6 @@
 """The rolled wiring: one node for each input channel, filter and neuron, wherever in the feature map it acts."""
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -44,9 +45,12 @@ class RolledWiring(Wiring):
         self.known: dict[object, int] = {}
         self.called_again: set[int] = set()
         self.indices: dict[int, int] = {}
+        self.entering: set[int] = set()
+        self.decisions: dict[tuple[int, bool], int] = {}
 
     @override
     def input(self, source: Source) -> Flow:
+        self.entering.add(len(self.parts))
         name = "input" if len(self.axes) == 1 else source.target
         if source.name in self.vocabularies:
             size, begin = self.vocabularies[source.name], self.offsets[-1]
@@ -248,6 +252,42 @@ class RolledWiring(Wiring):
         """Whether the nodes at all places have met in a statistic."""
         first = int(nodes[(0,) * nodes.dim()]) if nodes.numel() else NO_NODE
         return first >= FIRST and self.bundles[first].kind == "statistic"
+
+    @override
+    def truth(self, flow: Flow, *, choice: bool = False) -> Flow:
+        layers = tuple(self.decided(nodes, choice=choice).expand(flow.shape) for nodes in flow.layers)
+        return Flow(flow.shape, layers, unknown=flow.unknown)
+
+    def decided(self, nodes: Tensor, *, choice: bool) -> Tensor:
+        """The same places, at each of them what the nodes there decide."""
+        marks, inverse = torch.unique(thin(nodes), return_inverse=True)
+        for mark in marks.tolist():
+            if (mark, choice) not in self.decisions:
+                self.decisions[mark, choice] = self.decision(mark, choice=choice)
+        return torch.tensor([self.decisions[mark, choice] for mark in marks.tolist()], dtype=torch.int64)[inverse]
+
+    def decision(self, mark: int, *, choice: bool) -> int:
+        """What stands where the nodes of one index decide."""
+        if mark == NO_NODE or self.bundles.is_truth(mark):
+            return mark
+        members = self.bundles.members(mark)
+        of_layers = () if choice else tuple(node for node in members if self.part_at(node) not in self.entering)
+        if len(of_layers) == len(members):
+            return mark
+        return self.bundles.number(Bundle("met", of_layers) if of_layers else Bundle("truth", members))
+
+    def part_at(self, node: int) -> int:
+        """The part that a node belongs to."""
+        return bisect_right(self.offsets, node) - 1
+
+    @override
+    def preferred(self, layers: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(nodes for nodes in layers if not self.is_decided(nodes)) or layers
+
+    def is_decided(self, nodes: Tensor) -> bool:
+        """Whether all places hold what nodes decide."""
+        first = int(nodes[(0,) * nodes.dim()]) if nodes.numel() else NO_NODE
+        return self.bundles.is_truth(first) and all(self.bundles.is_truth(mark) for mark in _distinct(nodes))
 
     @override
     def chosen(self, flow: Flow, number: int, choice: str) -> Flow:

@@ -276,7 +276,7 @@ def _on_indices(operation: str, arguments: list[Any], options: dict[str, Any]) -
             return _reshaped(*arguments[:2])
         case "im2col":  # its padding is zero, which is a node: count from one
             return call(operation, [(arguments[0] + 1).double(), *arguments[1:]], options).long() - 1
-        case name if name.startswith(("pad", "reflection_pad", "replication_pad", "upsample")):
+        case name if name.startswith(("pad", "reflection_pad", "replication_pad", "upsample", "_upsample")):
             result = call(operation, [arguments[0].double(), *arguments[1:]], options)  # exact up to 2 ** 53 nodes
             return result.long()
         case _:

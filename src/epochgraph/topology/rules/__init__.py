@@ -4,15 +4,26 @@ from collections.abc import Callable, Iterable
 
 from epochgraph.errors import EpochgraphError
 from epochgraph.topology import operations as ops
-from epochgraph.topology.computing import is_computable
+from epochgraph.topology.computing import CONVOLVING, is_computable
 from epochgraph.topology.program import Source, Step
-from epochgraph.topology.rules.layers import any_convolution, batch_norm, convolution, linear, norm
+from epochgraph.topology.rules.choices import chosen, counted, one_hot, rows, searched, whole
+from epochgraph.topology.rules.layers import any_convolution, batch_norm, convolution, linear, norm, time_first
 from epochgraph.topology.rules.lookups import embedding, embedding_bag, folded_back, indexed, masked, sampled, scattered
-from epochgraph.topology.rules.places import computed, constant, copied, gated, item, moved, pointwise
-from epochgraph.topology.rules.products import attention, grouped_product, matrix_product
+from epochgraph.topology.rules.matrices import factorised, solved
+from epochgraph.topology.rules.places import compared, computed, constant, copied, gated, item, moved, pointwise
+from epochgraph.topology.rules.products import attention, distances, grouped_product, matrix_product
 from epochgraph.topology.rules.recurrent import cell, recurrent
-from epochgraph.topology.rules.reductions import complex_of, ordered, pooled, real_of, relaid, scanned, transformed
-from epochgraph.topology.walk import Computed, Value, Walk
+from epochgraph.topology.rules.reductions import (
+    complex_of,
+    ordered,
+    pooled,
+    real_of,
+    relaid,
+    scanned,
+    transformed,
+    waves,
+)
+from epochgraph.topology.walk import Computed, Value, Walk, is_weight
 
 Rule = Callable[[Walk, Step], Value]
 
@@ -26,13 +37,25 @@ KINDS: tuple[tuple[Iterable[str], Rule], ...] = (
     ({"_grouped_mm", "transformers.grouped_mm_fallback.default"}, grouped_product),
     (ops.ATTENTIONS, attention),
     (ops.POINTWISE, pointwise),
-    (ops.COMPARISONS | ops.CONSTANTS, constant),
+    (ops.COMPARISONS, compared),
+    (ops.CONSTANTS, constant),
+    (ops.CHOICES, chosen),
+    (ops.SEARCHES, searched),
+    (ops.COUNTS, counted),
+    ({"one_hot"}, one_hot),
+    (ops.WHOLE, whole),
+    (ops.BY_ROWS, rows),
+    (ops.FACTORISATIONS | ops.PAIRED, factorised),
+    (ops.SOLUTIONS, solved),
+    ({"_cdist_forward"}, distances),
+    ({"conv_tbc"}, time_first),
+    (ops.WAVES, waves),
     (ops.MOVES, moved),
     ({"copy"}, copied),
     ({"glu"}, gated),
     ({*ops.WINDOWS, *ops.ADAPTIVE, *ops.INTERPOLATIONS, *ops.REDUCTIONS}, pooled),
     (ops.SCANS, scanned),
-    (ops.FOURIER_1D | ops.FOURIER, transformed),
+    (ops.FOURIER_1D | ops.FOURIER | ops.FOURIER_GIVEN, transformed),
     (ops.ORDERS, ordered),
     (ops.RELAID, relaid),
     ({"view_as_complex"}, complex_of),
@@ -52,11 +75,16 @@ KINDS: tuple[tuple[Iterable[str], Rule], ...] = (
 RULES: dict[str, Rule] = {name: rule for names, rule in KINDS for name in names}
 
 
+def _is_layer(walk: Walk, step: Step, name: str) -> bool:
+    """Whether a weight is applied to what are no values: it is a layer all the same."""
+    return name in CONVOLVING and is_weight(walk.operands(step)[1])
+
+
 def result(walk: Walk, step: Step) -> Value:
     """The value of one step."""
     name = ops.base(step.operation)
     fixed = all(isinstance(value, Source | Computed) for value in walk.tensors(step))
-    if fixed and is_computable(step):
+    if fixed and is_computable(step) and not _is_layer(walk, step, name):
         return computed(walk, step)
     rule = RULES.get(name)
     if rule is None:

@@ -60,18 +60,15 @@ def convolution(walk: Walk, step: Step) -> Value:
 
 
 def _filtered(walk: Walk, step: Step, flow: Flow, kernel: Value, form: tuple[int, int]) -> Value:
-    """Each channel on its own with numbers that are no parameters, such as a blur: the places of a channel meet."""
-    (dimensions, groups), shape = form, plain(walk.shape(step))
-    if isinstance(kernel, Flow) and not is_constant(kernel) and ops.base(step.operation) in ops.CONVOLUTIONS:
-        return _with_computed(walk, step, flow, kernel, form)
-    if not is_constant(kernel) or not groups == flow.shape[-1 - dimensions] == shape[-1 - dimensions]:
+    """A kernel that is no parameter: one of values, or numbers such as a blur, through which channels meet."""
+    plain_one = ops.base(step.operation) in ops.CONVOLUTIONS
+    if isinstance(kernel, Flow) and not is_constant(kernel) and not plain_one:
         return walk.unknown(step, "has a kernel that is computed from values")
-    met = walk.wiring.met(step, flow, tuple(range(len(shape) - dimensions, len(shape))))
-    return Flow(shape, tuple(nodes.expand(shape) for nodes in met.layers), unknown=met.unknown)
+    return _with_computed(walk, step, flow, walk.flow(kernel), form)
 
 
 def _with_computed(walk: Walk, step: Step, flow: Flow, kernel: Flow, form: tuple[int, int]) -> Value:
-    """A kernel that the network computed: an output channel carries the nodes of it, and those that it reads."""
+    """A kernel that is no parameter: an output channel carries the nodes of it, and those that it reads."""
     (dimensions, groups), shape = form, plain(walk.shape(step))
     axis, single = len(shape) - 1 - dimensions, [1] * dimensions
     split = (*flow.shape[:axis], groups, flow.shape[axis] // groups, *flow.shape[axis + 1 :])
@@ -85,6 +82,32 @@ def _with_computed(walk: Walk, step: Step, flow: Flow, kernel: Flow, form: tuple
     channels = tuple(nodes.expand(outputs).flatten(axis, axis + 1).expand(shape) for nodes in read.layers)
     kernels = tuple(nodes.reshape(-1, *single).expand(shape) for nodes in own.layers)
     return combined(walk, step, [Flow(shape, channels), Flow(shape, kernels)], shape)
+
+
+def time_first(walk: Walk, step: Step) -> Value:
+    """A convolution of values laid out (time, batch, channels), with a weight laid out (kernel, inputs, outputs)."""
+    read, weight, bias, padding = (*walk.operands(step), 0)[:4]
+    flow, shape = walk.flow(fed(walk, step, read)), plain(walk.shape(step))
+    order = (1, 2, 0)
+    turned = replace(flow, shape=_ordered(flow.shape, order), layers=tuple(n.permute(order) for n in flow.layers))
+    step = replace(step, operation="aten.conv1d.default", shape=_ordered(shape, order))
+    if is_weight(weight):
+        order_of_weight = (2, 1, 0)
+        steps = (layout("permute.default", (order_of_weight,), _ordered(weight.shape, order_of_weight)),)
+        geometry = Geometry(1, (1,), ((int(padding), int(padding)),), (1,), 1)
+        layer = Layer(step, walk.weight(weight, steps), walk.bias(bias), geometry, plain(step.shape))
+        made = walk.wiring.layer(layer, turned)
+    else:
+        kernel = walk.flow(weight)
+        layers = tuple(nodes.permute(2, 1, 0) for nodes in kernel.layers)
+        kernel = replace(kernel, shape=_ordered(kernel.shape, (2, 1, 0)), layers=layers)
+        walk.wiring.fold(parameters_of(bias))
+        made = walk.flow(_with_computed(walk, replace(step, arguments=()), turned, kernel, (1, 1)))
+    return Flow(shape, tuple(nodes.permute(2, 0, 1) for nodes in made.layers), unknown=made.unknown)
+
+
+def _ordered(shape: Shape, order: Shape) -> Shape:
+    return tuple(shape[d] for d in order)
 
 
 def any_convolution(walk: Walk, step: Step) -> Value:

@@ -1,5 +1,7 @@
 """Operations that pick places by indices, or put values there."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -10,6 +12,7 @@ from epochgraph.topology import operations as ops
 from epochgraph.topology.computing import computed
 from epochgraph.topology.flow import Flow, Geometry, Layer
 from epochgraph.topology.program import Shape, Source, Step, layout
+from epochgraph.topology.rules.choices import decided, everywhere
 from epochgraph.topology.rules.places import combined
 from epochgraph.topology.walk import Chosen, Computed, Value, Walk, is_weight, plain
 
@@ -83,14 +86,15 @@ def indexed(walk: Walk, step: Step) -> Value:
     if name == "index" and len(dimensions) == 1:
         index = indices[dimensions[0]]
         if _is_mask(index, len(value.shape), len(plain(step.shape))):
-            return _masked_places(walk, step, walk.flow(value), dimensions[0], len(index.shape))
+            return _masked_places(walk, step, walk.flow(value), index, dimensions[0], len(index.shape))
     return _chosen_places(walk, step, walk.flow(value), dimensions, indices)
 
 
 def masked(walk: Walk, step: Step) -> Value:
     """Places that a mask tells, one after another."""
-    flow = walk.flow(walk.operands(step)[0])
-    return _masked_places(walk, step, flow, 0, len(flow.shape))
+    value, mask = walk.operands(step)[:2]
+    flow = walk.flow(value)
+    return _masked_places(walk, step, flow, mask, 0, len(flow.shape))
 
 
 def _is_mask(index: Any, rank: int, result: int) -> bool:
@@ -99,14 +103,15 @@ def _is_mask(index: Any, rank: int, result: int) -> bool:
     return own > 1 and result == rank - own + 1 != rank - 1 + own
 
 
-def _masked_places(walk: Walk, step: Step, flow: Flow, first: int, count: int) -> Flow:
+def _masked_places(walk: Walk, step: Step, flow: Flow, mask: Value, first: int, count: int) -> Flow:
     shape = plain(step.shape)
     if flow.unknown:
         return Flow(shape, unknown=flow.unknown)
     dimensions = tuple(range(first, first + count))
     met = walk.wiring.met(step, flow, dimensions)
     squeezed = (nodes.squeeze(dimensions).unsqueeze(first) for nodes in met.layers)
-    return Flow(shape, tuple(nodes.expand(shape) for nodes in squeezed), unknown=met.unknown)
+    found = Flow(shape, tuple(nodes.expand(shape) for nodes in squeezed), unknown=met.unknown)
+    return decided(walk, step, found, [everywhere(walk, step, walk.flow(mask), shape)])
 
 
 def _picked_weights(walk: Walk, step: Step, value: Any, dimensions: Shape, indices: Any) -> Value:
@@ -138,9 +143,10 @@ def _picked_rows(walk: Walk, step: Step, value: Source | Computed) -> Value:
 
 def _chosen_places(walk: Walk, step: Step, flow: Flow, dimensions: Shape, indices: Any) -> Flow:
     """Exact where the indices are known; otherwise each place may come from any along the dimensions."""
-    shape = plain(walk.shape(step))
-    if flow.unknown:
-        return Flow(shape, unknown=flow.unknown)
+    shape, read = plain(walk.shape(step)), flow
+    unknown = next((v.unknown for v in (flow, *indices) if isinstance(v, Flow) and v.unknown), "")
+    if unknown:
+        return Flow(shape, unknown=unknown)
     known = [values(walk, index) for index in indices if index is not None]
     exact = bool(known) and all(found is not None for found in known)
     if not exact:
@@ -151,14 +157,30 @@ def _chosen_places(walk: Walk, step: Step, flow: Flow, dimensions: Shape, indice
 
     def layer(nodes: Tensor) -> Tensor:
         def stand_in(value: Any) -> Tensor:
-            if isinstance(value, Flow) and value.shape == nodes.shape and value.layers:
+            if value is read:
                 return nodes
             found = values(walk, value) if exact else None
             return torch.zeros(value.shape, dtype=torch.int64) if found is None else found
 
         return torch.as_tensor(walk.call(step, stand_in))
 
-    return Flow(shape, tuple(layer(nodes) for nodes in flow.layers))
+    found = Flow(shape, tuple(layer(nodes) for nodes in flow.layers))
+    return found if exact else decided(walk, step, found, [*_placed(walk, step, shape, dimensions, indices)])
+
+
+def _placed(walk: Walk, step: Step, shape: Shape, dimensions: Shape, indices: Any) -> Iterator[Flow]:
+    """Indices at the places for which they choose: they decide what stands there."""
+    given = [index for index in indices if index is not None]
+    for index in given:
+        if not isinstance(index, Flow) or not index.layers:
+            continue
+        if index.shape == shape:
+            yield index
+        elif len(given) == 1 and ops.base(step.operation) in ("index", "index_select", "embedding"):
+            whole = (*[1] * dimensions[0], *index.shape, *[1] * (len(shape) - dimensions[0] - len(index.shape)))
+            yield Flow(whole, tuple(nodes.reshape(whole) for nodes in index.layers))
+        else:
+            yield everywhere(walk, step, index, shape)
 
 
 def values(walk: Walk, value: Any) -> Tensor | None:
@@ -176,24 +198,12 @@ def values(walk: Walk, value: Any) -> Tensor | None:
 
 def scattered(walk: Walk, step: Step) -> Value:
     """Values are put to places that indices tell: any place along the dimension may have got them."""
-    name = ops.base(step.operation)
-    operands = walk.operands(step)
-    target = walk.flow(operands[0])
     walk.fold(step)
-    if name in ("index_put", "_unsafe_index_put"):
-        dimensions = tuple(d for d, index in enumerate(operands[1]) if index is not None)
-        placed = operands[2]
-        if len(dimensions) == 1 and isinstance(placed, Flow):
-            index = operands[1][dimensions[0]]
-            if _is_mask(index, len(target.shape), len(placed.shape)):
-                dimensions = tuple(range(dimensions[0], dimensions[0] + len(index.shape)))
-    elif name == "masked_scatter":
-        dimensions, placed = tuple(range(max(0, len(target.shape) - 1))), operands[2]
-    else:
-        dimensions = (int(operands[1]) % max(1, len(target.shape)),)
-        placed = walk.option(step, 3, "src" if name.startswith("scatter") else "source")
+    target = walk.flow(walk.operands(step)[0])
+    placed, dimensions, indices = _put(walk, step, target)
+    deciding = [everywhere(walk, step, index, target.shape) for index in indices if isinstance(index, Flow)]
     if not isinstance(placed, Flow):
-        return Flow(target.shape, target.layers, unknown=target.unknown)
+        return decided(walk, step, replace(target, part=None), deciding)
     unknown = target.unknown or placed.unknown
     if unknown:
         return Flow(target.shape, unknown=unknown)
@@ -201,7 +211,28 @@ def scattered(walk: Walk, step: Step) -> Value:
     if spread.unknown:
         return spread
     both = Flow(target.shape, target.layers), spread
-    return Flow(target.shape, combined(walk, step, [*both], target.shape).layers)
+    return decided(walk, step, combined(walk, step, [*both], target.shape), deciding)
+
+
+def _put(walk: Walk, step: Step, target: Flow) -> tuple[Value, Shape, list[Value]]:
+    """What is put into a target, along which of its dimensions, and by what it is told where."""
+    name, operands = ops.base(step.operation), walk.operands(step)
+    everything = tuple(range(len(target.shape)))
+    match name:
+        case "index_put" | "_unsafe_index_put":
+            dimensions, indices = tuple(d for d, index in enumerate(operands[1]) if index is not None), operands[1]
+            if len(dimensions) == 1 and isinstance(operands[2], Flow):
+                index = indices[dimensions[0]]
+                if _is_mask(index, len(target.shape), len(operands[2].shape)):
+                    dimensions = tuple(range(dimensions[0], dimensions[0] + len(index.shape)))
+            return operands[2], dimensions, indices
+        case "put":
+            return operands[2], everything, [operands[1]]
+        case "masked_scatter":
+            return operands[2], everything[:-1], [operands[1]]
+        case _:
+            placed = walk.option(step, 3, "src" if name.startswith("scatter") else "source")
+            return placed, (int(operands[1]) % max(1, len(target.shape)),), [operands[2]]
 
 
 def _spread(walk: Walk, step: Step, placed: Flow, shape: Shape, dimensions: Shape) -> Flow:

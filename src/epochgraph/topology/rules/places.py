@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,8 +15,11 @@ from epochgraph.topology.program import Shape, Source, Step
 from epochgraph.topology.spans import NO_NODE
 from epochgraph.topology.walk import Computed, Value, Walk, parameters_of, plain, shaped
 
-CONDITIONED = {"where": 0, "masked_fill": 1, "type_as": 1}
-"""Operations whose operand at this position is a condition, or an example: it gives no node to the result."""
+CONDITIONED = {"where": 0, "masked_fill": 1}
+"""Operations whose operand at this position is a condition: it decides between values."""
+
+EXAMPLES = {"type_as": 1}
+"""Operations whose operand at this position is an example: it gives no node to the result."""
 
 SMALL = 1 << 16
 """Indices that are cheaper to keep than to look at."""
@@ -45,14 +49,36 @@ def pointwise(walk: Walk, step: Step) -> Value:
     walk.fold(step)
     operands = walk.operands(step)
     condition = CONDITIONED.get(ops.base(step.operation))
-    if condition is not None:
-        operands = operands[:condition] + operands[condition + 1 :]
-    flows = [value for value in operands if isinstance(value, Flow)]
+    if condition is not None and isinstance(operands[condition], Flow):
+        operands[condition] = walk.wiring.truth(operands[condition])
+    example = EXAMPLES.get(ops.base(step.operation))
+    flows = [value for place, value in enumerate(operands) if isinstance(value, Flow) and place != example]
+    found: Value = placewise(walk, step, flows)
+    return found
+
+
+def compared(walk: Walk, step: Step) -> Value:
+    """Whether something holds of the values at each place."""
+    flows = [value for value in walk.operands(step) if isinstance(value, Flow)]
+    return walk.wiring.truth(placewise(walk, step, flows[:1] if ops.base(step.operation) == "isin" else flows))
+
+
+def placewise(walk: Walk, step: Step, flows: list[Flow]) -> Any:
+    """What comes of flows that meet place by place: one value, or several of which each depends on all of them."""
     unknown = next((flow.unknown for flow in flows if flow.unknown), "")
-    shape = plain(step.shape)
     if walk.resized:  # parameters carry no node, and need not broadcast: PReLU's run along the channels
         shape = tuple(np.broadcast_shapes(*(value.shape for value in walk.tensors(step) if isinstance(value, Flow))))
-    return Flow(shape, unknown=unknown) if unknown else combined(walk, step, flows, shape)
+        return Flow(shape, unknown=unknown) if unknown else combined(walk, step, flows, shape)
+
+    def made(shape: Shape) -> Flow:  # of several results, one may have no place for them
+        fits = all(_broadcasts(flow.shape, shape) for flow in flows)
+        return combined(walk, step, flows, shape) if fits and not unknown else Flow(shape, unknown=unknown)
+
+    return shaped(step.shape, made)
+
+
+def _broadcasts(own: Shape, shape: Shape) -> bool:
+    return len(own) <= len(shape) and all(n in (1, m) for n, m in zip(own[::-1], shape[::-1], strict=False))
 
 
 def combined(walk: Walk, step: Step, flows: list[Flow], shape: Shape) -> Flow:
@@ -62,7 +88,7 @@ def combined(walk: Walk, step: Step, flows: list[Flow], shape: Shape) -> Flow:
         flows = [walk.wiring.passed(second, first), walk.wiring.passed(first, second)]
     if len(flows) == 1:  # nothing meets: a copy, an activation
         return replace(flows[0], shape=shape, part=None, layers=tuple(layer.expand(shape) for layer in flows[0].layers))
-    layers = distinct([[layer.expand(shape) for layer in flow.layers] for flow in flows])
+    layers = walk.wiring.preferred(distinct([[layer.expand(shape) for layer in flow.layers] for flow in flows]))
     return _few(walk, step, layers, shape)
 
 

@@ -36,7 +36,9 @@ def matrix_product(walk: Walk, step: Step) -> Value:
         left, right, weight, bias = operands
         factors: list[Operand] = [(left, (*batch, "i")), (right, (*batch, "j")), (weight, ("o", "i", "j"))]
         return product(walk, step, factors, (*batch, "o"), bias)
-    added = operands.pop(0) if name.startswith(("add", "badd")) else None
+    if name == "_trilinear":
+        return _trilinear(walk, step)
+    added = operands.pop(0) if name.startswith(("add", "badd", "_sparse_add")) else None
     left, right = operands[:2]
     a, b, out = _letters(name, len(left.shape), len(right.shape))
     return product(walk, step, [(left, a), (right, b)], out, added)
@@ -51,9 +53,29 @@ def grouped_product(walk: Walk, step: Step) -> Value:
     return product(walk, step, [(rows, ("s", "k")), (chosen, ("s", "k", "n"))], ("s", "n"))
 
 
+def _trilinear(walk: Walk, step: Step) -> Value:
+    """Three operands, each with new dimensions at given positions, multiplied and summed over some dimensions."""
+    *three, first, second, third, summed = walk.operands(step)[:7]
+    rank = len(three[0].shape) + len(first)
+    factors = [
+        (value, tuple(d for d in range(rank) if d not in new))
+        for value, new in zip(three, (first, second, third), strict=True)
+    ]
+    return product(walk, step, factors, tuple(d for d in range(rank) if d not in summed))
+
+
+def distances(walk: Walk, step: Step) -> Value:
+    """The distance of each row of one operand to each of another has met both rows."""
+    left, right = (walk.value(argument) for argument in step.arguments[:2])
+    if is_weight(left) or is_weight(right):
+        return walk.unknown(step, "takes distances between values and parameters")
+    a, b, out = _letters("matmul", len(left.shape), len(right.shape))
+    return product(walk, step, [(left, a), (right, (*b[:-2], b[-1], b[-2]))], out)
+
+
 def _letters(name: str, left: int, right: int) -> tuple[Letters, Letters, Letters]:
     """The letters of both operands and of the result, by the number of their dimensions."""
-    if name == "outer":
+    if name in ("outer", "ger"):
         return ("m",), ("n",), ("m", "n")
     if name == "inner":
         a: Letters = tuple(f"a{d}" for d in range(left - 1))

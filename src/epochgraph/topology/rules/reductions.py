@@ -3,8 +3,8 @@
 from epochgraph.topology import operations as ops
 from epochgraph.topology.flow import Flow
 from epochgraph.topology.program import Shape, Step
-from epochgraph.topology.rules.places import constant, pointwise
-from epochgraph.topology.walk import Value, Walk, plain
+from epochgraph.topology.rules.places import pointwise
+from epochgraph.topology.walk import Value, Walk, is_weight, plain
 
 
 def pooled(walk: Walk, step: Step) -> Value:
@@ -19,16 +19,17 @@ def pooled(walk: Walk, step: Step) -> Value:
     if not several:
         return result
     paired = ops.base(step.operation) in ("var_mean", "std_mean", "aminmax")
-    return result, result if paired else Flow(shape)
+    return result, result if paired else walk.wiring.truth(result, choice=True)
 
 
 def scanned(walk: Walk, step: Step) -> Value:
     """A running total: each place has met those before it; all places along the dimension are taken as one."""
     flow = walk.flow(walk.operands(step)[0])
-    dimension = int(walk.option(step, 1, "dim", 0)) % max(1, len(flow.shape))
-    result = _spread(walk.wiring.met(step, flow, (dimension,)), flow.shape)
+    dimensions = (int(walk.option(step, 1, "dim", 0)) % len(flow.shape),) if flow.shape else ()
+    result = _spread(walk.wiring.met(step, flow, dimensions), flow.shape)
     shapes = walk.shape(step)
-    return (result, Flow(flow.shape)) if shapes and isinstance(shapes[0], tuple) else result
+    several = shapes and isinstance(shapes[0], tuple)
+    return (result, walk.wiring.truth(result, choice=True)) if several else result
 
 
 def transformed(walk: Walk, step: Step) -> Value:
@@ -36,11 +37,25 @@ def transformed(walk: Walk, step: Step) -> Value:
     flow = walk.flow(walk.operands(step)[0])
     rank = len(flow.shape)
     single = ops.base(step.operation) in ops.FOURIER_1D
-    given = walk.option(step, 2, "dim", -1 if single else None)
+    position = 1 if ops.base(step.operation) in ops.FOURIER_GIVEN else 2
+    given = walk.option(step, position, "dim", -1 if single else None)
     default = [-2, -1] if ops.base(step.operation).endswith("2") else [*range(rank)]
     dimensions = [given] if isinstance(given, int) else given or default
     met = walk.wiring.met(step, flow, tuple(int(d) % rank for d in dimensions))
     return _spread(met, plain(walk.shape(step)))
+
+
+def waves(walk: Walk, step: Step) -> Value:
+    """A Fourier transform in windows over time, or its reverse: all moments meet, and all frequencies."""
+    operands = walk.operands(step)
+    if any(is_weight(value) for value in walk.tensors(step)):
+        return walk.unknown(step, "has a window of parameters")
+    flow, shape = walk.flow(operands[0]), plain(walk.shape(step))
+    batch = len(flow.shape) - ops.WAVES[ops.base(step.operation)]
+    met = walk.wiring.met(step, flow, tuple(range(batch, len(flow.shape))))
+    single = (*flow.shape[:batch], *[1] * (len(shape) - batch))
+    layers = (nodes.reshape(single) for nodes in met.layers)
+    return Flow(shape, tuple(nodes.expand(shape) for nodes in layers), unknown=met.unknown)
 
 
 def relaid(walk: Walk, step: Step) -> Value:
@@ -75,13 +90,15 @@ def ordered(walk: Walk, step: Step) -> Value:
     dimension = walk.option(step, position, "dim", default)
     if isinstance(dimension, bool):  # sort.stable has its flag first
         dimension = walk.option(step, 2, "dim", -1)
-    met = walk.wiring.met(step, flow, (int(dimension if dimension is not None else -1) % len(flow.shape),))
+    gone = int(dimension if dimension is not None else -1) % max(1, len(flow.shape))
+    met = walk.wiring.met(step, flow, (gone,) if flow.shape else ())
     shapes = walk.shape(step)
     if not (shapes and isinstance(shapes[0], tuple)):
         return _spread(met, shapes)
-    if name == "kthvalue" and len(shapes[0]) < len(flow.shape):
-        return constant(walk, step)
-    return _spread(met, shapes[0]), Flow(shapes[1])
+    if len(shapes[0]) < len(flow.shape):  # kthvalue
+        met = Flow(shapes[0], tuple(nodes.squeeze(gone) for nodes in met.layers), unknown=met.unknown)
+    spread = _spread(met, shapes[0])
+    return spread, walk.wiring.truth(spread, choice=True)
 
 
 def _spread(flow: Flow, shape: Shape) -> Flow:
