@@ -1,6 +1,7 @@
 """Settings of the whole suite."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import jaxtyping
@@ -11,6 +12,11 @@ from hypothesis import settings
 if "PYTEST_XDIST_WORKER" in os.environ:  # there is a process for each core: each keeps to one
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
+
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # in a shell's background; what the tests start would be deaf, too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test measures time, and the same code gets the same examples; `--hypothesis-profile search` looks for new ones.
 settings.register_profile("epochgraph", deadline=None, derandomize=True)
