@@ -44,7 +44,9 @@ def write_page(zoos: Path, out: Path) -> list[Path]:
     for family, members in families.items():
         pictures.append(out / f"{family}.png")
         sweeps = len({run.settings["sweep"] for run in members})
-        sweeps_picture(members, f"{family}: {sweeps} sweeps, {len(members)} runs", pictures[-1])
+        sweeps_picture(
+            members, f"{family}: {sweeps} {'sweep' if sweeps == 1 else 'sweeps'}, {len(members)} runs", pictures[-1]
+        )
     page = out / "README.md"
     with atomic_write(page) as temporary:
         temporary.write_text(_page(runs, paths, pictures), "utf-8")
@@ -55,7 +57,7 @@ def _page(runs: Sequence[Run], paths: Sequence[Path], pictures: Sequence[Path]) 
     table = sweep_table(runs)
     near, worse = (int((table[name] >= 0.25).sum()) for name in ("near_best", "clearly_worse"))
     files = ", ".join(f"`zoos/{path.name}`" for path in paths)
-    datasheets = ", ".join(f"[{path.stem}.md](../../zoos/{path.stem}.md)" for path in paths)
+    datasheets = ", ".join(f"`zoos/{path.stem}.md`" for path in paths)
     megabytes = sum(path.stat().st_size for path in paths) / 1e6
     text = f"""# A population of sweeps
 

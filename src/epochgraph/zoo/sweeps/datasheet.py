@@ -69,7 +69,8 @@ with less than three quarters of it, or one that has diverged. Seconds and hours
     population.runs, population.curves, population.features
 
 Three tables of pandas: the settings of every run; its losses and metrics over time; what the graphs, weights, gradients
-and units of its network were like. A run is recorded at {looks} of its budget, and at the end of every epoch.
+and units of its network were like. A run is recorded at {looks} of its budget, and at the end of
+every epoch.
 Any reader of Parquet can read the file, too: a row is a run and a moment, with columns `run`, `epoch`, `diverged`,
 `metric:...`, `feature:...` and `setting:...`.
 
