@@ -17,7 +17,7 @@ from epochgraph.zoo.datasets import Split
 from epochgraph.zoo.optimizers import Plan
 from epochgraph.zoo.randomness import Stream, generator, global_randomness
 from epochgraph.zoo.settings import EpochReport, TrainingSettings, increasing
-from epochgraph.zoo.tasks.splits import classification
+from epochgraph.zoo.tasks.pictures import classification, parts
 from epochgraph.zoo.tasks.task import Batch, Examples, Task
 
 
@@ -145,4 +145,4 @@ def _task(split: Split, settings: TrainingSettings) -> Task:
             generator=source,
         )
 
-    return classification(split, name="images", draw=draw)
+    return classification("images", parts(split), len(split.train.classes), draw=draw)

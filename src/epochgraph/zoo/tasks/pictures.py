@@ -18,7 +18,7 @@ from epochgraph.zoo.images import read_images
 from epochgraph.zoo.sources import fingerprint
 from epochgraph.zoo.tasks.files import PARTS, Arrays, place, remembered, tensors
 from epochgraph.zoo.tasks.objectives import accuracy, cross_entropy, image_error, image_rmse
-from epochgraph.zoo.tasks.task import Examples, Form, Task
+from epochgraph.zoo.tasks.task import Draw, Examples, Form, Task
 
 ANIMALS = ("bird", "cat", "deer", "dog", "frog", "horse")
 VEHICLES = ("airplane", "automobile", "ship", "truck")
@@ -40,7 +40,7 @@ class Counts:
 
 def digits() -> Task:
     """The digits of scikit-learn: 1,000 to train."""
-    return _classification("Digits (scikit-learn)", _digits(), 10)
+    return classification("Digits (scikit-learn)", _digits(), 10)
 
 
 def digits_reconstruction() -> Task:
@@ -57,7 +57,7 @@ def cifar10(data: Path | None, name: str, counts: Counts, classes: tuple[str, ..
         counts: Images of each class.
         classes: Names of the classes.
     """
-    return _classification(f"CIFAR-10 (JPEG), {name}", _cifar10(data, counts, classes), len(classes))
+    return classification(f"CIFAR-10 (JPEG), {name}", _cifar10(data, counts, classes), len(classes))
 
 
 def cifar10_reconstruction(data: Path | None, counts: Counts) -> Task:
@@ -77,7 +77,7 @@ def tiny_imagenet(data: Path | None, classes: int, counts: Counts) -> Task:
     marks = [TINY, classes, astuple(counts), PIL.__version__, fingerprint(paths)]
     found = tensors(remembered(marks, lambda: _tiny_imagenet(paths, classes, counts)))
     train, validation, test = (Examples(found[part], found[f"{part} classes"]) for part in PARTS)
-    return _classification(f"Tiny ImageNet, {classes} classes, 32 x 32", (train, validation, test), classes)
+    return classification(f"Tiny ImageNet, {classes} classes, 32 x 32", (train, validation, test), classes)
 
 
 def half_size(images: Tensor) -> Tensor:
@@ -86,7 +86,11 @@ def half_size(images: Tensor) -> Tensor:
 
 
 def _digits() -> Parts:
-    split = read_digits()
+    return parts(read_digits())
+
+
+def parts(split: Split) -> Parts:
+    """The images of a split as examples."""
     train, validation, test = (
         Examples(part.images, part.labels) for part in (split.train, split.validation, split.test)
     )
@@ -151,7 +155,15 @@ def _of_class(path: Path, source: Dataset, name: str, count: int, used: set[byte
     return sorted(found)
 
 
-def _classification(name: str, parts: Parts, classes: int) -> Task:
+def classification(name: str, parts: Parts, classes: int, *, draw: Draw | None = None) -> Task:
+    """Say which of some classes an image is of.
+
+    Args:
+        name: What the task is called.
+        parts: Stored images to train, to validate and to test, with the number of each one's class.
+        classes: How many classes there are.
+        draw: One pass over the images to train; None for a plain shuffle.
+    """
     train, validation, test = parts
     return Task(
         name=name,
@@ -161,6 +173,7 @@ def _classification(name: str, parts: Parts, classes: int) -> Task:
         test=test,
         loss=cross_entropy,
         metric=accuracy(classes),
+        draw=draw,
         prepared=batches.inputs,
     )
 
