@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from command_line import COMMAND, epochgraph, refused, succeeded, waited_for
+from epochgraph import __version__
 from epochgraph.extraction import Extraction
 from epochgraph.predictors import SignatureRegressor, fitted, read_predictor
 from epochgraph.predictors.curves import learning_curve_of_epochs
@@ -88,7 +89,7 @@ def test_help_teaches_every_command():
     for command in ("demo", "inspect", "extract", "pack", "fit", "predict", "evaluate"):
         assert command in page
         assert "Usage" in succeeded(command, "--help")
-    assert succeeded("--version").strip() == "0.1.0"
+    assert succeeded("--version").strip() == __version__
 
 
 def test_inspect_shows_the_graph(sweep, topology):
