@@ -48,11 +48,11 @@ class Batch:
         errors = list(self.failures.values())
         if errors and len(errors) == self.of and len({(type(e), *map(str, e.args[1:] or e.args)) for e in errors}) == 1:
             raise errors[0]
-        told = {name: " ".join(str(error).split()) for name, error in self.failures.items()}
-        for name, failure in told.items():
+        lines = {name: " ".join(str(error).split()) for name, error in self.failures.items()}
+        for name, failure in lines.items():
             notes.print(failure if name in failure else f"{name}: {failure}", markup=False, highlight=False)
-        if told:
-            raise BatchError(told, self.of)
+        if lines:
+            raise BatchError(lines, self.of)
 
 
 def stored_runs(store: Path, batch: Batch) -> list[Run]:

@@ -15,6 +15,7 @@ import torch
 
 from epochgraph import read_population
 from epochgraph.errors import RecipeError, SettingError, ZooError
+from epochgraph.extraction import extraction
 from epochgraph.runs import Run, read_stored_run, read_stored_runs
 from epochgraph.signature import Signature
 from epochgraph.zoo.architectures.choices import Choices
@@ -180,6 +181,7 @@ def test_a_run_is_recorded_at_every_look(tmp_path, recipe):
     ranks = run.signature.names.index("degree/graph/rank_change_since_initial")
     assert run.signature.values[0, ranks] == pytest.approx(0, abs=1e-12)
     assert 0 < run.signature.values[-1, ranks] < 2
+    assert extraction(run.settings).scopes == ("graph", "depth")  # so that it can be repeated, and evaluated
 
 
 def test_the_same_seed_gives_the_same_run_and_leaves_global_randomness(tmp_path, recipe):
@@ -220,6 +222,19 @@ def test_small_and_large_initial_weights_are_half_and_twice_the_default(recipe):
         weights[name] = next(model.parameters()).detach()
     assert torch.equal(weights["small"], weights["default"] * 0.5)
     assert torch.equal(weights["large"], weights["default"] * 2)
+
+
+def test_a_task_of_ones_own_is_read_once_a_process(tmp_path, recipe):
+    calls = []
+
+    def own_task(data):
+        calls.append(data)
+        return TASKS["wine"](None)
+
+    seams = Seams(data=tmp_path, tasks={"wine": own_task})
+    assert seams.task("wine") is seams.task("wine")
+    assert seams.digest("wine") == TASKS["wine"](None).digest()
+    assert calls == [tmp_path]
 
 
 def own_network(form, choices: Choices) -> torch.nn.Module:

@@ -13,6 +13,7 @@ import pandas as pd
 from torch import nn
 
 from epochgraph.errors import SettingError, ZooError
+from epochgraph.extraction import Extraction
 from epochgraph.files import atomic_write
 from epochgraph.runs import Run, Setting
 from epochgraph.topology import trace
@@ -27,6 +28,11 @@ from epochgraph.zoo.tasks import TASKS, Reader
 from epochgraph.zoo.tasks.changes import noisy, subsampled
 from epochgraph.zoo.tasks.task import Form, Task
 from epochgraph.zoo.training import Report, Training
+
+EXTRACTION = Extraction(
+    measures=tuple(measure.__name__ for measure in FEATURES.of_nodes), scopes=FEATURES.scopes, change=FEATURES.change
+)
+"""How the signatures of sweeps are taken, as it is stored with them."""
 
 PROBE = 64
 """Validation examples that the units of a network are looked at with."""
@@ -73,7 +79,7 @@ class Seams:
         Raises:
             EpochgraphError: Its files are missing or damaged.
         """
-        return self._reader(name)(self.data)
+        return _task(self._reader(name), self.data)
 
     def digest(self, name: str) -> str:
         """The digest of a task's examples."""
@@ -92,9 +98,14 @@ class Seams:
         return self.tasks.get(name) or TASKS[name]
 
 
+@functools.lru_cache(maxsize=4)
+def _task(reader: Reader, data: Path | None) -> Task:
+    return reader(data)
+
+
 @functools.lru_cache(maxsize=64)
 def _digest(reader: Reader, data: Path | None) -> str:
-    return reader(data).digest()
+    return _task(reader, data).digest()
 
 
 class WatchedRun:
@@ -159,9 +170,7 @@ class WatchedRun:
             "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
             "nodes": sum(part.size for part in self.topology.parts),
             "coverage": self.topology.coverage.share,
-            "measures": ",".join(measure.__name__ for measure in FEATURES.of_nodes),
-            "scopes": ",".join(FEATURES.scopes),
-            "change": ",".join(FEATURES.change),
+            **EXTRACTION.settings(),
         }
 
 
