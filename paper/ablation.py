@@ -15,8 +15,8 @@ from epochgraph.predictors import Candidate, learned
 from epochgraph.predictors.curves import hyper_parameters, learning_curve
 from epochgraph.predictors.shipped import EPOCHS
 from epochgraph.predictors.views import (
+    Concatenated,
     Selected,
-    Together,
     View,
     changes_between_epochs,
     folded,
@@ -85,7 +85,9 @@ def ablation(populations: Sequence[Population], *, jobs: int, progress: Progress
         expected = f"one of {LEAST} runs, with a file that has their node values"
         raise SettingError("populations", [one.name for one in populations], expected)
     known = (learning_curve, hyper_parameters)
-    beside = _forests({BOTH: Together(known)} | {kind: Together((*known, view)) for kind, view in kinds().items()})
+    beside = _forests(
+        {BOTH: Concatenated(known)} | {kind: Concatenated((*known, view)) for kind, view in kinds().items()}
+    )
     alone = _forests({kind + ALONE: view for kind, view in {"learning curve": learning_curve, **kinds()}.items()})
     pools = [(population.runs, RATE, beside, EPOCHS) for population in usable]
     if different([population.runs[0] for population in on_cifar(usable)], FAMILY) > 1:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from epochgraph.predictors import Candidate, learned
 from epochgraph.predictors.curves import hyper_parameters, learning_curve
 from epochgraph.predictors.shipped import EPOCHS
-from epochgraph.predictors.views import Together, View, pooled_changes
+from epochgraph.predictors.views import Concatenated, View, pooled_changes
 from epochgraph.runs import Run
 from paper.differences import MANY, RESAMPLES, HeldOutErrors, different, paired_difference
 from paper.panels import BLUE, FAINT, GREEN, INK, RED, legend_below, panels
@@ -89,10 +89,10 @@ def candidates() -> tuple[Candidate, ...]:
     views: dict[str, View] = {
         CURVE: learning_curve,
         HYPER: hyper_parameters,
-        BOTH: Together((learning_curve, hyper_parameters)),
+        BOTH: Concatenated((learning_curve, hyper_parameters)),
         "changes": pooled_changes(),
-        "curve and changes": Together((learning_curve, pooled_changes())),
-        SIGNATURE: Together((learning_curve, hyper_parameters, pooled_changes())),
+        "curve and changes": Concatenated((learning_curve, pooled_changes())),
+        SIGNATURE: Concatenated((learning_curve, hyper_parameters, pooled_changes())),
     }
     return tuple(Candidate(name, view, learned("regression", "trees")) for name, view in views.items())
 

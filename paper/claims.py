@@ -92,9 +92,9 @@ def _within_ten_epochs(scores: pd.DataFrame) -> tuple[Iterable[bool], str]:
     plain = (scores["measure"] == "accuracy") & scores["candidate"].str.endswith(", none") & (scores["epoch"] <= 10)
     chosen = scores[plain]
     last = chosen[chosen["epoch"] == chosen.groupby("population")["epoch"].transform("max")].groupby("population")
-    told, larger = last["mean"].mean(), last["larger class"].first()
+    reached, larger = last["mean"].mean(), last["larger class"].first()
     beside = f"the larger class is {larger.min():.0%} to {larger.max():.0%}"
-    return (told >= 0.8) & (told > larger), f"{told.min():.0%} to {told.max():.0%} at epoch 10; {beside}"
+    return (reached >= 0.8) & (reached > larger), f"{reached.min():.0%} to {reached.max():.0%} at epoch 10; {beside}"
 
 
 def _above_last_layer(scores: pd.DataFrame) -> tuple[Iterable[bool], str]:
@@ -131,8 +131,8 @@ def _transfer(candidate: str) -> Callable[[pd.DataFrame], tuple[Iterable[bool], 
         last = scores["epoch"] == scores["epoch"].max()
         chosen = scores[last & (scores["measure"] == "balanced_accuracy") & (scores["candidate"] == candidate)]
         found = chosen.set_index("transfer")["mean"]
-        told = f"balanced accuracy {found.min():.3f} to {found.max():.3f}; {SOLID} or more holds, chance is {CHANCE}"
-        return found >= SOLID, told
+        detail = f"balanced accuracy {found.min():.3f} to {found.max():.3f}; {SOLID} or more holds, chance is {CHANCE}"
+        return found >= SOLID, detail
 
     return judged
 
@@ -174,8 +174,10 @@ def _cheaper(ours: str, other: str) -> Callable[[pd.DataFrame], tuple[Iterable[b
         )
         better = (epochs[ours] <= epochs[other]) & (regret[ours] <= regret[other])
         better &= (epochs[ours] < epochs[other]) | (regret[ours] < regret[other])
-        told = [f"{epochs[rule].mean():.0%} of the epochs, {regret[rule].mean():.2f} points" for rule in (ours, other)]
-        return better, f"{told[0]}; {other}: {told[1]}"
+        detail = [
+            f"{epochs[rule].mean():.0%} of the epochs, {regret[rule].mean():.2f} points" for rule in (ours, other)
+        ]
+        return better, f"{detail[0]}; {other}: {detail[1]}"
 
     return judged
 
@@ -286,7 +288,7 @@ CLAIMS = (
     ),
     *(
         Claim(
-            f"{what} spends and regrets no more than {told}, and one of both less",
+            f"{what} spends and regrets no more than {detail}, and one of both less",
             "us",
             "sweeps",
             _cheaper(f"{ours}, {KNOWN}", other),
@@ -302,7 +304,7 @@ CLAIMS = (
             ),
         )
         for other in others
-        for told in [other.replace("median", "the median")]
+        for detail in [other.replace("median", "the median")]
     ),
     *(
         Claim(

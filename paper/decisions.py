@@ -61,7 +61,7 @@ def predictor_of(runs: Sequence[Run], situation: str, epoch: float, groups: str)
         accuracies,
         threshold=THRESHOLD,
         groups=values_of(runs, groups),
-        kinds=families,
+        categories=families,
         extraction=EXTRACTION.settings(),
         trained_on={"runs": len(runs), "populations": recipes, "held out": groups},
     )
@@ -104,9 +104,9 @@ class HeldOut:
         runs = [replace(run, signature=run.signature.up_to(self.epoch)) for run in self.runs]  # later ones take time
         for fold, (known, others) in enumerate(self._dealt()):
             predictor = predictor_of([runs[place] for place in known], self.situation, self.epoch, self.groups)
-            told = [runs[place] for place in others]
-            at_rates = predict_at_rates(predictor, told, (RATE, SHARE))
-            for run, prediction, careful in zip(told, *at_rates, strict=True):
+            predicted = [runs[place] for place in others]
+            at_rates = predict_at_rates(predictor, predicted, (RATE, SHARE))
+            for run, prediction, careful in zip(predicted, *at_rates, strict=True):
                 yield fold, run, prediction, careful
 
     def _dealt(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -119,8 +119,8 @@ class HeldOut:
         """A row a run."""
         rows = pd.DataFrame(
             [
-                {"fold": fold, **_compared(run, told), "careful": careful.decision}
-                for fold, run, told, careful in self.predictions()
+                {"fold": fold, **_compared(run, predicted), "careful": careful.decision}
+                for fold, run, predicted, careful in self.predictions()
             ]
         )
         return rows.assign(folds=self.groups, situation=self.situation, epoch=self.epoch, seed=self.seed)

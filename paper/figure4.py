@@ -13,7 +13,7 @@ from epochgraph.errors import SettingError
 from epochgraph.evaluation import transferred
 from epochgraph.predictors import Candidate, labels, learned
 from epochgraph.predictors.curves import validation_accuracy, validation_curve
-from epochgraph.predictors.views import Together, View, pooled_changes
+from epochgraph.predictors.views import Concatenated, View, pooled_changes
 from epochgraph.runs import Run
 from paper.panels import BLUE, FAINT, GREEN, INK, RED, YELLOW, label_left, legend_below, panels
 from paper.populations import Population
@@ -97,7 +97,7 @@ def candidates() -> tuple[Candidate, ...]:
         "rolled degree SVM, less its start": (Transformed(statistics_of("degree"), minus_initial), svm),
         "changes trees": (changes, trees),
         "validation accuracy": (validation_accuracy, svm),
-        "curve and changes trees": (Together((validation_curve, changes)), trees),
+        "curve and changes trees": (Concatenated((validation_curve, changes)), trees),
     }
     return tuple(Candidate(name, view, estimator) for name, (view, estimator) in views.items())
 
@@ -161,9 +161,9 @@ def _table(scores: pd.DataFrame, names: Sequence[str], epoch: float) -> pd.DataF
 def _drawn(scores: pd.DataFrame, names: Sequence[str]) -> Figure:
     figure = panels(names, columns=3, width=3.9, height=3)
     for axis, name in zip(figure.axes, names, strict=True):
-        told = scores[(scores["transfer"] == name) & (scores["measure"] == "balanced_accuracy")]
+        predicted = scores[(scores["transfer"] == name) & (scores["measure"] == "balanced_accuracy")]
         for candidate, colour in zip(candidates(), COLOURS, strict=True):
-            line = told[told["candidate"] == candidate.name]
+            line = predicted[predicted["candidate"] == candidate.name]
             axis.plot(line["epoch"], line["mean"], color=colour, lw=1.8, marker="o", ms=3.5, label=candidate.name)
         axis.axhline(0.5, color=INK, lw=0.8, ls=":")
         axis.set_xlabel("epochs seen")

@@ -12,7 +12,7 @@ from epochgraph.errors import SettingError, UnreadableFileError
 from epochgraph.measures import SUMMARIES
 from epochgraph.predictors import Candidate, learned, without_graphs
 from epochgraph.predictors.features import feature_table
-from epochgraph.predictors.views import Selected, Together, View
+from epochgraph.predictors.views import Concatenated, Selected, View
 from epochgraph.runs import Run, read_stored_runs
 from paper.differences import RESAMPLES, HeldOutErrors, error_table, paired_difference
 from paper.panels import BLUE, FAINT, GREEN, INK, RED, YELLOW, label_left, legend_below, panels
@@ -93,7 +93,7 @@ def candidates() -> tuple[Candidate, ...]:
     changes |= {name: _changes(*names) for name, names in OTHERS.items()}
     changes[ALL] = _changes(*(name for names in OTHERS.values() for name in names))
     views = dict(changes)
-    views |= {f"both with {name}": Together((changes[BOTH], changes[name])) for name in (*OTHERS, ALL)}
+    views |= {f"both with {name}": Concatenated((changes[BOTH], changes[name])) for name in (*OTHERS, ALL)}
     views |= {f"{name}, levels": _Levels(*names) for name, names in OTHERS.items()}
     trees = learned("regression", "trees")
     return (without_graphs("regression")[0], *(Candidate(name, view, trees) for name, view in views.items()))

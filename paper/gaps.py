@@ -89,8 +89,8 @@ class _Cell:
         if round(rows[0].accuracy, 2) < self.paper:
             rows += self._changed(hits, truth)
         rows.append(_score(LESS_START, *self._hits(self.population, Transformed(self._view, minus_initial))))
-        told = {"population": self.population.name, "cell": self.name, "paper": self.paper}
-        return pd.DataFrame([told | row._asdict() for row in rows])
+        predicted = {"population": self.population.name, "cell": self.name, "paper": self.paper}
+        return pd.DataFrame([predicted | row._asdict() for row in rows])
 
     def _changed(self, hits: np.ndarray, truth: np.ndarray) -> Iterator[_Score]:
         population = self.population
@@ -121,8 +121,8 @@ class _Cell:
             task="classification", threshold=population.threshold, folds=FOLDS, repeats=repeats, seed=seed or 0
         )
         candidate = Candidate(self.name, view, learned("classification", self.method))
-        told = held_out(candidate, population.runs, protocol, epoch=epoch or population.seen)
-        return told == truth, truth
+        predicted = held_out(candidate, population.runs, protocol, epoch=epoch or population.seen)
+        return predicted == truth, truth
 
 
 def gaps(populations: Sequence[Population], *, jobs: int, progress: Progress | None = None) -> Result:

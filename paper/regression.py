@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from epochgraph.predictors import Candidate, learned, without_graphs
 from epochgraph.predictors.curves import hyper_parameters, learning_curve
-from epochgraph.predictors.views import Together, View, pooled_changes
+from epochgraph.predictors.views import Concatenated, View, pooled_changes
 from paper.candidates import baker, from_weights, general
 from paper.populations import Population, of_one_width
 from paper.results import Result
@@ -55,8 +55,8 @@ def candidates() -> tuple[Candidate, ...]:
     views: dict[str, View] = {
         "changes": pooled_changes(),
         "learning curve": learning_curve,
-        "curve and changes": Together((learning_curve, pooled_changes())),
-        "curve, changes and hyper-parameters": Together((learning_curve, pooled_changes(), hyper_parameters)),
+        "curve and changes": Concatenated((learning_curve, pooled_changes())),
+        "curve, changes and hyper-parameters": Concatenated((learning_curve, pooled_changes(), hyper_parameters)),
     }
     return (
         *without_graphs("regression"),

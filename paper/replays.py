@@ -35,21 +35,21 @@ class Replay:
         population: Its name.
         runs: The names of its runs.
         record: All of them as one sweep, of which nothing is told.
-        told: What is told of them while they are held out, in rows of `HeldOut.scores`.
+        predicted: What is told of them while they are held out, in rows of `HeldOut.scores`.
     """
 
     population: str
     runs: tuple[str, ...]
     record: Sweep
-    told: pd.DataFrame
+    predicted: pd.DataFrame
 
     def scores(self) -> pd.DataFrame:
         """A row a sweep and rule."""
         halves, generator = self._halves(), np.random.default_rng(0)
         rows = []
         for number in range(ORDERS):
-            places, told = halves[number % len(halves)]
-            sweep = told.of(generator.permutation(places)[:SWEEP])
+            places, predicted = halves[number % len(halves)]
+            sweep = predicted.of(generator.permutation(places)[:SWEEP])
             rows += [{"sweep": number, **_row(outcome)} for outcome in replayed(sweep, threshold=THRESHOLD)]
         return pd.DataFrame(rows).assign(population=self.population)
 
@@ -64,10 +64,10 @@ class Replay:
 
     def _told_of(self, situation: str) -> Iterator[tuple[np.ndarray, Mapping[str, Forecasts]]]:
         """The places of the runs of each half, and what is told of all runs, by what was not seen."""
-        told = self.told[self.told["situation"] == situation]
-        new = told[told["folds"] == FAMILY]
+        predicted = self.predicted[self.predicted["situation"] == situation]
+        new = predicted[predicted["folds"] == FAMILY]
         of_architecture = {} if new.empty else {NEW: _forecasts(new, self.runs)}
-        for _, of_seed in told[told["folds"] != FAMILY].groupby("seed"):
+        for _, of_seed in predicted[predicted["folds"] != FAMILY].groupby("seed"):
             folds = of_seed.groupby("run")["fold"].first().loc[[*self.runs]].to_numpy()
             known = _forecasts(of_seed, self.runs)
             for fold in (0, 1):
@@ -75,16 +75,16 @@ class Replay:
                     yield np.flatnonzero(folds == fold), {KNOWN: known, **of_architecture}
 
 
-def replay_of(population: Population, told: pd.DataFrame) -> Replay:
+def replay_of(population: Population, predicted: pd.DataFrame) -> Replay:
     """The sweeps of a population.
 
     Args:
         population: With its validation accuracies.
-        told: What is told of its runs, and perhaps of others, while they are held out.
+        predicted: What is told of its runs, and perhaps of others, while they are held out.
     """
     record = recorded(population.runs, first=EPOCHS[0])
     names = tuple(run.name for run in population.runs)
-    return Replay(population.name, names, record, told[told["population"] == population.name])
+    return Replay(population.name, names, record, predicted[predicted["population"] == population.name])
 
 
 def _forecasts(rows: pd.DataFrame, runs: Sequence[str]) -> Forecasts:

@@ -81,8 +81,8 @@ def _computed(
     if name in INSTANT:
         return INSTANT[name](populations)
     if name == "sweeps":
-        told = next((result.scores for result in done if result.name == "decisions"), None)
-        return sweeps(populations, jobs=jobs, told=told, progress=progress)
+        predicted = next((result.scores for result in done if result.name == "decisions"), None)
+        return sweeps(populations, jobs=jobs, predicted=predicted, progress=progress)
     return LONG[name](populations, jobs=jobs, progress=progress)
 
 

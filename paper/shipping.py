@@ -113,10 +113,10 @@ def _figures(predictor: Predictor) -> Mapping[str, str]:
     """What the held-out runs say of a predictor."""
     calibration = predictor.calibration
     assert calibration is not None  # noqa: S101 - `fitted` gives each one
-    told, truth = calibration.told, calibration.truth
+    predicted, truth = calibration.predicted, calibration.truth
     limit = calibration.limit(THRESHOLD, RATE)
     return {
-        "mean absolute error, points": f"{100 * np.abs(told - truth).mean():.1f}",
-        "Kendall's τ": f"{kendalltau(told, truth).statistic:.2f}",
+        "mean absolute error, points": f"{100 * np.abs(predicted - truth).mean():.1f}",
+        "Kendall's τ": f"{kendalltau(predicted, truth).statistic:.2f}",
         "stops below a predicted": "abstains" if limit is None else f"{limit:.1%}",
     }

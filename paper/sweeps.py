@@ -62,7 +62,7 @@ def sweeps(
     populations: Sequence[Population],
     *,
     jobs: int,
-    told: pd.DataFrame | None = None,
+    predicted: pd.DataFrame | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Epochs and regret of each rule, on the populations on CIFAR-10 that are large enough.
@@ -70,7 +70,7 @@ def sweeps(
     Args:
         populations: Those on other data, or of fewer runs than a sweep has, are left out.
         jobs: Processes.
-        told: What is `decided` about these populations, the scores of `decisions`; None to find it.
+        predicted: What is `decided` about these populations, the scores of `decisions`; None to find it.
         progress: Told after each epoch of our decisions.
 
     Raises:
@@ -80,9 +80,9 @@ def sweeps(
     if not large:
         sizes = [len(population.runs) for population in populations]
         raise SettingError("runs of the populations", sizes, f"{SWEEP} or more on CIFAR-10, for a sweep")
-    told = _with_halves(populations, told, jobs=jobs, progress=progress)
+    predicted = _with_halves(populations, predicted, jobs=jobs, progress=progress)
     keys = ["population", BUDGET_OF, "rule"]
-    rows = scored([replay_of(population, told) for population in large], jobs=jobs).drop(columns="sweep")
+    rows = scored([replay_of(population, predicted) for population in large], jobs=jobs).drop(columns="sweep")
     every = rows.groupby(keys, sort=False, dropna=False).mean().reset_index()
     budgets = every[BUDGET_OF].notna()
     mean = every[~budgets].drop(columns=BUDGET_OF)
@@ -92,7 +92,7 @@ def sweeps(
 
 
 def _with_halves(
-    populations: Sequence[Population], told: pd.DataFrame | None, *, jobs: int, progress: Progress | None
+    populations: Sequence[Population], predicted: pd.DataFrame | None, *, jobs: int, progress: Progress | None
 ) -> pd.DataFrame:
     """What is told of each run without its half of the learning rates, for each dealing, and without its architecture.
 
@@ -107,10 +107,12 @@ def _with_halves(
         for epoch in EPOCHS
     ]
     if FAMILY in decidable(runs):
-        new = (SITUATION, CURVE_ALONE) if told is None else (CURVE_ALONE,)
+        new = (SITUATION, CURVE_ALONE) if predicted is None else (CURVE_ALONE,)
         wanted += [HeldOut(runs, situation, epoch, FAMILY) for situation in new for epoch in EPOCHS]
     of_halves = scored(wanted, jobs=jobs, progress=progress)
-    known = [] if told is None else [told[(told["situation"] == SITUATION) & (told["folds"] == FAMILY)]]
+    known = (
+        [] if predicted is None else [predicted[(predicted["situation"] == SITUATION) & (predicted["folds"] == FAMILY)]]
+    )
     return pd.concat([of_halves, *known], ignore_index=True)
 
 

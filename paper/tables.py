@@ -6,7 +6,7 @@ import pandas as pd
 
 from epochgraph.predictors import Candidate, learned, without_graphs
 from epochgraph.predictors.curves import hyper_parameters, validation_curve
-from epochgraph.predictors.views import Together, View, pooled_changes
+from epochgraph.predictors.views import Concatenated, View, pooled_changes
 from paper.candidates import baker, from_weights
 from paper.populations import Population, of_one_width, stopping_epoch
 from paper.reported import TABLE_1, TABLE_2
@@ -84,8 +84,8 @@ def candidates() -> tuple[Candidate, ...]:
     trees = learned("classification", "trees")
     both: dict[str, View] = {
         "changes": pooled_changes(),
-        "curve and changes": Together((validation_curve, pooled_changes())),
-        "curve, changes and hyper-parameters": Together((validation_curve, pooled_changes(), hyper_parameters)),
+        "curve and changes": Concatenated((validation_curve, pooled_changes())),
+        "curve, changes and hyper-parameters": Concatenated((validation_curve, pooled_changes(), hyper_parameters)),
     }
     return (
         *without_graphs("classification"),
@@ -106,17 +106,21 @@ def _about(population: Population) -> dict[str, object]:
     stopping = [int(stopping_epoch(run)) for run in population.runs]
     accuracies = [run.final_accuracy() for run in population.runs]
     paper = TABLE_1.get(population.kind)
-    told = ("", "", "")
+    of_paper = ("", "", "")
     if paper is not None:
         low, high = paper.accuracy
-        told = (f" ({paper.stopping[0]}-{paper.stopping[1]})", f" ({low:.1%}-{high:.1%})", f" ({paper.threshold:.0%})")
+        of_paper = (
+            f" ({paper.stopping[0]}-{paper.stopping[1]})",
+            f" ({low:.1%}-{high:.1%})",
+            f" ({paper.threshold:.0%})",
+        )
     return {
         "population": population.name,
         "runs": len(population.runs),
         "epochs": population.epochs,
-        "early-stopping epoch": f"{min(stopping)}-{max(stopping)}{told[0]}",
-        "final accuracy": f"{min(accuracies):.1%}-{max(accuracies):.1%}{told[1]}",
-        "threshold": f"{population.threshold:.0%}{told[2]}",
+        "early-stopping epoch": f"{min(stopping)}-{max(stopping)}{of_paper[0]}",
+        "final accuracy": f"{min(accuracies):.1%}-{max(accuracies):.1%}{of_paper[1]}",
+        "threshold": f"{population.threshold:.0%}{of_paper[2]}",
         "good": f"{population.good / len(population.runs):.0%}",
     }
 
@@ -147,7 +151,7 @@ def score_table(
         cells = []
         for candidate in candidates:
             paper = TABLE_2.get((candidate.name, population.kind)) if with_paper else None
-            told = "" if paper is None else f" ({paper if isinstance(paper, str) else f'{paper:.2f}'})"
-            cells.append(cell(*found[candidate.name, population.name]) + told)
+            of_paper = "" if paper is None else f" ({paper if isinstance(paper, str) else f'{paper:.2f}'})"
+            cells.append(cell(*found[candidate.name, population.name]) + of_paper)
         columns[f"{population.title}, epoch {population.seen}"] = cells
     return pd.DataFrame(columns, index=[candidate.name for candidate in candidates])

@@ -104,17 +104,17 @@ def test_groups_stay_together_and_random_folds_keep_the_classes_apart_evenly():
 @pytest.mark.parametrize("values", [3, 1000])
 def test_the_area_under_the_curve_is_scikit_learns(values):
     """With many ties, and with none."""
-    told = np.random.default_rng(0).integers(values, size=40) / values
+    predicted = np.random.default_rng(0).integers(values, size=40) / values
     ends = np.arange(40) % 3 % 2
 
     class Teller(DummyClassifier):
         def predict_proba(self, X):  # noqa: N803
             return np.stack([1 - X[:, 0], X[:, 0]], axis=1)
 
-    teller = Candidate("told", lambda runs, epoch: pd.DataFrame({"p": [0, 0, 0, 0, *told]}), lambda seed: Teller())
+    teller = Candidate("told", lambda runs, epoch: pd.DataFrame({"p": [0, 0, 0, 0, *predicted]}), lambda seed: Teller())
     truth = (np.array([0, 0, 1, 1]), ends)
     table = transferred([teller], population(4), population(40), truth, epochs=[1], repeats=1).set_index("measure")
-    assert table.loc["roc_auc", "mean"] == pytest.approx(roc_auc_score(ends, told), abs=1e-12)
+    assert table.loc["roc_auc", "mean"] == pytest.approx(roc_auc_score(ends, predicted), abs=1e-12)
 
 
 def test_folds_that_cannot_be_ranked_are_counted():
@@ -232,23 +232,23 @@ def test_what_is_told_of_held_out_runs_is_what_is_scored(groups):
     runs = population(24, signal=0.3)
     truth = np.array([run.final_accuracy() for run in runs])
     protocol = Protocol(task="regression", repeats=3, seed=5, groups=groups)
-    told = held_out(trees("regression"), runs, protocol, epoch=2)
-    assert told.shape == (3, 24)
-    errors = np.abs(told - truth).mean(axis=1)
+    predicted = held_out(trees("regression"), runs, protocol, epoch=2)
+    assert predicted.shape == (3, 24)
+    errors = np.abs(predicted - truth).mean(axis=1)
     table = cross_validated([trees("regression")], runs, protocol, epochs=[2]).set_index("measure")
     assert table.loc["mean_absolute_error", "mean"] == pytest.approx(errors.mean(), rel=1e-12)
     assert table.loc["mean_absolute_error", "spread"] == pytest.approx(errors.std(ddof=1), rel=1e-12)
-    assert len({tuple(row) for row in told.tolist()}) == 3  # dealt anew each time
+    assert len({tuple(row) for row in predicted.tolist()}) == 3  # dealt anew each time
 
 
 def test_of_classes_the_labels_are_told_of_held_out_runs():
     runs = population(24, signal=0.3)
     truth = labels([run.final_accuracy() for run in runs], 50)
     protocol = Protocol(task="classification", threshold=50, repeats=2)
-    told = held_out(trees("classification"), runs, protocol, epoch=2)
-    assert set(told.ravel().tolist()) == {0, 1}
+    predicted = held_out(trees("classification"), runs, protocol, epoch=2)
+    assert set(predicted.ravel().tolist()) == {0, 1}
     table = cross_validated([trees("classification")], runs, protocol, epochs=[2]).set_index("measure")
-    assert table.loc["accuracy", "mean"] == pytest.approx((told == truth).mean(), rel=1e-12)
+    assert table.loc["accuracy", "mean"] == pytest.approx((predicted == truth).mean(), rel=1e-12)
 
 
 def test_what_is_told_of_a_held_out_run_does_not_depend_on_its_end():

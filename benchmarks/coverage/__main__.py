@@ -36,8 +36,8 @@ def main(
         limits = Limits(timeout, memory)
         for row in rows(library, missing, workers=workers, batch=batch, limits=limits):
             append(path, row)
-            told = f"{row.joined_share:.1%} joined, {row.seconds:.1f} s" if row.status == "traced" else row.error
-            progress.console.print(f"{row.name}: {row.status}, {told}", highlight=False, markup=False)
+            outcome = f"{row.joined_share:.1%} joined, {row.seconds:.1f} s" if row.status == "traced" else row.error
+            progress.console.print(f"{row.name}: {row.status}, {outcome}", highlight=False, markup=False)
             progress.advance(task)
 
 

@@ -62,9 +62,9 @@ def rows(library: Name, names: Sequence[str], *, workers: int, batch: int, limit
                 connection, worker = _started(library, waiting.popleft(), workers, limits)
                 running[connection] = worker
             nearest = min(worker.deadline for worker in running.values())
-            told = wait(list(running), timeout=max(0.0, nearest - time.monotonic()))
-            late = [c for c, worker in running.items() if c not in told and worker.deadline <= time.monotonic()]
-            for connection in [c for c in running if c in told or c in late]:
+            ready = wait(list(running), timeout=max(0.0, nearest - time.monotonic()))
+            late = [c for c, worker in running.items() if c not in ready and worker.deadline <= time.monotonic()]
+            for connection in [c for c in running if c in ready or c in late]:
                 worker = running[connection]
                 row = None if connection in late else _received(connection)
                 yield row or _lost(library, worker, limits, late=connection in late)

@@ -185,9 +185,9 @@ def draw(runs: Sequence[Run], population: Population, path: Path, *, epoch: floa
     table = feature_table([run.signature for run in runs], up_to=epoch)
     accuracies = np.array([run.final_accuracy() for run in runs])
     folds = KFold(5, shuffle=True, random_state=0)
-    told = cross_val_predict(SignatureRegressor("trees"), table, accuracies, cv=folds)
+    predicted = cross_val_predict(SignatureRegressor("trees"), table, accuracies, cv=folds)
     title = f"{len(runs)} networks on {population.name}: their graphs over time, their end seen from epoch {epoch:g}"
-    population_picture(runs, Outlook(epoch, told.tolist(), population.recipe.threshold), title, path)
+    population_picture(runs, Outlook(epoch, predicted.tolist(), population.recipe.threshold), title, path)
 
 
 def check_size(runs: int, epochs: int) -> None:

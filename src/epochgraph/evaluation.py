@@ -164,12 +164,12 @@ def held_out(candidate: Candidate, runs: Sequence[Run], protocol: Protocol, *, e
     """
     truth = _truth(runs, protocol)
     inputs = candidate.inputs(runs, epoch).to_numpy()
-    told = np.empty((protocol.repeats, len(runs)))
-    for row, seed in zip(told, _seeds(protocol), strict=True):
+    predicted = np.empty((protocol.repeats, len(runs)))
+    for row, seed in zip(predicted, _seeds(protocol), strict=True):
         split = _split(runs, truth, protocol, seed)
         for model, others in _fitted(candidate, seed, protocol.task, inputs, truth, split):
             row[others] = model.predict(inputs[others])
-    return told
+    return predicted
 
 
 def _seeds(protocol: Protocol) -> list[int]:
@@ -190,22 +190,22 @@ def _scores(
     candidate: Candidate, seed: int, task: Task, inputs: np.ndarray, truth: np.ndarray, split: Split
 ) -> list[Score]:
     """Every measure of one candidate on one dealing of the folds."""
-    told, rankings = np.empty_like(truth), []
+    predicted, rankings = np.empty_like(truth), []
     for model, others in _fitted(candidate, seed, task, inputs, truth, split):
-        told[others], ranked_by = _told(task, model, inputs[others])
+        predicted[others], ranked_by = _predictions(task, model, inputs[others])
         rankings.append(_ranking(task, ranked_by, truth[others]))
     seen = np.concatenate([others for _, others in split])
-    scores = [(name, float(measure(truth[seen], told[seen])), 0.0) for name, measure in POOLED[task].items()]
+    scores = [(name, float(measure(truth[seen], predicted[seen])), 0.0) for name, measure in POOLED[task].items()]
     unscored = np.isnan(rankings).mean()
     ranking = np.nan if unscored == 1 else np.nanmean(rankings)
     return [*scores, ("roc_auc" if task == "classification" else "kendall_tau", float(ranking), float(unscored))]
 
 
-def _told(task: Task, model: Any, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _predictions(task: Task, model: Any, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What the model tells of each run, and what ranks them: the same accuracy, or the label and how probable 1 is."""
     if task == "regression":
-        told = model.predict(inputs)
-        return told, told
+        predicted = model.predict(inputs)
+        return predicted, predicted
     p = model.predict_proba(inputs)  # once: to be asked twice costs a forest a fifth of its fit
     return model.classes_[p.argmax(axis=1)], p[:, model.classes_ == 1].sum(axis=1)
 

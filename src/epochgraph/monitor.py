@@ -8,7 +8,7 @@ from epochgraph.graph import NodeValues, rolled_graph
 from epochgraph.graph.rolled import NonFinite
 from epochgraph.graph.weights import Source
 from epochgraph.measures import STANDARD, Measure, Summary
-from epochgraph.signature import Features, Past, Signature, assembled, extended, feature_names, named_measure
+from epochgraph.signature import Features, References, Signature, assembled, extended, feature_names, named_measure
 from epochgraph.signature.change import Reference
 from epochgraph.signature.scopes import Scoping
 from epochgraph.topology import Topology
@@ -53,7 +53,7 @@ class Monitor:
         self.fold_batch_norm = fold_batch_norm
         self.nonfinite = nonfinite
         self.features = Features(tuple(map(named_measure, measures)), tuple(scopes), tuple(change))
-        self._past = Past()
+        self._references = References()
         self._times: list[float] = []
         self._rows: list[NodeValues] = []
         self._diverged: list[bool] = []
@@ -83,7 +83,7 @@ class Monitor:
             nonfinite=self.nonfinite,
             copy=bool(self.features.change),
         )
-        self._past, row, values = extended(self._past, graph, self.features)
+        self._references, row, values = extended(self._references, graph, self.features)
         self._times.append(epoch)
         self._rows.append(row)
         self._diverged.append(bool(graph.nonfinite))

@@ -19,7 +19,7 @@ from epochgraph import __version__
 from epochgraph.extraction import Extraction
 from epochgraph.predictors import SignatureRegressor, fitted, read_predictor
 from epochgraph.predictors.curves import learning_curve_of_epochs
-from epochgraph.predictors.views import Together, signature_so_far
+from epochgraph.predictors.views import Concatenated, signature_so_far
 from epochgraph.runs import Run, read_stored_run, read_stored_runs, write_run
 from populations import population
 
@@ -170,8 +170,10 @@ def test_measures_of_parts_and_of_the_whole_graph_are_extracted_and_learnt_from(
     names = read_stored_runs(out)[0].signature.names
     assert names[:2] == ("neural_persistence/graph/mean", "spectral_gap/graph/value")
     succeeded("fit", out, "-o", tmp_path / "told.skops", "--up-to", "1")
-    told = json.loads(succeeded("predict", runs[0], "-p", tmp_path / "told.skops", "--topology", topology, "--json"))
-    assert told["run"] == runs[0].name
+    predicted = json.loads(
+        succeeded("predict", runs[0], "-p", tmp_path / "told.skops", "--topology", topology, "--json")
+    )
+    assert predicted["run"] == runs[0].name
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
@@ -180,9 +182,9 @@ def test_from_finished_runs_to_a_prediction(sweep, topology, store, tmp_path, ta
     predictor = tmp_path / "predictor.skops"
     options = ("--method", "trees", "--threshold", "0.45", "--up-to", "1", "--task", task)
     succeeded("fit", store, "-o", predictor, *options)
-    told = json.loads(succeeded("predict", store, "-p", predictor, "--rate", "0.2", "--json"))
-    assert [one["run"] for one in told] == [f"run{number}" for number in range(12)]
-    by_name = {one["run"]: one for one in told}
+    predicted = json.loads(succeeded("predict", store, "-p", predictor, "--rate", "0.2", "--json"))
+    assert [one["run"] for one in predicted] == [f"run{number}" for number in range(12)]
+    by_name = {one["run"]: one for one in predicted}
     assert [by_name[f"run{number}"]["decision"] for number in (0, 1, 10, 11)] == [
         "stop",
         "stop",
@@ -191,7 +193,7 @@ def test_from_finished_runs_to_a_prediction(sweep, topology, store, tmp_path, ta
     ]
     assert max(by_name[f"run{number}"]["p_good"] for number in range(4)) < 0.5
     assert min(by_name[f"run{number}"]["p_good"] for number in range(9, 12)) > 0.5
-    assert {(one["accuracy"] is None, one["interval"]) for one in told} == {(task == "classification", None)}
+    assert {(one["accuracy"] is None, one["interval"]) for one in predicted} == {(task == "classification", None)}
     checkpoints = ("predict", sweep / "runs" / "run11", "-p", predictor, "--topology", topology, "--json")
     assert json.loads(succeeded(*checkpoints, "--rate", "0.2")) == by_name["run11"]
     unsure = json.loads(succeeded(*checkpoints))
@@ -228,12 +230,12 @@ def of_many(many, tmp_path_factory) -> Path:
 
 def test_one_run_is_an_object_and_several_are_a_list(many, of_many):
     best, worst = (pick(MANY, key=Run.final_accuracy).name for pick in (max, min))
-    told = json.loads(succeeded("predict", many, "-p", of_many, "--json"))
-    assert len(told) == 60
+    predicted = json.loads(succeeded("predict", many, "-p", of_many, "--json"))
+    assert len(predicted) == 60
     hopes = json.loads(succeeded("predict", many, "-p", of_many, "--hopeful-first", "--json"))
-    assert [one["interval"][1] for one in hopes] == sorted((one["interval"][1] for one in told), reverse=True)
+    assert [one["interval"][1] for one in hopes] == sorted((one["interval"][1] for one in predicted), reverse=True)
     good = json.loads(succeeded("predict", many / f"{best}.parquet", "-p", of_many, "--json"))
-    assert good == next(one for one in told if one["run"] == best)
+    assert good == next(one for one in predicted if one["run"] == best)
     told_of = {"run", "accuracy", "interval", "p_good", "decision", "reason", "threshold", "times"}
     assert set(good) == told_of | {"target", "direction", "predictor", "metrics", "notes"}
     assert good["metrics"] == {"validation_accuracy": [1, 2], "train_loss": [1, 2]}
@@ -242,7 +244,7 @@ def test_one_run_is_an_object_and_several_are_a_list(many, of_many):
     assert good["accuracy"] > 70
     assert good["p_good"] > 0.9
     assert (good["decision"], good["threshold"], good["times"]) == ("continue", 50, [0, 1, 2])
-    bad = next(one for one in told if one["run"] == worst)
+    bad = next(one for one in predicted if one["run"] == worst)
     assert bad["p_good"] < 0.1
     assert bad["decision"] == "stop"
     assert "hardly a run with a good end was predicted below" in bad["reason"]
@@ -251,7 +253,7 @@ def test_one_run_is_an_object_and_several_are_a_list(many, of_many):
 def test_what_was_learnt_is_what_the_library_learns(many, of_many):
     """The options of `fit` say what is looked at, and what is held out together."""
     found, runs = read_predictor(of_many), read_stored_runs(many)
-    table = Together((signature_so_far, learning_curve_of_epochs))(runs, 2)
+    table = Concatenated((signature_so_far, learning_curve_of_epochs))(runs, 2)
     expected = fitted(
         SignatureRegressor("trees"),
         table,
@@ -262,7 +264,7 @@ def test_what_was_learnt_is_what_the_library_learns(many, of_many):
     )
     assert found.columns == tuple(table.columns)
     assert {"validation_accuracy@1", "train_loss@2", "degree/graph/mean@0"} <= set(found.columns)
-    assert found.calibration.told.tolist() == expected.calibration.told.tolist()
+    assert found.calibration.predicted.tolist() == expected.calibration.predicted.tolist()
     assert found.extraction == expected.extraction
     assert found.trained_on["runs"] == 60
 
@@ -272,13 +274,13 @@ def test_the_table_of_predictions_is_for_people(many, of_many, tmp_path):
     stored = read_stored_run(many / f"{worst.name}.parquet")
     write_run(replace(stored, name="[bold]mine"), tmp_path / "mine.parquet")
     page = succeeded("predict", tmp_path / "mine.parquet", "-p", of_many)
-    told = json.loads(succeeded("predict", tmp_path / "mine.parquet", "-p", of_many, "--json"))
+    predicted = json.loads(succeeded("predict", tmp_path / "mine.parquet", "-p", of_many, "--json"))
     row = next(line for line in page.splitlines() if "[bold]mine" in line)
-    assert f"{told['accuracy']:.3f}" in row
-    assert f"{told['interval'][0]:.3f} to {told['interval'][1]:.3f}" in row
+    assert f"{predicted['accuracy']:.3f}" in row
+    assert f"{predicted['interval'][0]:.3f} to {predicted['interval'][1]:.3f}" in row
     assert row.split()[-1] == "stop"
     assert "A good end is a final accuracy of 50 or more." in page
-    assert page.rstrip().endswith(f"stop: {told['reason']}.")
+    assert page.rstrip().endswith(f"stop: {predicted['reason']}.")
     several = succeeded("predict", many, "-p", of_many, "--threshold", "60")
     assert sum(line.startswith(" run") for line in several.splitlines()) == 60 + 1  # and the head
     assert several.rstrip().endswith("A good end is a final accuracy of 60 or more.")

@@ -139,15 +139,15 @@ def test_a_loss_is_learned_the_right_way_round(losses, tmp_path):
     result = epochgraph("fit", losses, "-o", tmp_path / "p.skops", *options)
     assert result.returncode == 0, result.stderr
     assert "the lower, the better" in result.stderr
-    told = json.loads(succeeded("predict", losses, "-p", tmp_path / "p.skops", "--hopeful-first", "--json"))
+    predicted = json.loads(succeeded("predict", losses, "-p", tmp_path / "p.skops", "--hopeful-first", "--json"))
     ends = {run.name: run.final_accuracy("test_loss") for run in read_stored_runs(losses)}
-    stopped = [ends[one["run"]] for one in told if one["decision"] == "stop"]
+    stopped = [ends[one["run"]] for one in predicted if one["decision"] == "stop"]
     assert len(stopped) > 10
     assert min(stopped) > 0.5
-    assert np.mean([ends[one["run"]] for one in told[:10]]) < 0.25
-    assert all(one["interval"][0] <= one["accuracy"] <= one["interval"][1] for one in told)
-    assert told[0]["metrics"] == {"validation_loss": [1, 2]}
-    assert (told[0]["target"], told[0]["direction"]) == ("test_loss", "falls")
+    assert np.mean([ends[one["run"]] for one in predicted[:10]]) < 0.25
+    assert all(one["interval"][0] <= one["accuracy"] <= one["interval"][1] for one in predicted)
+    assert predicted[0]["metrics"] == {"validation_loss": [1, 2]}
+    assert (predicted[0]["target"], predicted[0]["direction"]) == ("test_loss", "falls")
     page = succeeded("predict", losses / "run0.parquet", "-p", tmp_path / "p.skops")
     assert "predicted test_loss" in page
     assert "A good end is a final test_loss of 0.5 or less." in page
@@ -164,8 +164,8 @@ def test_a_target_whose_direction_is_not_certain_is_asked_for(losses, tmp_path):
     options = ("fit", folder, "-o", tmp_path / "p.skops", "--up-to", "1", "--target", "score", "--threshold", "0.5")
     assert "the direction of the target is 'score', but must be given" in refused(*options)
     succeeded(*options, "--direction", "falls")
-    told = json.loads(succeeded("predict", folder, "-p", tmp_path / "p.skops", "--json"))
-    assert {one["direction"] for one in told} == {"falls"}
+    predicted = json.loads(succeeded("predict", folder, "-p", tmp_path / "p.skops", "--json"))
+    assert {one["direction"] for one in predicted} == {"falls"}
 
 
 def test_any_target_is_evaluated_and_what_cannot_be_compared_is_named(losses):
@@ -204,8 +204,8 @@ def test_one_stored_run_that_is_damaged_stops_no_command(losses, tmp_path):
     fitting = ("--target", "test_loss", "--up-to", "1")
     result = named(epochgraph("fit", store, "-o", tmp_path / "p.skops", *fitting), "run5.parquet")
     assert "fitted on 59 runs" in result.stderr
-    told = named(epochgraph("predict", store, "-p", tmp_path / "p.skops", "--json"), "run5.parquet")
-    assert len(json.loads(told.stdout)) == 59
+    predicted = named(epochgraph("predict", store, "-p", tmp_path / "p.skops", "--json"), "run5.parquet")
+    assert len(json.loads(predicted.stdout)) == 59
     named(epochgraph("pack", store, "-o", tmp_path / "all.parquet"), "run5.parquet")
     assert len(read_stored_runs(tmp_path / "all.parquet")) == 59
     options = ("--task", "regression", "--repeats", "1", "--folds", "2", *fitting)

@@ -156,11 +156,11 @@ def test_transfers_and_curves_are_judged_by_what_they_reach():
 
 def test_eighty_percent_is_not_the_best_of_many_and_more_than_the_larger_class():
     def curves(mlp: float, larger: float) -> Result:
-        told = ((9, "svm, none", 0.9), (10, "svm, none", 0.8), (10, "mlp, none", mlp), (10, "mlp, linear", 0.9))
+        predicted = ((9, "svm, none", 0.9), (10, "svm, none", 0.8), (10, "mlp, none", mlp), (10, "mlp, linear", 0.9))
         later = ((11, "svm, none", 0.9), (10, "validation accuracy", 0.95))
         rows = [
             {"epoch": epoch, "measure": "accuracy", "candidate": name, "population": "lenet", "mean": mean}
-            for epoch, name, mean in (*told, *later)
+            for epoch, name, mean in (*predicted, *later)
         ]
         return result("figure3", [row | {"larger class": larger} for row in rows])
 

@@ -108,12 +108,12 @@ def test_a_held_out_run_does_not_teach_what_is_told_of_it(three):
         for run in runs
     ]
 
-    def told(given):
+    def predicted(given):
         found = HeldOut(tuple(given), "weights", 1.0, FAMILY).predictions()
         return {run.name: predictions for _, run, *predictions in found if run.settings[FAMILY] == "LeNet"}
 
-    assert told(shuffled) == told(runs)
-    assert len(told(runs)) == 28
+    assert predicted(shuffled) == predicted(runs)
+    assert len(predicted(runs)) == 28
 
 
 def test_too_few_learning_rates_or_architectures_are_not_held_out(three):
@@ -157,7 +157,7 @@ def test_sweeps_are_replayed_by_every_rule(three):
 
 @pytest.mark.usefixtures("few_sweeps")
 def test_sweeps_are_the_same_with_what_the_decisions_found(three):
-    alone, after = sweeps(three, jobs=1), sweeps(three, jobs=1, told=decisions(three, jobs=1).scores)
+    alone, after = sweeps(three, jobs=1), sweeps(three, jobs=1, predicted=decisions(three, jobs=1).scores)
     assert after.markdown() == alone.markdown()
     pd.testing.assert_frame_equal(after.scores, alone.scores)
 
@@ -176,10 +176,10 @@ def test_a_sweep_knows_nothing_of_its_own_half_of_the_learning_rates(three, monk
     drawn = {tuple(curve) for curve in next(one.curves for one in seen if one.epochs == lenets.epochs)}
     rates = {rate_of[curve] for curve in drawn & rate_of.keys()}
     assert len(rates) > 3
-    for situation, told in ((SITUATION, seen[0].forecasts), (CURVE_ALONE, seen[0].from_curves)):
+    for situation, predicted in ((SITUATION, seen[0].forecasts), (CURVE_ALONE, seen[0].from_curves)):
         found = list(HeldOut(united(three), situation, 1.0, "learning_rate", 2, 0).predictions())
         held_out = {prediction.accuracy for _, _, prediction, _ in found}
-        assert held_out.issuperset(told[KNOWN].forecast[:, 1])
+        assert held_out.issuperset(predicted[KNOWN].forecast[:, 1])
     folds = {(run.settings["learning_rate"], fold) for fold, run, *_ in found}
     assert len({fold for rate, fold in folds if rate in rates}) == 1
     assert len({fold for _, fold in folds}) == 2
@@ -195,6 +195,6 @@ def test_shipped_predictors_are_written_with_a_card_of_their_own_figures(three, 
     for path in paths[:-1]:
         predictor = read_predictor(path)
         assert predictor.trained_on["runs"] == len(runs)
-        assert set(predictor.calibration.kinds) == {"AlexNet", "LeNet", "VGG"}
-        error = 100 * np.abs(predictor.calibration.told - predictor.calibration.truth).mean()
+        assert set(predictor.calibration.categories) == {"AlexNet", "LeNet", "VGG"}
+        error = 100 * np.abs(predictor.calibration.predicted - predictor.calibration.truth).mean()
         assert f"| {path.stem} | {error:.1f} |" in card

@@ -171,10 +171,10 @@ def test_figure_5_tells_what_is_saved_and_spent(small):
 def test_scores_do_not_depend_on_the_number_of_processes(small):
     tree = Candidate("degree", statistics_of("degree"), learned("classification", "trees"))
     experiments = [Experiment(small, tree, (1.0, 2.0), groups, 1) for groups in (None, "learning_rate")]
-    told: list[tuple[int, int]] = []
-    alone = scored(experiments, jobs=1, progress=lambda done, total: told.append((done, total)))
+    predicted: list[tuple[int, int]] = []
+    alone = scored(experiments, jobs=1, progress=lambda done, total: predicted.append((done, total)))
     pd.testing.assert_frame_equal(alone, scored(experiments, jobs=2))
-    assert told == [(1, 2), (2, 2)]
+    assert predicted == [(1, 2), (2, 2)]
     assert set(alone["folds"]) == {"random", "learning_rate"}
 
 

@@ -11,21 +11,23 @@ EIGHTHS = st.integers(0, 8).map(lambda number: number / 8)
 """Fractions whose sums and differences are exact."""
 
 
-def calibration(told, truth=None, kinds=None, *, strangeness=None, low=(0.0,), high=(1.0,), new_kinds=False):
-    told = np.array(told, dtype=float)
+def calibration(
+    predicted, truth=None, categories=None, *, out_of_range=None, low=(0.0,), high=(1.0,), new_categories=False
+):
+    predicted = np.array(predicted, dtype=float)
     return Calibration(
-        told,
-        np.ones(len(told)) if truth is None else np.array(truth, dtype=float),
-        ("run",) * len(told) if kinds is None else tuple(kinds),
-        np.zeros(len(told)) if strangeness is None else np.array(strangeness, dtype=float),
+        predicted,
+        np.ones(len(predicted)) if truth is None else np.array(truth, dtype=float),
+        ("run",) * len(predicted) if categories is None else tuple(categories),
+        np.zeros(len(predicted)) if out_of_range is None else np.array(out_of_range, dtype=float),
         np.array(low, dtype=float),
         np.array(high, dtype=float),
-        new_kinds,
+        new_categories,
     )
 
 
-def with_errors(errors, told=0.0):
-    return calibration([told] * len(errors), [told + error for error in errors])
+def with_errors(errors, predicted=0.0):
+    return calibration([predicted] * len(errors), [predicted + error for error in errors])
 
 
 def without(place, values):
@@ -42,42 +44,42 @@ def test_the_limit_is_the_kth_least_that_good_runs_were_told(runs, rate, limit):
 
 
 def test_runs_from_the_threshold_on_are_good_and_bad_ones_set_no_limit():
-    told, truth = [*range(1, 20), -5.0, -6.0], [0.5] * 19 + [0.4, 0.3]
-    assert calibration(told, truth).limit(0.5, 0.05) == 1
-    assert calibration(told, truth).limit(0.4, 0.05) == -5
-    assert calibration(told, truth).limit(0.51, 0.05) is None
+    predicted, truth = [*range(1, 20), -5.0, -6.0], [0.5] * 19 + [0.4, 0.3]
+    assert calibration(predicted, truth).limit(0.5, 0.05) == 1
+    assert calibration(predicted, truth).limit(0.4, 0.05) == -5
+    assert calibration(predicted, truth).limit(0.51, 0.05) is None
 
 
 def test_the_promise_holds_for_each_kind():
     """Of 58 runs the 5th least is 5, of those of B the 2nd is 2; C has too few runs, so that its least decides."""
-    told, kinds = [*range(101, 140), *range(1, 20)], ["A"] * 39 + ["B"] * 19
-    assert calibration(told).limit(1.0, 0.1) == 5
-    assert calibration(told, kinds=kinds).limit(1.0, 0.1) == 2
-    assert calibration([*told, 0.5], kinds=[*kinds, "C"]).limit(1.0, 0.1) == 0.5
-    with_bad = calibration([*told, 0.5], [1.0] * 58 + [0.0], [*kinds, "C"])
+    predicted, categories = [*range(101, 140), *range(1, 20)], ["A"] * 39 + ["B"] * 19
+    assert calibration(predicted).limit(1.0, 0.1) == 5
+    assert calibration(predicted, categories=categories).limit(1.0, 0.1) == 2
+    assert calibration([*predicted, 0.5], categories=[*categories, "C"]).limit(1.0, 0.1) == 0.5
+    with_bad = calibration([*predicted, 0.5], [1.0] * 58 + [0.0], [*categories, "C"])
     assert with_bad.limit(1.0, 0.1) == 2
 
 
 def three_kinds(third, *, truth=1.0):
     """Two kinds of 20 good runs that were told 1 to 20, and a third one."""
-    told = [*range(1, 21), *range(1, 21), *third]
-    kinds = ["A"] * 20 + ["B"] * 20 + ["C"] * len(third)
-    return told, [1.0] * 40 + [truth] * len(third), kinds
+    predicted = [*range(1, 21), *range(1, 21), *third]
+    categories = ["A"] * 20 + ["B"] * 20 + ["C"] * len(third)
+    return predicted, [1.0] * 40 + [truth] * len(third), categories
 
 
 @pytest.mark.parametrize(("below", "limit"), [(0, 1), (1, 0.5), (3, 0.5), (4, None), (20, None)])
 def test_a_kind_that_would_have_been_a_surprise_forbids_a_promise_for_new_kinds(below, limit):
     """At a rate of 5 %, 3 or more of 20 fall below by chance in 7.5 % of cases, 4 or more in 1.6 %."""
     given = three_kinds([0.5] * below + [10.0] * (20 - below))
-    assert calibration(*given, new_kinds=True).limit(1.0, 0.05) == limit
+    assert calibration(*given, new_categories=True).limit(1.0, 0.05) == limit
     assert calibration(*given).limit(1.0, 0.05) == (0.5 if below else 1)
 
 
 def test_new_kinds_need_three_known_ones_with_good_runs():
     two = three_kinds([])
-    assert calibration(*two, new_kinds=True).limit(1.0, 0.05) is None
-    assert calibration(*three_kinds(range(1, 21), truth=0.0), new_kinds=True).limit(1.0, 0.05) is None
-    assert calibration(*three_kinds(range(1, 21)), new_kinds=True).limit(1.0, 0.05) == 1
+    assert calibration(*two, new_categories=True).limit(1.0, 0.05) is None
+    assert calibration(*three_kinds(range(1, 21), truth=0.0), new_categories=True).limit(1.0, 0.05) is None
+    assert calibration(*three_kinds(range(1, 21)), new_categories=True).limit(1.0, 0.05) == 1
 
 
 @pytest.mark.parametrize("rate", [-0.01, 1.01, np.nan])
@@ -96,14 +98,14 @@ def test_of_exchangeable_good_runs_no_more_than_the_rate_is_condemned(runs, rate
     It holds over all and of each kind; of a kind with few runs, for all but the one that was told least.
     """
     condemned = []
-    for place, (told, kind) in enumerate(runs):
+    for place, (predicted, category) in enumerate(runs):
         others = without(place, runs)
-        limit = calibration([t for t, _ in others], kinds=[k for _, k in others]).limit(1.0, rate)
-        if limit is not None and told < limit:
-            condemned.append(kind)
+        limit = calibration([t for t, _ in others], categories=[k for _, k in others]).limit(1.0, rate)
+        if limit is not None and predicted < limit:
+            condemned.append(category)
     assert len(condemned) <= rate * len(runs) + 1e-9
-    for kind in set(condemned):
-        assert condemned.count(kind) <= max(1, rate * sum(k == kind for _, k in runs) + 1e-9)
+    for category in set(condemned):
+        assert condemned.count(category) <= max(1, rate * sum(k == category for _, k in runs) + 1e-9)
 
 
 @pytest.mark.parametrize(
@@ -116,15 +118,15 @@ def test_the_interval_leaves_as_many_errors_out_on_either_side(count, level, exp
 
 
 @pytest.mark.parametrize(
-    ("told", "errors", "expected"),
+    ("predicted", "errors", "expected"),
     [
         (0.5, np.linspace(-0.25, 0.5, 19), (0.0, 0.625)),  # all ends are fractions
         (50.0, np.linspace(-25.0, 50.0, 19), (0.0, 50.125)),  # all ends are percents: only 0 is known to be a bound
         (0.0, np.linspace(-25.0, 50.0, 19), (-24.875, 50.125)),  # some ends are below 0: no accuracies
     ],
 )
-def test_intervals_stay_where_accuracies_can_be(told, errors, expected):
-    assert with_errors(errors, told).interval(0.125) == pytest.approx(expected, abs=1e-12)
+def test_intervals_stay_where_accuracies_can_be(predicted, errors, expected):
+    assert with_errors(errors, predicted).interval(0.125) == pytest.approx(expected, abs=1e-12)
 
 
 def test_intervals_of_fractions_end_at_one():
@@ -134,19 +136,19 @@ def test_intervals_of_fractions_end_at_one():
 
 def test_doomed_runs_get_narrower_intervals():
     """Forty runs that are told little err by up to 0.039, forty that are told more by up to ten times as much."""
-    told, errors = [0.125] * 40 + [0.5] * 40, np.concatenate([np.arange(-20, 20) / 512, np.arange(-20, 20) / 64])
-    made = calibration(told, np.array(told) + errors)
+    predicted, errors = [0.125] * 40 + [0.5] * 40, np.concatenate([np.arange(-20, 20) / 512, np.arange(-20, 20) / 64])
+    made = calibration(predicted, np.array(predicted) + errors)
     assert made.interval(0.125) == (0.125 - 19 / 512, 0.125 + 18 / 512)
     assert made.interval(0.5) == (0.5 - 19 / 64, 0.5 + 18 / 64)
-    low, high = calibration(told[:79], (np.array(told) + errors)[:79]).interval(0.125)  # too few for bins
+    low, high = calibration(predicted[:79], (np.array(predicted) + errors)[:79]).interval(0.125)  # too few for bins
     assert high - low > 0.25
 
 
 def test_a_run_told_less_than_any_is_like_those_that_were_told_least():
     """More than half of the runs were told the same, to the last digit: a hair less must not be unheard of."""
     generator = np.random.default_rng(0)
-    told = np.concatenate([np.full(120, 0.1), np.linspace(0.2, 0.8, 80)])
-    made = calibration(told, told + generator.uniform(0, 0.1, size=200))
+    predicted = np.concatenate([np.full(120, 0.1), np.linspace(0.2, 0.8, 80)])
+    made = calibration(predicted, predicted + generator.uniform(0, 0.1, size=200))
     less = np.nextafter(0.1, 0)
     assert made.interval(less) == pytest.approx(made.interval(0.1), abs=1e-12)
     assert made.p_good(less, 0.3) == made.p_good(0.1, 0.3) == 0.5 / 121
@@ -155,8 +157,8 @@ def test_a_run_told_less_than_any_is_like_those_that_were_told_least():
 @given(st.lists(st.tuples(EIGHTHS, EIGHTHS), min_size=2, max_size=70), st.sampled_from([0.5, 0.8, 0.9]))
 def test_of_exchangeable_runs_no_more_end_outside_of_their_intervals_than_allowed(runs, level):
     missed = 0
-    for place, (told, truth) in enumerate(runs):
-        interval = calibration(*zip(*without(place, runs), strict=True)).interval(told, level=level)
+    for place, (predicted, truth) in enumerate(runs):
+        interval = calibration(*zip(*without(place, runs), strict=True)).interval(predicted, level=level)
         missed += interval is not None and not interval[0] <= truth <= interval[1]
     assert missed <= (1 - level) * len(runs) + 1e-9
 
@@ -165,8 +167,8 @@ def simulated(generator, runs):
     """Half of the runs are doomed: these end near 0.1. Of the others half ends with 0.5 or more."""
     doomed = generator.random(runs) < 0.5
     truth = np.where(doomed, 0.1, generator.uniform(0.2, 0.8, size=runs))
-    told = truth + generator.normal(size=runs) * np.where(doomed, 0.01, 0.1)
-    return told, truth, doomed
+    predicted = truth + generator.normal(size=runs) * np.where(doomed, 0.01, 0.1)
+    return predicted, truth, doomed
 
 
 def test_intervals_cover_and_decisions_spare_at_their_level_among_many_new_runs():
@@ -175,12 +177,12 @@ def test_intervals_cover_and_decisions_spare_at_their_level_among_many_new_runs(
     for _ in range(30):
         made = calibration(*simulated(generator, 160)[:2])
         limit = made.limit(0.5, 0.05)
-        for told, truth, doomed in zip(*simulated(generator, 40), strict=True):
-            low, high = made.interval(told)
+        for predicted, truth, doomed in zip(*simulated(generator, 40), strict=True):
+            low, high = made.interval(predicted)
             inside[bool(doomed)].append(low <= truth <= high)
             widths[bool(doomed)].append(high - low)
             if truth >= 0.5:
-                spared.append(told >= limit)
+                spared.append(predicted >= limit)
     assert 0.85 < np.mean(inside[True]) < 0.99
     assert 0.85 < np.mean(inside[False]) < 0.99
     assert np.mean(widths[True]) < np.mean(widths[False]) / 3
@@ -197,9 +199,9 @@ def test_the_chance_of_a_good_end_is_worked_out_by_hand():
     st.tuples(EIGHTHS, EIGHTHS).map(sorted),
     EIGHTHS,
 )
-def test_a_run_that_is_told_more_has_no_smaller_chance(runs, told, threshold):
+def test_a_run_that_is_told_more_has_no_smaller_chance(runs, predicted, threshold):
     made = calibration(*zip(*runs, strict=True))
-    less, more = (made.p_good(one, threshold) for one in told)
+    less, more = (made.p_good(one, threshold) for one in predicted)
     assert 0 < less <= more < 1
 
 
@@ -210,17 +212,17 @@ def test_the_share_of_features_outside_is_worked_out_by_hand():
 
 
 def test_a_run_is_strange_if_more_of_it_is_outside_than_of_any_that_was_held_out():
-    made = calibration([1, 2], strangeness=[0.0, 0.5], low=[0, 0], high=[1, 1])
-    assert not made.is_strange(np.array([2.0, 0.5]))
-    assert made.is_strange(np.array([2.0, -0.5]))
-    assert not made.is_strange(np.array([np.nan, np.nan]))
+    made = calibration([1, 2], out_of_range=[0.0, 0.5], low=[0, 0], high=[1, 1])
+    assert not made.is_out_of_range(np.array([2.0, 0.5]))
+    assert made.is_out_of_range(np.array([2.0, -0.5]))
+    assert not made.is_out_of_range(np.array([np.nan, np.nan]))
 
 
 GOOD = {
-    "told": np.zeros(2),
+    "predicted": np.zeros(2),
     "truth": np.zeros(2),
-    "kinds": ("run",) * 2,
-    "strangeness": np.zeros(2),
+    "categories": ("run",) * 2,
+    "out_of_range": np.zeros(2),
     "low": np.zeros(3),
     "high": np.ones(3),
 }
@@ -230,15 +232,18 @@ GOOD = {
 @pytest.mark.parametrize(
     ("changes", "found"),
     [
-        ({"told": np.zeros(3)}, r"\[2, 3\], but must be one length"),
+        ({"predicted": np.zeros(3)}, r"\[2, 3\], but must be one length"),
         ({"truth": np.zeros(1)}, r"\[1, 2\], but must be one length"),
-        ({"kinds": ("run",)}, r"\[1, 2\], but must be one length"),
-        ({"strangeness": np.zeros(0)}, r"\[0, 2\], but must be one length"),
-        ({"told": np.zeros(0), "truth": np.zeros(0), "kinds": (), "strangeness": np.zeros(0)}, "at least one run"),
-        ({"low": np.zeros(2)}, "as many least as greatest values"),
-        ({"told": np.zeros((2, 2))}, "each in one row"),
-        ({"strangeness": np.zeros((2, 1))}, "each in one row"),
-        ({"told": np.array([0.0, np.nan])}, "finite"),
+        ({"categories": ("run",)}, r"\[1, 2\], but must be one length"),
+        ({"out_of_range": np.zeros(0)}, r"\[0, 2\], but must be one length"),
+        (
+            {"predicted": np.zeros(0), "truth": np.zeros(0), "categories": (), "out_of_range": np.zeros(0)},
+            "at least one run",
+        ),
+        ({"low": np.zeros(2)}, "as many lows as highs"),
+        ({"predicted": np.zeros((2, 2))}, "each in one row"),
+        ({"out_of_range": np.zeros((2, 1))}, "each in one row"),
+        ({"predicted": np.array([0.0, np.nan])}, "finite"),
         ({"truth": np.array([0.0, np.inf])}, "finite"),
     ],
 )

@@ -46,7 +46,7 @@ def places_fitted_on(count, groups):
 
 @pytest.mark.parametrize("method", ["svm", "trees"])
 def test_what_is_told_of_a_run_does_not_depend_on_its_own_end(method):
-    first, second = (made(SignatureRegressor(method), ends).calibration.told for ends in (ENDS, changed([7])))
+    first, second = (made(SignatureRegressor(method), ends).calibration.predicted for ends in (ENDS, changed([7])))
     same = first == second
     assert same[7]
     assert not same.all()
@@ -55,7 +55,7 @@ def test_what_is_told_of_a_run_does_not_depend_on_its_own_end(method):
 def test_what_is_told_of_a_group_does_not_depend_on_its_ends():
     group = np.flatnonzero(np.array(RATES) == RATES[0])
     assert len(group) == 4
-    first, second = (made(ends=ends, groups=RATES).calibration.told for ends in (ENDS, changed(group)))
+    first, second = (made(ends=ends, groups=RATES).calibration.predicted for ends in (ENDS, changed(group)))
     same = first == second
     assert same[group].all()
     assert not np.delete(same, group).any()
@@ -89,7 +89,7 @@ def test_the_predictor_itself_is_fitted_on_all_runs():
     assert (predictor.threshold, predictor.extraction, predictor.trained_on) == (50, {"alpha": 0.5}, {"runs": 24})
     assert made().threshold is None
     np.testing.assert_array_equal(predictor.calibration.truth, ENDS)
-    assert np.corrcoef(predictor.calibration.told, ENDS)[0, 1] > 0.8
+    assert np.corrcoef(predictor.calibration.predicted, ENDS)[0, 1] > 0.8
 
 
 def test_the_estimator_that_is_given_stays_as_it_was():
@@ -101,28 +101,28 @@ def test_the_estimator_that_is_given_stays_as_it_was():
 
 
 def test_kinds_are_new_only_if_they_are_what_was_held_out():
-    kinds = ["LeNet", "VGG", "AlexNet"] * 8
-    assert made().calibration.kinds == ("run",) * 24
+    categories = ["LeNet", "VGG", "AlexNet"] * 8
+    assert made().calibration.categories == ("run",) * 24
     for options, new in (
         ({}, False),
-        ({"kinds": kinds}, False),
-        ({"groups": kinds}, False),
-        ({"groups": RATES, "kinds": kinds}, False),
-        ({"groups": kinds, "kinds": kinds}, True),
-        ({"groups": tuple(kinds), "kinds": tuple(kinds)}, True),
+        ({"categories": categories}, False),
+        ({"groups": categories}, False),
+        ({"groups": RATES, "categories": categories}, False),
+        ({"groups": categories, "categories": categories}, True),
+        ({"groups": tuple(categories), "categories": tuple(categories)}, True),
     ):
         calibration = made(**options).calibration
-        assert calibration.new_kinds is new, options
-        assert calibration.kinds == tuple(options.get("kinds", ["run"] * 24))
+        assert calibration.new_categories is new, options
+        assert calibration.categories == tuple(options.get("categories", ["run"] * 24))
 
 
 @pytest.mark.parametrize("method", ["svm", "trees"])
 def test_of_a_classifier_the_chances_of_a_good_end_are_calibrated(method):
     predictor = made(SignatureClassifier(method), threshold=50.0)
     calibration = predictor.calibration
-    assert ((calibration.told >= 0) & (calibration.told <= 1)).all()
-    assert len(set(calibration.told.tolist())) > 2  # no labels
-    assert np.mean((calibration.told > 0.5) == (ENDS >= 50)) > 0.8
+    assert ((calibration.predicted >= 0) & (calibration.predicted <= 1)).all()
+    assert len(set(calibration.predicted.tolist())) > 2  # no labels
+    assert np.mean((calibration.predicted > 0.5) == (ENDS >= 50)) > 0.8
     np.testing.assert_array_equal(calibration.truth, ENDS)
     assert predictor.task == "classification"
 
@@ -143,7 +143,7 @@ def test_strangeness_is_measured_by_the_runs_that_were_fitted_on():
         extraction={},
         trained_on={},
     ).calibration
-    assert calibration.strangeness.tolist() == [0.5, 0.25, 0, 0, 0.25, 0]
+    assert calibration.out_of_range.tolist() == [0.5, 0.25, 0, 0, 0.25, 0]
     assert calibration.low.tolist() == [0, 1, -np.inf, -9]
     assert calibration.high.tolist() == [5, 1, np.inf, 9]
 
@@ -170,4 +170,4 @@ def test_fewer_than_three_runs_are_refused(count):
     with pytest.raises(SettingError, match=f"the number of runs is {count}, but must be at least 3"):
         fitted(SignatureRegressor("svm"), TABLE[:count], ENDS[:count].tolist(), extraction={}, trained_on={})
     three = fitted(SignatureRegressor("svm"), TABLE[:3], ENDS[:3].tolist(), extraction={}, trained_on={})
-    assert len(three.calibration.told) == 3
+    assert len(three.calibration.predicted) == 3

@@ -27,9 +27,9 @@ def test_a_classification_forest_is_scikit_learns_but_for_ties(table, classes):
     expected = ExtraTreesClassifier(**OPTIONS).fit(table[:40], y)
     forest = ClassificationForest(random_state=7).fit(table[:40], y)
     assert forest.classes_.tolist() == expected.classes_.tolist()
-    told = forest.predict_proba(table)
-    assert np.abs(told - expected.predict_proba(table)).max() < 3 / TREES
-    np.testing.assert_allclose(told.sum(axis=1), 1)
+    predicted = forest.predict_proba(table)
+    assert np.abs(predicted - expected.predict_proba(table)).max() < 3 / TREES
+    np.testing.assert_allclose(predicted.sum(axis=1), 1)
     assert (forest.predict(table) == expected.predict(table)).mean() > 0.95
 
 

@@ -42,10 +42,10 @@ def test_probabilities_are_those_under_which_held_out_labels_are_likeliest(colum
     high = numbers > 0.3
     machine = TunedSVC().fit(table, high)
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
-    told = cross_val_predict(SVC(C=machine.machine_.C), table, high, cv=folds, method="decision_function")
+    predicted = cross_val_predict(SVC(C=machine.machine_.C), table, high, cv=folds, method="decision_function")
     targets = np.where(high, (high.sum() + 1) / (high.sum() + 2), 1 / ((~high).sum() + 2))
-    errors = expit(machine.slope_ * told) - targets
-    assert abs(errors @ told) < 0.01 * np.abs(told).sum()
+    errors = expit(machine.slope_ * predicted) - targets
+    assert abs(errors @ predicted) < 0.01 * np.abs(predicted).sum()
     decisions = machine.machine_.decision_function(table)
     np.testing.assert_allclose(machine.predict_proba(table)[:, 1], expit(machine.slope_ * decisions))
 

@@ -22,7 +22,7 @@ from epochgraph.predictors import (
 )
 from epochgraph.predictors.curves import learning_curve_of_epochs
 from epochgraph.predictors.prediction import predict_at_rates
-from epochgraph.predictors.views import Together, signature_so_far
+from epochgraph.predictors.views import Concatenated, signature_so_far
 from epochgraph.runs import Run
 from populations import accuracies, exploded, population, signatures
 
@@ -51,7 +51,7 @@ def test_a_classifier_tells_the_probability_of_a_good_end():
 
 
 def test_runs_that_may_end_highest_come_first_and_those_to_stop_last():
-    told = [
+    predicted = [
         Prediction(name, accuracy, interval, p_good, decision, "", None, (0.0, 1.0))
         for name, accuracy, interval, p_good, decision in (
             ("exploded", 0.3, (0.2, 0.9), None, "stop"),
@@ -63,20 +63,20 @@ def test_runs_that_may_end_highest_come_first_and_those_to_stop_last():
         )
     ]
     order = ["classified", "unknown", "sure", "wide", "low", "exploded"]
-    assert [one.run for one in most_hopeful_first(told)] == order
+    assert [one.run for one in most_hopeful_first(predicted)] == order
 
 
 def test_a_regressor_tells_the_accuracy_its_interval_and_the_chance_of_a_good_end(regressor):
     predictions = predict_runs(regressor, NEW)
-    told = np.array([one.accuracy for one in predictions])
-    assert np.corrcoef(told, accuracies(NEW))[0, 1] > 0.9
+    predicted = np.array([one.accuracy for one in predictions])
+    assert np.corrcoef(predicted, accuracies(NEW))[0, 1] > 0.9
     inside = [
         one.interval[0] <= truth <= one.interval[1] for one, truth in zip(predictions, accuracies(NEW), strict=True)
     ]
     assert np.mean(inside) > 0.75
     chances = np.array([one.p_good for one in predictions])
-    assert chances[told > 70].min() > 0.9
-    assert chances[told < 30].max() < 0.1
+    assert chances[predicted > 70].min() > 0.9
+    assert chances[predicted < 30].max() < 0.1
     assert {one.times for one in predictions} == {(0.0, 1.0, 2.0)}
 
 
@@ -84,7 +84,7 @@ def test_several_rates_are_decided_as_each_by_itself(regressor):
     rates = (0.5, 0.05)
     together = predict_at_rates(regressor, NEW, rates)
     assert together == [predict_runs(regressor, NEW, rate=rate) for rate in rates]
-    many, few = ([one.decision for one in told].count("stop") for told in together)
+    many, few = ([one.decision for one in predicted].count("stop") for predicted in together)
     assert many > few
     assert predict_at_rates(regressor, [], rates) == [[], []]
 
@@ -97,8 +97,8 @@ def test_bad_runs_are_stopped_and_good_ones_go_on(estimator):
     assert stopped[good].mean() <= 0.15  # 5 % promised, of 20 runs
     assert stopped[~good].mean() > 0.5
     assert {one.decision for one in predictions} == {"stop", "continue"}
-    told = next(one for one in predictions if one.decision == "stop")
-    assert "hardly a run with a good end was predicted below" in told.reason
+    predicted = next(one for one in predictions if one.decision == "stop")
+    assert "hardly a run with a good end was predicted below" in predicted.reason
 
 
 def test_a_run_is_stopped_if_it_is_told_less_than_the_limit_and_not_at_it(regressor):
@@ -108,10 +108,10 @@ def test_a_run_is_stopped_if_it_is_told_less_than_the_limit_and_not_at_it(regres
     def decided(limit):
         count = len(regressor.columns)
         known = Calibration(
-            told=np.append(np.full(18, limit + 1), limit),
+            predicted=np.append(np.full(18, limit + 1), limit),
             truth=np.full(19, 60.0),
-            kinds=("run",) * 19,
-            strangeness=np.zeros(19),
+            categories=("run",) * 19,
+            out_of_range=np.zeros(19),
             low=np.full(count, -np.inf),
             high=np.full(count, np.inf),
         )
@@ -165,12 +165,12 @@ def test_nothing_is_decided_where_nothing_can_be_promised(regressor):
 
 
 def test_a_run_that_has_diverged_is_stopped():
-    both = predictor(SignatureRegressor("trees"), 50.0, Together((signature_so_far, learning_curve_of_epochs)))
+    both = predictor(SignatureRegressor("trees"), 50.0, Concatenated((signature_so_far, learning_curve_of_epochs)))
     metrics = NEW[0].metrics.copy()
     metrics.loc[2:] = np.nan
     diverged = replace(NEW[0], signature=exploded(NEW[0].signature, 2), metrics=metrics)
-    (told,) = predict_runs(both, [diverged])
-    assert (told.decision, told.reason) == ("stop", "its weights are NaN or infinite at epoch 2")
+    (predicted,) = predict_runs(both, [diverged])
+    assert (predicted.decision, predicted.reason) == ("stop", "its weights are NaN or infinite at epoch 2")
     for made in (replace(both, calibration=None), replace(both, threshold=None)):
         assert predict_runs(made, [diverged])[0].decision == "stop"
     crashed = replace(diverged, metrics=metrics.iloc[:0])
@@ -184,9 +184,9 @@ def test_a_divergence_after_the_last_epoch_that_is_looked_at_stops_a_run_too(reg
     """All else that is told stays as it was."""
     best = max(NEW, key=Run.final_accuracy)
     later = replace(best, signature=exploded(best.signature, 4))
-    (told,), (before,) = predict_runs(regressor, [later]), predict_runs(regressor, [best])
+    (predicted,), (before,) = predict_runs(regressor, [later]), predict_runs(regressor, [best])
     assert before.decision == "continue"
-    assert told == replace(before, decision="stop", reason="its weights are NaN or infinite at epoch 4")
+    assert predicted == replace(before, decision="stop", reason="its weights are NaN or infinite at epoch 4")
 
 
 def test_divergence_is_seen_at_epochs_of_many_digits():
@@ -226,18 +226,18 @@ def test_a_rate_is_a_share(regressor, rate):
 
 @pytest.mark.parametrize("estimator", [SignatureRegressor("trees"), SignatureClassifier("trees")], ids=["r", "c"])
 def test_a_prediction_is_plain_values(estimator):
-    (told,) = predict_runs(predictor(estimator, 50.0), NEW[:1])
-    read = json.loads(json.dumps(asdict(told), allow_nan=False))
+    (predicted,) = predict_runs(predictor(estimator, 50.0), NEW[:1])
+    read = json.loads(json.dumps(asdict(predicted), allow_nan=False))
     interval = None if read["interval"] is None else tuple(read["interval"])
     read |= {"interval": interval, "times": tuple(read["times"]), "notes": tuple(read["notes"])}
-    assert Prediction(**read) == told
+    assert Prediction(**read) == predicted
 
 
 def test_a_prediction_says_what_it_looked_at():
-    both = predictor(SignatureRegressor("trees"), 50.0, Together((signature_so_far, learning_curve_of_epochs)))
-    (told,) = predict_runs(both, NEW[:1])
-    assert told.metrics == {"validation_accuracy": (1.0, 2.0), "train_loss": (1.0, 2.0)}
-    assert (told.target, told.direction) == ("test_accuracy", "rises")
+    both = predictor(SignatureRegressor("trees"), 50.0, Concatenated((signature_so_far, learning_curve_of_epochs)))
+    (predicted,) = predict_runs(both, NEW[:1])
+    assert predicted.metrics == {"validation_accuracy": (1.0, 2.0), "train_loss": (1.0, 2.0)}
+    assert (predicted.target, predicted.direction) == ("test_accuracy", "rises")
     (blind,) = predict_runs(predictor(SignatureRegressor("trees"), 50.0), NEW[:1])
     assert blind.metrics == {}
 
@@ -286,7 +286,7 @@ def test_a_predictor_of_a_loss_is_the_same_when_it_is_read_back(tmp_path, kind):
 
 
 def test_an_infinite_metric_is_no_number():
-    both = predictor(SignatureRegressor("trees"), 50.0, Together((signature_so_far, learning_curve_of_epochs)))
+    both = predictor(SignatureRegressor("trees"), 50.0, Concatenated((signature_so_far, learning_curve_of_epochs)))
     metrics = NEW[0].metrics.copy()
     metrics.loc[2, "train_loss"] = np.inf
     with pytest.raises(FeatureMismatchError, match="train_loss@2"):

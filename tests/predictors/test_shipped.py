@@ -22,7 +22,7 @@ from epochgraph.predictors.shipped import (
     shipped_predictor,
     stored_predictor,
 )
-from epochgraph.predictors.shipped.kinds import unknown_kind
+from epochgraph.predictors.shipped.applicability import why_not_applicable
 from epochgraph.runs import Run, read_stored_runs
 from epochgraph.zoo import LeNet
 from populations import exploded
@@ -90,15 +90,15 @@ def test_a_run_without_its_beginning_is_refused():
 @pytest.mark.skipif(not ZOO.exists(), reason=f"{ZOO} is missing: a checkout has it")
 def test_they_know_the_runs_that_they_were_fitted_on():
     runs = read_stored_runs(ZOO)
-    told = [predict_runs(shipped_predictor(run), [run])[0] for run in runs]
+    predicted = [predict_runs(shipped_predictor(run), [run])[0] for run in runs]
     truth = np.array([run.final_accuracy() for run in runs])
-    accuracies = np.array([one.accuracy for one in told])
+    accuracies = np.array([one.accuracy for one in predicted])
     assert np.abs(accuracies - truth).mean() < 0.04
-    stopped = np.array([one.decision == "stop" for one in told])
+    stopped = np.array([one.decision == "stop" for one in predicted])
     assert not (stopped & (truth >= 0.4)).any()
-    assert {one.times[-1] for one in told} == {5.0}
+    assert {one.times[-1] for one in predicted} == {5.0}
     decided = [shipped_prediction(run) for run in runs]  # a zoo's runs are known to be of the right kind
-    assert [one.decision for one in decided] == [one.decision for one in told]
+    assert [one.decision for one in decided] == [one.decision for one in predicted]
     assert {one.predictor for one in decided} == {"weights-and-curve@5"}
     assert stopped.sum() > 20
 
@@ -110,14 +110,14 @@ def test_predict_needs_nothing_but_checkpoints(tmp_path):
     for epoch in range(3):
         torch.save(grown(model, epoch), tmp_path / f"epoch_{epoch}.pt")
     (tmp_path / "metrics.csv").write_text("epoch,train_loss,validation_accuracy\n1,2.3,0.1\n2,2.3,0.1\n")
-    told = json.loads(predict(tmp_path, "--json", "--threshold", "0.5"))
-    assert told["times"] == [0, 1, 2]
-    assert told["threshold"] == 0.5
-    assert 0.05 < told["accuracy"] < 0.3
-    assert told["interval"][0] <= told["accuracy"] <= told["interval"][1]
-    assert told["p_good"] < 0.3
-    assert told["decision"] in {"stop", "abstain"}
-    assert told["reason"]
+    predicted = json.loads(predict(tmp_path, "--json", "--threshold", "0.5"))
+    assert predicted["times"] == [0, 1, 2]
+    assert predicted["threshold"] == 0.5
+    assert 0.05 < predicted["accuracy"] < 0.3
+    assert predicted["interval"][0] <= predicted["accuracy"] <= predicted["interval"][1]
+    assert predicted["p_good"] < 0.3
+    assert predicted["decision"] in {"stop", "abstain"}
+    assert predicted["reason"]
     assert "A good end is a final accuracy of 0.4 or more." in predict(tmp_path)
 
 
@@ -165,7 +165,7 @@ KNOWN = {
     ],
 )
 def test_runs_of_the_known_kind_are_decided_about(settings):
-    assert unknown_kind(settings) is None
+    assert why_not_applicable(settings) is None
 
 
 @pytest.mark.parametrize(
@@ -190,22 +190,22 @@ def test_runs_of_the_known_kind_are_decided_about(settings):
     ],
 )
 def test_runs_of_another_kind_are_not(other, found):
-    assert found in unknown_kind(KNOWN | other)
+    assert found in why_not_applicable(KNOWN | other)
 
 
 @pytest.mark.parametrize("name", [*KNOWN])
 def test_what_settings_do_not_name_is_not_guessed(name):
-    reason = unknown_kind({key: value for key, value in KNOWN.items() if key != name})
+    reason = why_not_applicable({key: value for key, value in KNOWN.items() if key != name})
     assert f"settings.json does not say {name}, and" in reason
 
 
 def test_other_data_have_another_number_of_classes():
     settings = {name: value for name, value in KNOWN.items() if name not in ("task", "classes")}
-    assert unknown_kind(settings | {"data": "cifar10"}) is None
-    assert "does not say task, classes" in unknown_kind(settings | {"data": "CIFAR-100"})
+    assert why_not_applicable(settings | {"data": "cifar10"}) is None
+    assert "does not say task, classes" in why_not_applicable(settings | {"data": "CIFAR-100"})
     zoo = {"recipe": "a", "scale": "b", "architecture": "c", "data": "Tiny ImageNet, 100 classes", "threshold": 0.05}
-    assert "does not say classes" in unknown_kind(zoo | {"momentum": 0.9})
-    assert "optimiser: adamw" in unknown_kind(zoo | {"momentum": 0.9, "optimizer": "adamw"})
+    assert "does not say classes" in why_not_applicable(zoo | {"momentum": 0.9})
+    assert "optimiser: adamw" in why_not_applicable(zoo | {"momentum": 0.9, "optimizer": "adamw"})
 
 
 def of_kind(run, **settings):
@@ -214,23 +214,23 @@ def of_kind(run, **settings):
 
 def test_of_another_kind_nothing_is_decided_and_the_reason_says_so():
     run = lenet_run(until=2)
-    told = shipped_prediction(of_kind(run, optimizer="adam"))
-    assert told.decision == "abstain"
-    assert "optimiser: adam" in told.reason
-    assert "epochgraph fit" in told.reason
-    assert told.accuracy == predict_runs(shipped_predictor(run), [run])[0].accuracy
+    predicted = shipped_prediction(of_kind(run, optimizer="adam"))
+    assert predicted.decision == "abstain"
+    assert "optimiser: adam" in predicted.reason
+    assert "epochgraph fit" in predicted.reason
+    assert predicted.accuracy == predict_runs(shipped_predictor(run), [run])[0].accuracy
     assert "does not say optimizer" in shipped_prediction(run).reason
 
 
 def test_weights_alone_stop_no_run_unless_they_may():
     """At the first epoch the weights alone have a limit; this network hardly moves."""
     run = of_kind(lenet_run(until=1, losses=False))
-    told, allowed = shipped_prediction(run), shipped_prediction(run, weights_alone=True)
-    assert (told.decision, allowed.decision) == ("abstain", "stop")
-    assert "--weights-alone" in told.reason
-    assert told.predictor == allowed.predictor == "weights@1"
-    assert told.metrics == {}
-    assert "the metrics have no validation_accuracy, but test_accuracy" in told.notes[0]
+    predicted, allowed = shipped_prediction(run), shipped_prediction(run, weights_alone=True)
+    assert (predicted.decision, allowed.decision) == ("abstain", "stop")
+    assert "--weights-alone" in predicted.reason
+    assert predicted.predictor == allowed.predictor == "weights@1"
+    assert predicted.metrics == {}
+    assert "the metrics have no validation_accuracy, but test_accuracy" in predicted.notes[0]
 
 
 def test_what_the_curve_lacks_is_named():
@@ -239,9 +239,9 @@ def test_what_the_curve_lacks_is_named():
     assert shipped_prediction(run).notes == ()
 
     def note(metrics):
-        told = shipped_prediction(replace(run, metrics=metrics))
-        assert told.predictor == "weights@3"
-        return told.notes[0]
+        predicted = shipped_prediction(replace(run, metrics=metrics))
+        assert predicted.predictor == "weights@3"
+        return predicted.notes[0]
 
     renamed = run.metrics.rename(columns={"validation_accuracy": "val_acc_ema"})
     assert "the metrics have no validation_accuracy, but val_acc_ema" in note(renamed)
@@ -260,6 +260,6 @@ def test_a_run_that_has_diverged_at_any_time_is_stopped_whatever_its_kind(until)
     diverged = replace(run, signature=exploded(run.signature, float(until)))
     late = replace(diverged, signature=replace(diverged.signature, times=diverged.signature.times + 1))
     for one in (diverged, late, of_kind(diverged)):
-        told = shipped_prediction(one)
-        assert told.decision == "stop"
-        assert "NaN or infinite at epoch" in told.reason
+        predicted = shipped_prediction(one)
+        assert predicted.decision == "stop"
+        assert "NaN or infinite at epoch" in predicted.reason

@@ -219,26 +219,26 @@ def test_files_are_deflated_and_hold_no_more_than_they_need(tmp_path):
 
 
 CALIBRATION = Calibration(
-    told=np.array([0.1, 1 / 3]),
+    predicted=np.array([0.1, 1 / 3]),
     truth=np.array([0.2, 0.3]),
-    kinds=("LeNet", "VGG"),
-    strangeness=np.array([0.0, 0.5]),
+    categories=("LeNet", "VGG"),
+    out_of_range=np.array([0.0, 0.5]),
     low=np.append(np.full(15, -np.inf), 0.1 + 0.2),
     high=np.append(np.full(15, np.inf), 1.0),
-    new_kinds=True,
+    new_categories=True,
 )
 """Of the 16 features of these runs."""
 
 
-@pytest.mark.parametrize("new_kinds", [True, False])
-def test_a_calibration_is_read_back(tmp_path, new_kinds):
-    given = replace(CALIBRATION, new_kinds=new_kinds)
+@pytest.mark.parametrize("new_categories", [True, False])
+def test_a_calibration_is_read_back(tmp_path, new_categories):
+    given = replace(CALIBRATION, new_categories=new_categories)
     write_predictor(predictor(calibration=given), tmp_path / "x.skops")
     back = read_predictor(tmp_path / "x.skops").calibration
-    for name in ("told", "truth", "strangeness", "low", "high"):
+    for name in ("predicted", "truth", "out_of_range", "low", "high"):
         np.testing.assert_array_equal(getattr(back, name), getattr(CALIBRATION, name))
         assert getattr(back, name).dtype == np.float64
-    assert (back.kinds, back.new_kinds) == (CALIBRATION.kinds, new_kinds)
+    assert (back.categories, back.new_categories) == (CALIBRATION.categories, new_categories)
 
 
 def test_a_predictor_without_a_calibration_stays_without(tmp_path):
@@ -247,19 +247,42 @@ def test_a_predictor_without_a_calibration_stays_without(tmp_path):
 
 
 PLAIN = {
-    "told": [0.1, 0.2],
+    "predicted": [0.1, 0.2],
     "truth": [0.1, 0.2],
-    "kinds": ["a", "b"],
-    "strangeness": [0, 0],
+    "categories": ["a", "b"],
+    "out_of_range": [0, 0],
     "low": [0.0] * 16,
     "high": [1.0] * 16,
-    "new_kinds": False,
+    "new_categories": False,
 }
 
 
 def test_the_damaged_calibrations_below_differ_from_a_good_one_in_one_thing(tmp_path):
     path = archive(tmp_path / "x.skops", predictor().estimator, calibration=PLAIN)
-    assert read_predictor(path).calibration.kinds == ("a", "b")
+    assert read_predictor(path).calibration.categories == ("a", "b")
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_older_versions_call_the_fields_of_a_calibration_otherwise(tmp_path, version):
+    old = {
+        "told": [0.1, 0.2],
+        "truth": [0.3, 0.4],
+        "kinds": ["a", "b"],
+        "strangeness": [0.5, 0.25],
+        "low": [0.0] * 16,
+        "high": [1.0] * 16,
+        "new_kinds": True,
+    }
+    made = predictor(calibration=CALIBRATION)
+    path = archive(tmp_path / "x.skops", made.estimator, calibration=old, version=version)
+    found = read_predictor(path).calibration
+    assert found.predicted.tolist() == [0.1, 0.2]
+    assert found.truth.tolist() == [0.3, 0.4]
+    assert found.out_of_range.tolist() == [0.5, 0.25]
+    assert (found.categories, found.new_categories) == (("a", "b"), True)
+    write_predictor(replace(made, calibration=found), tmp_path / "new.skops")
+    back = read_predictor(tmp_path / "new.skops").calibration
+    assert (back.predicted.tolist(), back.categories) == (found.predicted.tolist(), found.categories)
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -272,16 +295,16 @@ def test_the_damaged_calibrations_below_differ_from_a_good_one_in_one_thing(tmp_
         7,
         True,
         *({name: value for name, value in PLAIN.items() if name != left_out} for left_out in PLAIN),
-        PLAIN | {"told": ["x", "y"]},
-        PLAIN | {"told": [0.1, None]},
-        PLAIN | {"told": [0.1, float("nan")]},
-        PLAIN | {"told": [[0.1], [0.2]]},
-        PLAIN | {"told": 0.1},
+        PLAIN | {"predicted": ["x", "y"]},
+        PLAIN | {"predicted": [0.1, None]},
+        PLAIN | {"predicted": [0.1, float("nan")]},
+        PLAIN | {"predicted": [[0.1], [0.2]]},
+        PLAIN | {"predicted": 0.1},
         PLAIN | {"truth": [0.1]},
         PLAIN | {"truth": [0.1, float("inf")]},
-        PLAIN | {"strangeness": [0, 0, 0]},
-        PLAIN | {"kinds": None},
-        PLAIN | {"kinds": ["a"]},
+        PLAIN | {"out_of_range": [0, 0, 0]},
+        PLAIN | {"categories": None},
+        PLAIN | {"categories": ["a"]},
         PLAIN | {"low": [0.0] * 15},
         PLAIN | {"low": [0.0] * 15, "high": [1.0] * 15},
         PLAIN | {"low": [[0.0]] * 16, "high": [[1.0]] * 16},

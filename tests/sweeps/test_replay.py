@@ -13,8 +13,8 @@ FINAL = np.array([0.50, 0.45, 0.20])
 def sweep(unseen: str | None = None) -> Sweep:
     flags = np.zeros((3, 1), dtype=bool)
     one = Forecasts(np.array([1.0]), flags, forecast=CURVES[:, :1], upper=np.ones((3, 1)))
-    told = {} if unseen is None else {unseen: one}
-    return Sweep(CURVES, CURVES[:, 0], 1.0, FINAL, told, told)
+    predicted = {} if unseen is None else {unseen: one}
+    return Sweep(CURVES, CURVES[:, 0], 1.0, FINAL, predicted, predicted)
 
 
 def test_an_outcome_by_hand():

@@ -44,7 +44,7 @@ def main(
         for subject in missing:
             row = nudged(subject, layers, units, timeout)
             append(out, row)
-            progress.console.print(told(row), highlight=False, markup=False)
+            progress.console.print(line(row), highlight=False, markup=False)
             progress.advance(task)
 
 
@@ -73,7 +73,7 @@ def nudged(subject: Subject, layers: int, units: int, timeout: int) -> Row:
     )
 
 
-def told(row: Row) -> str:
+def line(row: Row) -> str:
     """A row in a line."""
     if row.error:
         return f"{row.name}: {row.error}"

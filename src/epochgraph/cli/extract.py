@@ -44,7 +44,7 @@ def run(
     names = run_names(runs)
     targets = {path: out / f"{name}.parquet" for path, name in names.items()}
     missing = {path: target for path, target in targets.items() if force or not exists(target)}
-    batch, told = Batch(len(targets)), list[str]()
+    batch, log_notes = Batch(len(targets)), list[str]()
     with progress_bar() as progress:
         task = progress.add_task("runs", total=len(missing))
         for path, target in missing.items():
@@ -54,9 +54,9 @@ def run(
                 run, log = extracted(checkpoints, wiring, how, progress, name=names[path], memory=memory, logs=logs)
                 write_run(run, target)
                 _note_left_out(checkpoints, wiring, run)
-                told += log.notes
+                log_notes += log.notes
             progress.advance(task)
-    for note in dict.fromkeys(told):  # the logs of a sweep are alike
+    for note in dict.fromkeys(log_notes):  # the logs of a sweep are alike
         notes.print(note, markup=False, highlight=False)
     done = len(missing) - len(batch.failures)
     for path in (path for path in targets if path not in missing):

@@ -29,7 +29,7 @@ from epochgraph.predictors import (
 )
 from epochgraph.predictors.curves import CURVE, MetricsOfEpochs, learning_curve_of_epochs
 from epochgraph.predictors.shipped import EPOCHS, EXTRACTION, shipped_prediction, stored_predictor
-from epochgraph.predictors.views import Together, View, signature_so_far
+from epochgraph.predictors.views import Concatenated, View, signature_so_far
 from epochgraph.runs import Direction, LogOptions, Run, direction_for, values_of
 
 COLOURS = {"stop": "red", "continue": "green", "abstain": "yellow"}
@@ -96,7 +96,7 @@ def _view(how: Learning) -> View:
     curve = set(CURVE) if how.curve else set()
     others = tuple(canonical for canonical in dict.fromkeys(how.look_at) if canonical not in curve)
     chosen = (*curves, MetricsOfEpochs(others)) if others else curves
-    return Together((signature_so_far, *chosen)) if chosen else signature_so_far
+    return Concatenated((signature_so_far, *chosen)) if chosen else signature_so_far
 
 
 def _check_finite(runs: Sequence[Run], ends: Sequence[float], target: str) -> None:
@@ -130,17 +130,17 @@ def predict(path: Path, options: WiringOptions, asked: Asking) -> None:
     """
     batch = Batch()
     if asked.predictor is None:
-        told = _shipped(path, options, asked, batch)
+        predictions = _shipped(path, options, asked, batch)
     else:
-        told = _fitted(asked.predictor, path, options, asked, batch)
+        predictions = _fitted(asked.predictor, path, options, asked, batch)
     if asked.hopeful_first:
-        told = most_hopeful_first(told)
-    if not told:
+        predictions = most_hopeful_first(predictions)
+    if not predictions:
         batch.finish()
     if asked.as_json:
-        print_json(asdict(told[0]) if batch.of == 1 else [asdict(prediction) for prediction in told])
+        print_json(asdict(predictions[0]) if batch.of == 1 else [asdict(prediction) for prediction in predictions])
     else:
-        _print(told)
+        _print(predictions)
     batch.finish()
 
 
@@ -148,12 +148,12 @@ def _shipped(path: Path, options: WiringOptions, asked: Asking, batch: Batch) ->
     """What the predictors of the package tell of each run."""
     stored_predictor("weights", EPOCHS[0]).with_threshold(asked.threshold)  # an option that is wrong is no run's fault
     found = runs_to_tell(path, EXTRACTION, options, batch, asked.logs, asked.reading)
-    told = []
+    predictions = []
     for run in found.runs:
         with batch.each(run.name):
             one = shipped_prediction(run, threshold=asked.threshold, rate=asked.rate, weights_alone=asked.weights_alone)
-            told.append(replace(one, notes=(*found.notes.get(run.name, ()), *one.notes)))
-    return told
+            predictions.append(replace(one, notes=(*found.notes.get(run.name, ()), *one.notes)))
+    return predictions
 
 
 def _fitted(predictor: Path, path: Path, options: WiringOptions, asked: Asking, batch: Batch) -> list[Prediction]:
@@ -162,40 +162,40 @@ def _fitted(predictor: Path, path: Path, options: WiringOptions, asked: Asking, 
     predict_runs(given, [], threshold=asked.threshold, rate=asked.rate)  # likewise
     how = extraction(given.extraction)
     found = runs_to_tell(path, how, options, batch, asked.logs, asked.reading)
-    told = []
+    predictions = []
     for run in found.runs:
         with batch.each(run.name):
             (one,) = predict_runs(given, [run], threshold=asked.threshold, rate=asked.rate)
-            told.append(replace(one, predictor=str(predictor), notes=found.notes.get(run.name, ())))
-    return told
+            predictions.append(replace(one, predictor=str(predictor), notes=found.notes.get(run.name, ())))
+    return predictions
 
 
-def _print(told: Sequence[Prediction]) -> None:
-    targets = {one.target for one in told}
+def _print(predictions: Sequence[Prediction]) -> None:
+    targets = {one.target for one in predictions}
     target = targets.pop().replace("test_accuracy", "accuracy") if len(targets) == 1 else "end"
     table = Table("run", "epoch", f"predicted {target}", "90 % interval", "chance of a good end", "decision", box=None)
     table.header_style = "bold"
-    for one in told:
+    for one in predictions:
         accuracy = "" if one.accuracy is None else f"{one.accuracy:.3f}"
         interval = "" if one.interval is None else f"{one.interval[0]:.3f} to {one.interval[1]:.3f}"
         chance = "" if one.p_good is None else f"{one.p_good:.0%}"
         decision = f"[{COLOURS[one.decision]}]{one.decision}[/]"
         table.add_row(escape(one.run), f"{one.times[-1]:g}", accuracy, interval, chance, decision)
     console.print(table)
-    for line in looked_at(told):
+    for line in looked_at(predictions):
         console.print(line, markup=False, highlight=False)
-    goods = {(one.threshold, one.direction) for one in told if one.threshold is not None}
+    goods = {(one.threshold, one.direction) for one in predictions if one.threshold is not None}
     for threshold, direction in goods:
         limit = "less" if direction == "falls" else "more"
         console.print(f"A good end is a final {target} of {threshold:g} or {limit}.")
-    if len(told) == 1:
-        console.print(f"{told[0].decision}: {told[0].reason}.", markup=False)
+    if len(predictions) == 1:
+        console.print(f"{predictions[0].decision}: {predictions[0].reason}.", markup=False)
 
 
-def looked_at(told: Sequence[Prediction]) -> list[str]:
+def looked_at(predictions: Sequence[Prediction]) -> list[str]:
     """What the predictions rest on: a line for each predictor, what it looked at, and what is to be known of it."""
     runs: dict[str, list[str]] = {}
-    for one in told:
+    for one in predictions:
         metrics = [f"{name} at {_epochs(epochs)}" for name, epochs in one.metrics.items()]
         seen = ", ".join(["the weights", *metrics])
         by = f"{one.predictor} looked at {seen}" if one.predictor else "no predictor was needed"

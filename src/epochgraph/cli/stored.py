@@ -13,7 +13,7 @@ from epochgraph.cli.reading import ReadingOptions
 from epochgraph.cli.wiring import WiringOptions
 from epochgraph.errors import SettingError, UnfinishedRunsError
 from epochgraph.extraction import PREFIX, Extraction, extraction
-from epochgraph.predictors.shipped.kinds import OF_A_ZOO
+from epochgraph.predictors.shipped.applicability import OF_A_ZOO
 from epochgraph.predictors.views import folded
 from epochgraph.runs import LogOptions, Run, canonical_names, parquet_files
 from epochgraph.runs.ends import unfinished

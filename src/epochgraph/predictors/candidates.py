@@ -19,7 +19,7 @@ from epochgraph.predictors.curves import (
     validation_curve,
 )
 from epochgraph.predictors.estimators import Method, SignatureClassifier, SignatureRegressor, Task
-from epochgraph.predictors.views import Together, View, signature_so_far
+from epochgraph.predictors.views import Concatenated, View, signature_so_far
 from epochgraph.runs import Run
 
 
@@ -56,7 +56,7 @@ def standard_candidates(task: Task) -> tuple[Candidate, ...]:
         Candidate("signature SVM", signature_so_far, svm),
         Candidate("signature MLP", signature_so_far, mlp),
         Candidate("signature trees", signature_so_far, trees),
-        Candidate("curve and signature trees", Together((validation_curve, signature_so_far)), trees),
+        Candidate("curve and signature trees", Concatenated((validation_curve, signature_so_far)), trees),
     )
 
 

@@ -179,7 +179,7 @@ class SignatureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  
         return _allowing_nan(super().__sklearn_tags__())
 
 
-def told_by(model: SignatureClassifier | SignatureRegressor, table: Any) -> np.ndarray:
+def predictions_of(model: SignatureClassifier | SignatureRegressor, table: Any) -> np.ndarray:
     """What a fitted estimator tells of each run, as one number: the probability of a good end, or the accuracy."""
     if isinstance(model, SignatureClassifier):
         return np.asarray(model.predict_proba(table)[:, 1])

@@ -10,7 +10,7 @@ from sklearn.model_selection import GroupKFold, KFold
 
 from epochgraph.errors import SettingError
 from epochgraph.predictors.calibration import Calibration, outside
-from epochgraph.predictors.estimators import SignatureClassifier, SignatureRegressor, told_by
+from epochgraph.predictors.estimators import SignatureClassifier, SignatureRegressor, predictions_of
 from epochgraph.predictors.features import labels
 from epochgraph.predictors.storage import Predictor
 
@@ -27,21 +27,21 @@ def fitted(  # noqa: PLR0913 - what a run is, what a good end is, and what is to
     *,
     threshold: float | None = None,
     groups: Sequence[Any] | None = None,
-    kinds: Sequence[str] | None = None,
+    categories: Sequence[str] | None = None,
     falls: bool = False,
     extraction: Mapping[str, Any],
     trained_on: Mapping[str, Any],
 ) -> Predictor:
-    """Fit an estimator on all runs, and calibrate it by what is told of each run while it is held out.
+    """Fit an estimator on all runs, and calibrate it by what it predicts for each run while that is held out.
 
     Args:
-        estimator: Not fitted; a classifier is fitted on whether a run ends with at least `threshold`.
-        table: What is known of each run (a row) once the last epoch to look at is over: a `View` of the runs.
+        estimator: Not yet fitted; a classifier learns whether a run ends with at least `threshold`.
+        table: What is known about each run (a row) at the last epoch to look at: a `View` of the runs.
         accuracies: The final accuracy of each run.
         threshold: The final accuracy from which on a run is good; may be None for a regressor.
         groups: What each run is held out with: its learning rate, for promises that are to hold for new learning
             rates; its architecture, for new architectures. None holds out at random.
-        kinds: What each run is one of (see `Calibration`); None takes all runs for one kind.
+        categories: What each run is one of (see `Calibration`); None puts all runs in one.
         falls: Whether `accuracies` are of a metric that falls as runs get better, such as a loss: then a run is good
             that ends with at most `threshold`.
         extraction: As `Predictor.extraction`.
@@ -53,12 +53,14 @@ def fitted(  # noqa: PLR0913 - what a run is, what a good end is, and what is to
     """
     truth = np.asarray(accuracies, dtype=np.float64)
     ends = _ends(estimator, truth, threshold, falls=falls)
-    told, strangeness = _held_out(estimator, table, ends, groups)
+    predicted, out_of_range = _held_out(estimator, table, ends, groups)
     low, high = _range(table)
-    kinds = tuple(kinds) if kinds is not None else ("run",) * len(truth)
-    new_kinds = groups is not None and tuple(groups) == kinds
+    categories = tuple(categories) if categories is not None else ("run",) * len(truth)
+    new_categories = groups is not None and tuple(groups) == categories
     probabilities = isinstance(estimator, SignatureClassifier)
-    calibration = Calibration(told, truth, kinds, strangeness, low, high, new_kinds, falls, probabilities)
+    calibration = Calibration(
+        predicted, truth, categories, out_of_range, low, high, new_categories, falls, probabilities
+    )
     return Predictor(clone(estimator).fit(table, ends), threshold, extraction, trained_on, calibration)
 
 
@@ -82,12 +84,12 @@ def _held_out(
     groups: Sequence[Any] | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """What is told of each run by the estimator fitted on the other folds, and how far outside of those it lies."""
-    told, strangeness = np.empty(len(ends)), np.empty(len(ends))
+    predicted, out_of_range = np.empty(len(ends)), np.empty(len(ends))
     for known, others in _folds(len(ends), groups):
         model = clone(estimator).fit(table.iloc[known], ends[known])
-        told[others] = told_by(model, table.iloc[others])
-        strangeness[others] = outside(table.iloc[others].to_numpy(), *_range(table.iloc[known]))
-    return told, strangeness
+        predicted[others] = predictions_of(model, table.iloc[others])
+        out_of_range[others] = outside(table.iloc[others].to_numpy(), *_range(table.iloc[known]))
+    return predicted, out_of_range
 
 
 def _folds(runs: int, groups: Sequence[Any] | None) -> list[tuple[np.ndarray, np.ndarray]]:

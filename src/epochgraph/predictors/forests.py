@@ -39,7 +39,7 @@ class RegressionForest(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # 
 
     def predict(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
         """The number of each run."""
-        return _told(self.estimators_, X)[:, 0]
+        return _predictions(self.estimators_, X)[:, 0]
 
 
 class ClassificationForest(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # likewise
@@ -66,7 +66,7 @@ class ClassificationForest(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
         """The probability of each label (a column) for each run (a row)."""
-        return _told(self.estimators_, X)
+        return _predictions(self.estimators_, X)
 
     def predict(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
         """The most probable label of each run."""
@@ -82,11 +82,11 @@ def _grown(table: np.ndarray, targets: np.ndarray, columns: float | str, seed: A
     return [tree.fit(table, targets, check_input=False) for tree in trees]
 
 
-def _told(trees: list[ExtraTreeRegressor], table: np.ndarray) -> np.ndarray:
+def _predictions(trees: list[ExtraTreeRegressor], table: np.ndarray) -> np.ndarray:
     """The mean of what the trees tell: a row a run, a column a target.
 
     They are added up one by one, so that a run is told the same to the bit, alone or among others.
     """
     table = np.asarray(table, dtype=np.float32, order="C")
-    told = (tree.tree_.predict(table).reshape(len(table), -1) for tree in trees)
-    return np.asarray(sum(told) / len(trees))
+    predicted = (tree.tree_.predict(table).reshape(len(table), -1) for tree in trees)
+    return np.asarray(sum(predicted) / len(trees))

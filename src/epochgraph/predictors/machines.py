@@ -57,10 +57,10 @@ class TunedSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         self.classes_, places = np.unique(y, return_inverse=True)
         count = min(FOLDS, int(np.bincount(places).min()))
         folds = list(StratifiedKFold(count, shuffle=True, random_state=self.random_state).split(X, places))
-        told = _told_while_held_out(X, 2.0 * places - 1, folds, _classifier)
-        best = _best((told > 0) == (places == 1), folds)
+        predicted = _held_out_predictions(X, 2.0 * places - 1, folds, _classifier)
+        best = _best((predicted > 0) == (places == 1), folds)
         self.machine_ = SVC(C=PENALTIES[best]).fit(X, y)
-        self.slope_ = _slope(told[best], places == 1)
+        self.slope_ = _slope(predicted[best], places == 1)
         return self
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
@@ -89,8 +89,8 @@ class TunedSVR(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # likewise
     def fit(self, X: np.ndarray, y: np.ndarray) -> "TunedSVR":  # noqa: N803
         """Learn from a table that is scaled and without missing values, and standardised numbers."""
         folds = list(KFold(min(FOLDS, len(y)), shuffle=True, random_state=self.random_state).split(X))
-        told = _told_while_held_out(X, y, folds, _regressor)
-        self.machine_ = SVR(C=PENALTIES[_best(-np.square(told - y), folds)], epsilon=MARGIN).fit(X, y)
+        predicted = _held_out_predictions(X, y, folds, _regressor)
+        self.machine_ = SVR(C=PENALTIES[_best(-np.square(predicted - y), folds)], epsilon=MARGIN).fit(X, y)
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
@@ -98,21 +98,21 @@ class TunedSVR(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # likewise
         return np.asarray(self.machine_.predict(X))
 
 
-def _told_while_held_out(
+def _held_out_predictions(
     table: np.ndarray, y: np.ndarray, folds: Folds, solved: Callable[[np.ndarray, np.ndarray, float], Solution]
 ) -> np.ndarray:
     """What machines tell of each run that were fitted on the other folds: a row a penalty."""
     distances = squareform(pdist(table, "sqeuclidean"))
-    told = np.empty((len(PENALTIES), len(y)))
+    predicted = np.empty((len(PENALTIES), len(y)))
     for known, others in folds:
         spread = table[known].var() or 1.0
         kernel = np.exp(distances[:, known] / (-table.shape[1] * spread))  # as wide as SVC and SVR have it
         for row, penalty in enumerate(PENALTIES):
             weights, offset = solved(kernel[known], y[known], penalty)
-            told[row:, others] = kernel[others] @ weights + offset
+            predicted[row:, others] = kernel[others] @ weights + offset
             if np.abs(weights).max() < penalty:  # it binds no run: a higher one changes nothing
                 break
-    return told
+    return predicted
 
 
 def _classifier(kernel: np.ndarray, signs: np.ndarray, penalty: float) -> Solution:
@@ -134,13 +134,13 @@ def _best(right: np.ndarray, folds: Folds) -> int:
     return int(np.mean([right[:, others].mean(axis=1) for _, others in folds], axis=0).argmax())
 
 
-def _slope(told: np.ndarray, high: np.ndarray) -> float:
+def _slope(predicted: np.ndarray, high: np.ndarray) -> float:
     """The slope of the log-odds, by maximum likelihood with Platt's targets, which are never certain."""
     targets = np.where(high, (high.sum() + 1) / (high.sum() + 2), 1 / ((~high).sum() + 2))
-    largest = np.abs(told).max() or 1.0
+    largest = np.abs(predicted).max() or 1.0
 
     def unlikeliness(slope: float) -> float:
-        odds = slope / largest * told
+        odds = slope / largest * predicted
         return float((np.logaddexp(0, odds) - targets * odds).sum())
 
     return float(minimize_scalar(unlikeliness, bounds=SLOPES, method="bounded").x / largest)

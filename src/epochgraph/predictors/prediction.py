@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from epochgraph.errors import FeatureMismatchError
-from epochgraph.predictors.estimators import told_by
+from epochgraph.predictors.estimators import predictions_of
 from epochgraph.predictors.features import run_table
 from epochgraph.predictors.storage import Predictor
 from epochgraph.runs import Direction, Run
@@ -103,16 +103,16 @@ def predict_at_rates(
         FeatureMismatchError: As `predict_runs`.
         SettingError: As `predict_runs`.
     """
-    told_from = predictor.with_threshold(threshold)
-    limits = [_limit(told_from, rate) for rate in rates]
+    chosen = predictor.with_threshold(threshold)
+    limits = [_limit(chosen, rate) for rate in rates]
     if not runs:
         return [[] for _ in rates]
-    table = _table(told_from, runs)
-    told = told_by(told_from.estimator, table).tolist()
+    table = _table(chosen, runs)
+    predicted = predictions_of(chosen.estimator, table).tolist()
     return [
         [
-            _prediction(told_from, run, features, score, limit)
-            for run, features, score in zip(runs, table.to_numpy(), told, strict=True)
+            _prediction(chosen, run, features, score, limit)
+            for run, features, score in zip(runs, table.to_numpy(), predicted, strict=True)
         ]
         for limit in limits
     ]
@@ -138,17 +138,19 @@ def _limit(predictor: Predictor, rate: float) -> float | None:
     return predictor.calibration.limit(predictor.threshold, rate)
 
 
-def _prediction(predictor: Predictor, run: Run, features: np.ndarray, told: float, limit: float | None) -> Prediction:
+def _prediction(
+    predictor: Predictor, run: Run, features: np.ndarray, predicted: float, limit: float | None
+) -> Prediction:
     calibration, threshold = predictor.calibration, predictor.threshold
     interval, p_good, accuracy = None, None, None
     if predictor.task == "classification":
-        p_good = told
+        p_good = predicted
     else:
-        accuracy = told
+        accuracy = predicted
         if calibration is not None:
-            interval = calibration.interval(told)
-            p_good = None if threshold is None else calibration.p_good(told, threshold)
-    decision, reason = _decision(predictor, run, features, told, limit)
+            interval = calibration.interval(predicted)
+            p_good = None if threshold is None else calibration.p_good(predicted, threshold)
+    decision, reason = _decision(predictor, run, features, predicted, limit)
     return Prediction(
         run.name,
         accuracy,
@@ -181,7 +183,7 @@ def divergence(run: Run) -> str | None:
 
 
 def _decision(
-    predictor: Predictor, run: Run, features: np.ndarray, told: float, limit: float | None
+    predictor: Predictor, run: Run, features: np.ndarray, predicted: float, limit: float | None
 ) -> tuple[Decision, str]:
     """What to do with a run, and why."""
     calibration, threshold = predictor.calibration, predictor.threshold
@@ -193,9 +195,15 @@ def _decision(
     if limit is None:
         good = int(calibration.good(threshold).sum())
         return "abstain", f"the {good} known runs with a good end are too few, or too different, for a promise"
-    if calibration.is_strange(features):
+    if calibration.is_out_of_range(features):
         return "abstain", "it lies further outside of the known runs than any of them did while it was held out"
     beyond, within = ("above", "less") if predictor.falls and predictor.task == "regression" else ("below", "more")
-    if calibration.condemns(told, limit):
-        return "stop", f"{told:.3g} is predicted, and hardly a run with a good end was predicted {beyond} {limit:.3g}"
-    return "continue", f"{told:.3g} is predicted, and runs with a good end were predicted at {limit:.3g} or {within}"
+    if calibration.stops(predicted, limit):
+        return (
+            "stop",
+            f"{predicted:.3g} is predicted, and hardly a run with a good end was predicted {beyond} {limit:.3g}",
+        )
+    return (
+        "continue",
+        f"{predicted:.3g} is predicted, and runs with a good end were predicted at {limit:.3g} or {within}",
+    )

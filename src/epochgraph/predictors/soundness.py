@@ -55,12 +55,12 @@ def _try(model: SignatureClassifier | SignatureRegressor, columns: int) -> None:
     """Two runs: one of zeros, one of which nothing is known."""
     table = np.stack([np.zeros(columns), np.full(columns, np.nan)])
     with np.errstate(all="ignore"):
-        told = _told(model, table)
-    if told.shape != (2,) or not np.isfinite(told).all():
+        predicted = _predictions(model, table)
+    if predicted.shape != (2,) or not np.isfinite(predicted).all():
         raise ValueError("it tells no number of a run")
 
 
-def _told(model: Any, table: np.ndarray) -> np.ndarray:
+def _predictions(model: Any, table: np.ndarray) -> np.ndarray:
     """What the steps of an estimator tell of a table, whatever the names of its columns are."""
     if isinstance(model, SignatureClassifier):
         return np.asarray(model.pipeline_.predict_proba(table)[:, 1])

@@ -21,11 +21,15 @@ from epochgraph.predictors.estimators import SignatureClassifier, SignatureRegre
 from epochgraph.predictors.schema import TRUSTED, foreign, plain_copy
 from epochgraph.predictors.soundness import check_estimator
 
-VERSION = 5
-READABLE = (4, VERSION)  # 4 knows rising targets only
+VERSION = 6
+READABLE = (4, 5, VERSION)  # 4 knows rising targets only
+OLD_NAMES = {"told": "predicted", "strangeness": "out_of_range", "kinds": "categories", "new_kinds": "new_categories"}
+"""What versions 4 and 5 call the fields of a calibration, and what they are called now."""
+
 HEADER = "epochgraph.json"
 """Our entry in skops' archive, so that a file is understood before any of its objects are looked at."""
 
+ARRAYS = ("predicted", "truth", "out_of_range", "low", "high")
 FIELDS = {"threshold": float | int | None, "extraction": dict, "trained_on": dict, "versions": dict}
 LARGEST = 64 * 2**20
 """Bytes that a file may unpack to: far more than a predictor needs, and no bomb."""
@@ -191,10 +195,22 @@ def _plain(calibration: Calibration | None) -> dict[str, Any] | None:
 def _calibration(plain: Mapping[str, Any] | None) -> Calibration | None:
     if plain is None:
         return None
-    arrays = {name: np.array(plain[name], dtype=np.float64) for name in ("told", "truth", "strangeness", "low", "high")}
-    kinds, new_kinds = tuple(map(str, plain["kinds"])), bool(plain["new_kinds"])
+    arrays = {name: np.array(plain[name], dtype=np.float64) for name in ARRAYS}
     falls, probabilities = (bool(plain.get(name, False)) for name in ("falls", "probabilities"))
-    return Calibration(kinds=kinds, **arrays, new_kinds=new_kinds, falls=falls, probabilities=probabilities)
+    return Calibration(
+        **arrays,
+        categories=tuple(map(str, plain["categories"])),
+        new_categories=bool(plain["new_categories"]),
+        falls=falls,
+        probabilities=probabilities,
+    )
+
+
+def _renamed(calibration: Any) -> Any:
+    """A calibration from a file of an older version, with the names of today."""
+    if not isinstance(calibration, dict):
+        return calibration
+    return {OLD_NAMES.get(name, name): value for name, value in calibration.items()}
 
 
 def _unpacked(archive: ZipFile) -> int:
@@ -223,4 +239,6 @@ def _header(path: Path, data: bytes) -> dict[str, Any]:
         raise UnreadableFileError(path, found, "Train it anew." if older else "Update epochgraph.")
     if not all(isinstance(header.get(name), kind) for name, kind in FIELDS.items()) or "calibration" not in header:
         raise UnreadableFileError(path, "its header is not a predictor's", advice)
+    if version < VERSION:
+        header["calibration"] = _renamed(header["calibration"])
     return dict(header)

@@ -78,7 +78,7 @@ class Selected:
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
+class Concatenated:
     """What several views show, side by side."""
 
     views: tuple[View, ...]

@@ -31,12 +31,12 @@ class Outlook:
 
     Attributes:
         epoch: The last epoch that was looked at.
-        told: The predicted final accuracy of each run.
+        predicted: The predicted final accuracy of each run.
         threshold: The final accuracy from which on a run is good.
     """
 
     epoch: float
-    told: Sequence[float]
+    predicted: Sequence[float]
     threshold: float
 
 
@@ -66,7 +66,7 @@ def population_picture(runs: Sequence[Run], outlook: Outlook, title: str, path: 
             _title(axes[row, column], f"{TITLES[measure]}, {len(chosen)} runs that {side}")
         _share_limits(axes[0, column], axes[1, column])
     _curves(axes[0, 2], sides, outlook)
-    _told(axes[1, 2], runs, good, outlook)
+    _predictions(axes[1, 2], runs, good, outlook)
     for axis in axes.flat:
         axis.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title, x=0.01, ha="left", fontsize=14, color=INK, weight="bold")
@@ -129,14 +129,14 @@ def _curves(axis: Axes, sides: dict[str, tuple[list[Run], str]], outlook: Outloo
     axis.yaxis.set_major_formatter(PercentFormatter(1))
 
 
-def _told(axis: Axes, runs: Sequence[Run], good: Sequence[bool], outlook: Outlook) -> None:
+def _predictions(axis: Axes, runs: Sequence[Run], good: Sequence[bool], outlook: Outlook) -> None:
     """Predicted against true final accuracy, each run predicted while it was held out."""
     true = [run.final_accuracy() for run in runs]
     axis.plot([0, 1], [0, 1], color=FAINT, lw=0.8)
     axis.axhline(outlook.threshold, color=INK, lw=0.8, ls="--")
     axis.axvline(outlook.threshold, color=INK, lw=0.8, ls="--")
     colours = [GOOD if is_good else BAD for is_good in good]
-    axis.scatter(true, np.clip(outlook.told, 0, 1), c=colours, s=26, alpha=0.8, lw=0)
+    axis.scatter(true, np.clip(outlook.predicted, 0, 1), c=colours, s=26, alpha=0.8, lw=0)
     axis.set(xlabel="true final test accuracy", ylabel="predicted final test accuracy", xlim=(0, 1), ylim=(0, 1))
     _title(axis, f"Predicted at epoch {outlook.epoch:g}, each run held out")
     axis.xaxis.set_major_formatter(PercentFormatter(1))

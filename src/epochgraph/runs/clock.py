@@ -61,8 +61,8 @@ def timed(path: Path, entries: Entries, clock: Clock, renamed: Mapping[str, str]
     else:
         if step is None:
             _check_rows(path, entries.of(epoch))
-        moments, told = _in_epochs(path, entries, epoch, step, clock, renamed)
-        notes += told
+        moments, more = _in_epochs(path, entries, epoch, step, clock, renamed)
+        notes += more
     whole = epoch is not None and path.suffix == ".json" and not clock.steps
     if step is not None and path.suffix != ".json":
         _check_once(path, entries, entries.of(step), names)

@@ -1,6 +1,6 @@
 """Graphs -> Signature, one graph at a time.
 
-`extended` takes what is known of the past and the next graph, and returns one more row: `signature` applies it to all
+`extended` takes the references and the next graph, and returns one more row: `signature` applies it to all
 graphs of a run, the live monitor to each as it comes, so both end in the same numbers.
 """
 
@@ -24,8 +24,8 @@ from epochgraph.signature.summaries import summary_changes, summary_values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Past:
-    """What later snapshots are compared with: nothing before the first, and no diverged snapshot ever."""
+class References:
+    """What later snapshots are compared with: none before the first, and never a diverged one."""
 
     initial: Snapshot | None = None
     previous: Snapshot | None = None
@@ -83,12 +83,12 @@ def signature(
         Vahedian et al. 2022, section 3 (S2, S3).
     """
     features = Features(tuple(map(named_measure, measures)), tuple(scopes), tuple(change))
-    past, rows, epochs = Past(), [], []
+    references, rows, epochs = References(), [], []
     names: tuple[str, ...] = ()
     diverged = []
     for graph in graphs:
         names = names or feature_names(graph.parts, features)
-        past, row, _ = extended(past, graph, features)
+        references, row, _ = extended(references, graph, features)
         rows.append(row)
         epochs.append(graph.epoch)
         diverged.append(bool(graph.nonfinite))
@@ -121,39 +121,39 @@ class Extended(NamedTuple):
     """What one more snapshot adds.
 
     Attributes:
-        past: The past as the next snapshot will see it.
+        references: What the next snapshot will be compared with.
         row: The features of the snapshot.
         values: Its node values by name of the measure; none if it has diverged.
     """
 
-    past: Past
+    references: References
     row: Float64[np.ndarray, "features"]
     values: Mapping[str, NodeValues]
 
 
-def extended(past: Past, graph: Graph, features: Features) -> Extended:
+def extended(references: References, graph: Graph, features: Features) -> Extended:
     """Measure one more snapshot.
 
     Raises:
-        ShapeMismatchError: The graph is of another network than the past.
+        ShapeMismatchError: The graph is of another network than the one before.
         EmptyGraphError: As in `signature`.
     """
-    if past.initial is not None and graph.sizes != past.initial.graph.sizes:
-        raise ShapeMismatchError("the graph", past.initial.graph.sizes, graph.sizes)
+    if references.initial is not None and graph.sizes != references.initial.graph.sizes:
+        raise ShapeMismatchError("the graph", references.initial.graph.sizes, graph.sizes)
     if graph.nonfinite:
-        return Extended(past, np.full(len(feature_names(graph.parts, features)), np.nan), {})
+        return Extended(references, np.full(len(feature_names(graph.parts, features)), np.nan), {})
     groups = features.groups(graph.parts)
     values = {measure.__name__: measure(graph) for measure in features.of_nodes}
     scores = values.get(eigenvector_centrality.__name__)
     eigenvalue = largest_eigenvalue(graph, scores) if scores is not None and features.change else None
     now = Snapshot(graph, values, eigenvalue, summary_values(graph, features.summaries, groups))
-    initial = past.initial or now
-    references = {"initial": initial, "previous": past.previous or now}
+    initial = references.initial or now
+    compared = {"initial": initial, "previous": references.previous or now}
     row = [statistics(nodes[group.nodes]) for nodes in values.values() for group in groups]
-    row += [now.summaries, *(_changes(now, references[name], groups) for name in features.change)]
-    kept = {name: references[name] for name in features.change}
-    past = Past(initial if "initial" in kept else _bare(initial), now if "previous" in kept else None)
-    return Extended(past, np.concatenate(row), values)
+    row += [now.summaries, *(_changes(now, compared[name], groups) for name in features.change)]
+    kept = {name: compared[name] for name in features.change}
+    references = References(initial if "initial" in kept else _bare(initial), now if "previous" in kept else None)
+    return Extended(references, np.concatenate(row), values)
 
 
 def _changes(now: Snapshot, then: Snapshot, groups: Sequence[Scope]) -> Float64[np.ndarray, "changes"]:

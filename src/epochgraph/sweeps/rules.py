@@ -119,9 +119,9 @@ def our_decision(sweep: Sweep, *, unseen: str) -> np.ndarray:
         sweep: The runs.
         unseen: What the predictor has not seen of them, one of `Sweep.forecasts`.
     """
-    told = sweep.forecasts[unseen]
-    condemned = np.minimum(told.epochs[told.stop.argmax(axis=1)], sweep.epochs)
-    return np.where(told.stop.any(axis=1), condemned, float(sweep.epochs))
+    predicted = sweep.forecasts[unseen]
+    condemned = np.minimum(predicted.epochs[predicted.stop.argmax(axis=1)], sweep.epochs)
+    return np.where(predicted.stop.any(axis=1), condemned, float(sweep.epochs))
 
 
 def beside_the_best(sweep: Sweep, *, unseen: str) -> np.ndarray:
@@ -135,12 +135,12 @@ def beside_the_best(sweep: Sweep, *, unseen: str) -> np.ndarray:
         Domhan et al. 2015, "Speeding up automatic hyperparameter optimization of deep neural networks by extrapolation
         of learning curves", section 3.2 (predictive termination), with our intervals.
     """
-    told, best = sweep.forecasts[unseen], -np.inf
+    predicted, best = sweep.forecasts[unseen], -np.inf
     trained = no_stopping(sweep)
     for run in range(len(trained)):
-        hopeless = told.upper[run] < best
+        hopeless = predicted.upper[run] < best
         if hopeless.any():
-            trained[run] = min(told.epochs[hopeless.argmax()], sweep.epochs)
+            trained[run] = min(predicted.epochs[hopeless.argmax()], sweep.epochs)
         else:
             best = max(best, sweep.curves[run, -1])
     return trained
@@ -174,17 +174,17 @@ def best_first(sweep: Sweep, *, unseen: str, budget: float | None = None) -> np.
     return trained
 
 
-def _most_hopeful(told: Forecasts, epochs: int) -> Iterator[tuple[int, float, float]]:
+def _most_hopeful(predicted: Forecasts, epochs: int) -> Iterator[tuple[int, float, float]]:
     """Again and again the run that may end highest, the epoch to which it goes on, and how high it may end."""
-    looks = int((told.epochs < epochs).sum())  # what is told at the end comes too late
-    uppers, forecasts = -told.upper, -told.forecast  # a heap has its least first
+    looks = int((predicted.epochs < epochs).sum())  # what is told at the end comes too late
+    uppers, forecasts = -predicted.upper, -predicted.forecast  # a heap has its least first
     hopes = [(uppers[run, 0], forecasts[run, 0], run, 1) for run in range(len(uppers))]
     heapify(hopes)
     while hopes:
         upper, _, run, look = heappop(hopes)
         if look < looks:
             heappush(hopes, (uppers[run, look], forecasts[run, look], run, look + 1))
-        yield run, float(told.epochs[look]) if look < looks else epochs, -upper
+        yield run, float(predicted.epochs[look]) if look < looks else epochs, -upper
 
 
 def accuracy_then_best(sweep: Sweep) -> np.ndarray:
@@ -199,8 +199,8 @@ def forecast_then_best(sweep: Sweep, *, unseen: str) -> np.ndarray:
         sweep: The runs.
         unseen: What the predictor has not seen of them, one of `Sweep.forecasts`.
     """
-    told = sweep.forecasts[unseen]
-    return _then_best(sweep, told.forecast[:, 0], told.forecast[:, np.searchsorted(told.epochs, 1)])
+    predicted = sweep.forecasts[unseen]
+    return _then_best(sweep, predicted.forecast[:, 0], predicted.forecast[:, np.searchsorted(predicted.epochs, 1)])
 
 
 def _then_best(sweep: Sweep, at_first: np.ndarray, after_one: np.ndarray) -> np.ndarray:

@@ -62,8 +62,8 @@ class Sweep:
             self.early[runs],
             self.first,
             self.final[runs],
-            forecasts={unseen: told.of(runs) for unseen, told in self.forecasts.items()},
-            from_curves={unseen: told.of(runs) for unseen, told in self.from_curves.items()},
+            forecasts={unseen: predicted.of(runs) for unseen, predicted in self.forecasts.items()},
+            from_curves={unseen: predicted.of(runs) for unseen, predicted in self.from_curves.items()},
         )
 
 

@@ -15,7 +15,7 @@ from epochgraph.graph import Graph, NodeValues, rolled_graph, unrolled_graph
 from epochgraph.measures import STANDARD, Measure, degree
 from epochgraph.predictors.views import FOLDED, LAST_LAYER
 from epochgraph.runs import Recording
-from epochgraph.signature import Features, Past, Signature, assembled, extended, feature_names
+from epochgraph.signature import Features, References, Signature, assembled, extended, feature_names
 from epochgraph.signature.statistics import STATISTICS, statistics
 from epochgraph.topology import Topology
 from epochgraph.zoo.baselines import (
@@ -51,7 +51,7 @@ class Recorder:
         self.topology = topology
         self.image_shape = image_shape
         self.node_values_until = node_values_until
-        self._pasts = {prefix: Past() for prefix in ("", *([FOLDED] if topology.folds else []))}
+        self._references = {prefix: References() for prefix in ("", *([FOLDED] if topology.folds else []))}
         self._initial: dict[str, np.ndarray] = {}
         self._previous: dict[str, np.ndarray] = {}
         self._names: tuple[str, ...] = ()
@@ -76,10 +76,10 @@ class Recorder:
             features: dict[str, float] = {}
             values: Mapping[str, NodeValues] = {}
             diverged = False
-            for prefix, past in self._pasts.items():
+            for prefix, references in self._references.items():
                 graph = self._graph(model, prefix, stopwatch)
                 timed = PLAIN if prefix else replace(PLAIN, measures=tuple(map(stopwatch.timed, STANDARD)))
-                self._pasts[prefix], row, found = extended(past, graph, timed)
+                self._references[prefix], row, found = extended(references, graph, timed)
                 names = feature_names(self.topology.parts, PLAIN)
                 features |= {prefix + name: value for name, value in zip(names, row, strict=True)}
                 values = values or found

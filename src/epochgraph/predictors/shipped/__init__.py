@@ -13,9 +13,9 @@ from epochgraph.extraction import Extraction
 from epochgraph.predictors.curves import learning_curve_of_epochs
 from epochgraph.predictors.features import run_table
 from epochgraph.predictors.prediction import Prediction, divergence, predict_runs
-from epochgraph.predictors.shipped.kinds import unknown_kind
+from epochgraph.predictors.shipped.applicability import why_not_applicable
 from epochgraph.predictors.storage import Predictor, read_predictor
-from epochgraph.predictors.views import Together, View, changes_between_epochs
+from epochgraph.predictors.views import Concatenated, View, changes_between_epochs
 from epochgraph.runs import Run
 from epochgraph.runs.metrics import alike
 
@@ -27,7 +27,7 @@ EPOCHS: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0)
 
 SITUATIONS: Mapping[str, View] = MappingProxyType(
     {
-        "weights-and-curve": Together((learning_curve_of_epochs, changes_between_epochs)),
+        "weights-and-curve": Concatenated((learning_curve_of_epochs, changes_between_epochs)),
         "weights": changes_between_epochs,
     }
 )
@@ -65,17 +65,17 @@ def shipped_prediction(
             raise
         times = tuple(run.signature.times.tolist())
         return Prediction(run.name, None, None, None, "stop", diverged, threshold, times)
-    (told,) = predict_runs(predictor, [run], threshold=threshold, rate=rate)
+    (predicted,) = predict_runs(predictor, [run], threshold=threshold, rate=rate)
     blind = situation == "weights"
     notes = (f"the weights alone were looked at, as {_why_blind(run, predictor.up_to)}",) if blind else ()
-    told = replace(told, predictor=f"{situation}@{predictor.up_to:g}", notes=notes)
-    reason = None if divergence(run) else unknown_kind(run.settings)
+    predicted = replace(predicted, predictor=f"{situation}@{predictor.up_to:g}", notes=notes)
+    reason = None if divergence(run) else why_not_applicable(run.settings)
     if reason is not None:
-        return replace(told, decision="abstain", reason=f"{reason}; {OWN}")
-    if blind and told.decision == "stop" and divergence(run) is None and not weights_alone:
+        return replace(predicted, decision="abstain", reason=f"{reason}; {OWN}")
+    if blind and predicted.decision == "stop" and divergence(run) is None and not weights_alone:
         reason = "weights alone stop no run: log what is missing, or allow it with `--weights-alone`"
-        return replace(told, decision="abstain", reason=reason)
-    return told
+        return replace(predicted, decision="abstain", reason=reason)
+    return predicted
 
 
 def _why_blind(run: Run, epoch: float) -> str:

@@ -11,7 +11,7 @@ from torch import nn
 
 from epochgraph.graph import NodeValues, rolled_graph
 from epochgraph.measures import STANDARD
-from epochgraph.signature import Features, Past, Signature, assembled, extended, feature_names
+from epochgraph.signature import Features, References, Signature, assembled, extended, feature_names
 from epochgraph.signature.scopes import Scope
 from epochgraph.topology import Topology
 from epochgraph.zoo.sweeps.dynamics import Dynamics
@@ -37,7 +37,7 @@ class SweepRecorder:
 
     topology: Topology
     dynamics: Dynamics
-    _past: Past = field(default_factory=Past)
+    _references: References = field(default_factory=References)
     _values: dict[str, Mapping[str, NodeValues]] = field(default_factory=dict)
     _names: tuple[str, ...] = ()
     _times: list[float] = field(default_factory=list)
@@ -57,7 +57,7 @@ class SweepRecorder:
         begin = time.process_time()
         with torch.no_grad():
             graph = rolled_graph(model, self.topology, nonfinite="record")
-            self._past, row, values = extended(self._past, graph, FEATURES)
+            self._references, row, values = extended(self._references, graph, FEATURES)
             names = feature_names(self.topology.parts, FEATURES)
             features = dict(zip(names, row, strict=True))
             features |= self._rank_changes(values)

@@ -89,7 +89,7 @@ _ASPECTS = (
 )
 
 
-def unknown_kind(settings: Mapping[str, Setting]) -> str | None:
+def why_not_applicable(settings: Mapping[str, Setting]) -> str | None:
     """Why the predictors of the package do not decide about a run with such settings; None if they do."""
     named = _named(settings)
     missing = []
