@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from epochgraph.errors import SettingError, UnreadableFileError
 from epochgraph.measures import SUMMARIES
 from epochgraph.predictors import Candidate, learned, without_graphs
-from epochgraph.predictors.features import feature_table
+from epochgraph.predictors.tables import feature_table
 from epochgraph.predictors.views import Concatenated, Selected, View
 from epochgraph.runs import Run, read_stored_runs
 from paper.differences import RESAMPLES, HeldOutErrors, error_table, paired_difference

@@ -47,7 +47,7 @@ def test_neither_the_package_nor_its_help_waits_for_torch():
         assert not loaded & {"torch", "numpy", "numba", "pandas", "scipy"}
 
 
-@pytest.mark.parametrize("first", ["epochgraph.signature", "epochgraph.signature.features", "epochgraph.monitor"])
+@pytest.mark.parametrize("first", ["epochgraph.signature", "epochgraph.signature.settings", "epochgraph.monitor"])
 def test_no_module_hides_the_function_of_its_name(first: str):
     """The import of `epochgraph.signature` sets that attribute of the package."""
     seen = "assert epochgraph.signature is sys.modules['epochgraph.signature'].signature"

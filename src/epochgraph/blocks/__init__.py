@@ -9,7 +9,7 @@ from epochgraph.blocks.dense import Dense, Grouped
 from epochgraph.blocks.functional import Functional
 from epochgraph.blocks.kernels import norms
 from epochgraph.blocks.streamed import Scan, Streamed, Way
-from epochgraph.blocks.structure import Block, Entries, Pair
+from epochgraph.blocks.block import Block, Entries, Pair
 
 __all__ = [
     "Block",

@@ -10,7 +10,7 @@ from scipy import sparse
 from torch import Tensor
 from typing_extensions import override
 
-from epochgraph.blocks.structure import Block, Entries, Pair, SourceValues, TargetValues
+from epochgraph.blocks.block import Block, Entries, Pair, SourceValues, TargetValues
 
 Places = Int64[np.ndarray, "readings"]
 """A position or a node of each reading."""

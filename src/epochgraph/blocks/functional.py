@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from epochgraph.blocks.structure import Block, Entries, Pair, SourceValues, TargetValues, away, home, matrix_entries
+from epochgraph.blocks.block import Block, Entries, Pair, SourceValues, TargetValues, away, home, matrix_entries
 from epochgraph.errors import SettingError
 
 MOST_ENTRIES = 100_000_000

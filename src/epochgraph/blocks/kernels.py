@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from epochgraph.blocks.structure import Pair, SourceValues, TargetValues, home
+from epochgraph.blocks.block import Pair, SourceValues, TargetValues, home
 from epochgraph.compilation import compiled
 
 ROWS = 256

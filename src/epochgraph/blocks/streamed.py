@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 from typing_extensions import override
 
-from epochgraph.blocks.structure import Block, Entries, Pair, SourceValues, TargetValues
+from epochgraph.blocks.block import Block, Entries, Pair, SourceValues, TargetValues
 
 
 @dataclass(frozen=True, slots=True, eq=False)

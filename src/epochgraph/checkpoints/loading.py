@@ -9,7 +9,7 @@ from epochgraph.checkpoints.folder import ZERO, checkpoints_in, only_file, other
 from epochgraph.checkpoints.nesting import plain_names
 from epochgraph.checkpoints.safetensors_file import safetensors_weights
 from epochgraph.checkpoints.sharded import model_file, sharded_weights
-from epochgraph.checkpoints.structure import Checkpoint, Stored
+from epochgraph.checkpoints.checkpoint import Checkpoint, Stored
 from epochgraph.checkpoints.suffixes import INDEX_SUFFIXES, SAFETENSORS_SUFFIX, TORCH_SUFFIXES
 from epochgraph.checkpoints.times import time_of
 from epochgraph.checkpoints.torch_file import torch_weights

@@ -14,7 +14,7 @@ from epochgraph.checkpoints.loading import load_checkpoint
 from epochgraph.checkpoints.naming import numbers, template
 from epochgraph.checkpoints.pattern import times_from
 from epochgraph.checkpoints.sharded import model_file
-from epochgraph.checkpoints.structure import Checkpoint
+from epochgraph.checkpoints.checkpoint import Checkpoint
 from epochgraph.checkpoints.times import gap, time_of, times
 from epochgraph.errors import CheckpointMismatchError, MissingCheckpointError, UnreadableFileError
 

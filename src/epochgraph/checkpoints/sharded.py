@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from epochgraph.checkpoints.archive import COPY_AGAIN, damaged
-from epochgraph.checkpoints.structure import Stored
+from epochgraph.checkpoints.checkpoint import Stored
 from epochgraph.errors import UnreadableFileError
 
 _MODEL_FILES = (

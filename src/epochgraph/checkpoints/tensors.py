@@ -11,7 +11,7 @@ from epochgraph.checkpoints.archive import COPY_AGAIN, Archive
 from epochgraph.checkpoints.pickles import Made, Named, Outside
 from epochgraph.checkpoints.place import Place, Stamp
 from epochgraph.checkpoints.storages import Storage, storage
-from epochgraph.checkpoints.structure import Stored, refused
+from epochgraph.checkpoints.checkpoint import Stored, refused
 from epochgraph.errors import UnreadableFileError, WeightDtypeError
 
 _REBUILDERS = ("torch._utils._rebuild_", "torch._tensor._rebuild_")

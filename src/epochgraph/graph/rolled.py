@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from epochgraph.blocks import Block, Scaled, Sum
 from epochgraph.checkpoints import Checkpoint
 from epochgraph.errors import NonFiniteWeightsError, SettingError
-from epochgraph.graph.features import node_features
+from epochgraph.graph.node_features import node_features
 from epochgraph.graph.reading import Readings
 from epochgraph.graph.streaming import Storage, streamed_blocks
-from epochgraph.graph.structure import Graph
+from epochgraph.graph.graph import Graph
 from epochgraph.graph.weights import Source, Weights
 from epochgraph.topology import Fold, Join, Topology, chain
 

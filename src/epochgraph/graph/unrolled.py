@@ -13,7 +13,7 @@ from epochgraph.blocks import Block, Functional, Sum
 from epochgraph.errors import EpochgraphError, SettingError, TracingError
 from epochgraph.graph.pooling import CONVOLUTIONS, Pooling, pooling
 from epochgraph.graph.rolled import batch_norm_factors, finite
-from epochgraph.graph.structure import Graph
+from epochgraph.graph.graph import Graph
 from epochgraph.graph.weights import Source as WeightSource
 from epochgraph.graph.weights import Weights
 from epochgraph.topology import Fold, Part, Topology

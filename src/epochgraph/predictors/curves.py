@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from epochgraph.errors import SettingError
-from epochgraph.predictors.features import of_epochs
+from epochgraph.predictors.tables import of_epochs
 from epochgraph.runs import Run
 
 CURVE = ("validation_accuracy", "train_loss")

@@ -11,7 +11,7 @@ from sklearn.model_selection import GroupKFold, KFold
 from epochgraph.errors import SettingError
 from epochgraph.predictors.calibration import Calibration, outside
 from epochgraph.predictors.estimators import SignatureClassifier, SignatureRegressor, predictions_of
-from epochgraph.predictors.features import labels
+from epochgraph.predictors.tables import labels
 from epochgraph.predictors.storage import Predictor
 
 FOLDS = 10

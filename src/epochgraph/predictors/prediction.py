@@ -9,7 +9,7 @@ import pandas as pd
 
 from epochgraph.errors import FeatureMismatchError
 from epochgraph.predictors.estimators import predictions_of
-from epochgraph.predictors.features import run_table
+from epochgraph.predictors.tables import run_table
 from epochgraph.predictors.storage import Predictor
 from epochgraph.runs import Direction, Run
 

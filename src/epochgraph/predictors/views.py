@@ -8,7 +8,7 @@ from functools import lru_cache
 import pandas as pd
 
 from epochgraph.errors import SettingError
-from epochgraph.predictors.features import feature_table, of_epochs
+from epochgraph.predictors.tables import feature_table, of_epochs
 from epochgraph.runs import Run
 from epochgraph.signature import Signature
 from epochgraph.signature.smoothing import Smoothing, smoothed

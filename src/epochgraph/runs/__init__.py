@@ -11,7 +11,7 @@ from epochgraph.runs.storage import (
     write_run,
     write_runs,
 )
-from epochgraph.runs.structure import Recording, Run, Setting, values_of
+from epochgraph.runs.run import Recording, Run, Setting, values_of
 from epochgraph.runs.table import runs_table
 
 __all__ = [

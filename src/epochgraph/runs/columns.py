@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from epochgraph.runs.structure import Recording, Run, Setting
+from epochgraph.runs.run import Recording, Run, Setting
 from epochgraph.runs.table import FEATURE, METRIC, SETTING
 from epochgraph.signature import Signature
 

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from epochgraph.runs.structure import Run, Setting
+from epochgraph.runs.run import Run, Setting
 
 BUDGET = ("epochs", "maxepochs", "numepochs", "nepochs", "numtrainepochs", "totalepochs", "trainepochs", "nbepochs")
 """Settings that tell how many epochs a run was to have, in letters alone."""

@@ -15,7 +15,7 @@ from epochgraph.checkpoints.archive import readable
 from epochgraph.errors import SettingError, UnreadableFileError
 from epochgraph.files import atomic_write
 from epochgraph.runs.columns import run_columns, run_of, setting_columns
-from epochgraph.runs.structure import Run
+from epochgraph.runs.run import Run
 from epochgraph.runs.table import FEATURE
 
 VERSION = 2

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from epochgraph.runs.structure import Run, Setting
+from epochgraph.runs.run import Run, Setting
 
 FEATURE, METRIC, SETTING = "feature:", "metric:", "setting:"
 """What a column of a table or file holds: no two names can collide."""

@@ -1,8 +1,8 @@
 """Graphs over time -> Signature (times x named features), smoothing."""
 
-from epochgraph.signature.extraction import References, assembled, extended, signature
-from epochgraph.signature.features import Features, feature_names, named_measure
-from epochgraph.signature.structure import Signature
+from epochgraph.signature.fold import References, assembled, extended, signature
+from epochgraph.signature.settings import Features, feature_names, named_measure
+from epochgraph.signature.time_series import Signature
 
 __all__ = [
     "Features",

@@ -11,7 +11,7 @@ import numpy as np
 from epochgraph.errors import FeatureMismatchError, SettingError
 from epochgraph.extraction import Extraction
 from epochgraph.predictors.curves import learning_curve_of_epochs
-from epochgraph.predictors.features import run_table
+from epochgraph.predictors.tables import run_table
 from epochgraph.predictors.prediction import Prediction, divergence, predict_runs
 from epochgraph.predictors.shipped.applicability import why_not_applicable
 from epochgraph.predictors.storage import Predictor, read_predictor

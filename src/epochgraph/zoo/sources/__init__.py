@@ -10,7 +10,7 @@ from epochgraph.zoo.archives import FileTree, check_exists, intact, open_tree
 from epochgraph.zoo.sources.cifar import cifar_set
 from epochgraph.zoo.sources.folders import folder_set
 from epochgraph.zoo.sources.parquet import SUFFIX, parquet_set, parquet_source
-from epochgraph.zoo.sources.structure import Content, ImageSet, LabelledImage, Source, joined
+from epochgraph.zoo.sources.image_set import Content, ImageSet, LabelledImage, Source, joined
 from epochgraph.zoo.sources.tiny_imagenet import tiny_imagenet_set
 
 __all__ = ["Content", "LabelledImage", "Source", "fingerprint", "open_source"]

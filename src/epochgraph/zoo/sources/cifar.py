@@ -14,7 +14,7 @@ from epochgraph.checkpoints.pickles import Made, Named, read_pickle
 from epochgraph.errors import UnreadableFileError, UnsafeCheckpointError
 from epochgraph.zoo.archives import FileTree
 from epochgraph.zoo.sources.files import content, names
-from epochgraph.zoo.sources.structure import Content, ImageSet, LabelledImage, Source
+from epochgraph.zoo.sources.image_set import Content, ImageSet, LabelledImage, Source
 
 SIDE = 32
 

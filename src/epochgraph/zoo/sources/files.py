@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from epochgraph.errors import UnreadableFileError
 from epochgraph.zoo.archives import HIDDEN, FileTree
-from epochgraph.zoo.sources.structure import Content, Contents, LabelledImage
+from epochgraph.zoo.sources.image_set import Content, Contents, LabelledImage
 
 PARTS = frozenset({"train", "test", "val"})
 """Folders that are a part of a data set, and so never the one around it all."""

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from epochgraph.errors import UnreadableFileError
 from epochgraph.zoo.archives import FileTree, intact
 from epochgraph.zoo.sources.files import names
-from epochgraph.zoo.sources.structure import Content, ImageSet, LabelledImage, Source
+from epochgraph.zoo.sources.image_set import Content, ImageSet, LabelledImage, Source
 
 SUFFIX = ".parquet"
 IMAGES = ("image", "img")

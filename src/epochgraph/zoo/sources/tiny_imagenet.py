@@ -5,7 +5,7 @@ from pathlib import Path
 from epochgraph.errors import UnreadableFileError
 from epochgraph.zoo.archives import FileTree
 from epochgraph.zoo.sources.files import LARGEST_FILE, Names, content, contents_of, names
-from epochgraph.zoo.sources.structure import ImageSet, LabelledImage, Source
+from epochgraph.zoo.sources.image_set import ImageSet, LabelledImage, Source
 
 ANNOTATIONS = ("val", "val_annotations.txt")
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from epochgraph.errors import FeatureMismatchError, SettingError
 from epochgraph.predictors import feature_table, labels, run_table
-from epochgraph.predictors.features import of_epochs, selected_table
+from epochgraph.predictors.tables import of_epochs, selected_table
 from epochgraph.runs import Run
 from epochgraph.signature import Signature
 from populations import exploded, population, signatures
