@@ -27,7 +27,7 @@ from epochgraph.zoo.population import open_population, training_seconds
 from epochgraph.zoo.recipe import parse_recipe
 from epochgraph.zoo.resources import Resources
 
-EPOCHS = 4
+TRAINED_EPOCHS = 4
 SEEDS = 3
 LEARNING_RATE = 0.02
 BATCH = 128
@@ -45,7 +45,7 @@ name = "CIFAR-10 (JPEG)"
 learning_rate = [{LEARNING_RATE}]
 repeats = {2 * CORES}
 [training]
-epochs = {EPOCHS}
+epochs = {TRAINED_EPOCHS}
 batch_size = {BATCH}
 """
 
@@ -108,12 +108,12 @@ def plain(images: PlainImages, test: Dataset, seed: int) -> tuple[float, float]:
     optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE, momentum=0.9)
     loader = DataLoader(images, batch_size=BATCH, shuffle=True, num_workers=2)
     begin = time.perf_counter()
-    for _ in range(EPOCHS):
+    for _ in range(TRAINED_EPOCHS):
         for batch, labels in loader:
             optimizer.zero_grad()
             torch.autograd.backward(functional.cross_entropy(model(batch), labels))
             optimizer.step()
-    return len(images) * EPOCHS / (time.perf_counter() - begin), accuracy(model, test)
+    return len(images) * TRAINED_EPOCHS / (time.perf_counter() - begin), accuracy(model, test)
 
 
 def accuracy(model: nn.Module, dataset: Dataset) -> float:
@@ -149,7 +149,7 @@ def ours(path: Path, cache: Path) -> tuple[Speed, list[float]]:
         times = [time.perf_counter()]
         times += [time.perf_counter() for _ in train_population(Path(folder), read, resources=Resources(CORES))]
         runs = read_stored_runs(Path(folder) / "runs")
-    images = len(read().train) * EPOCHS * len(runs)
+    images = len(read().train) * TRAINED_EPOCHS * len(runs)
     steps = images / (sum(map(training_seconds, runs)) / CORES)
     accuracies = [round(run.final_accuracy(), 3) for run in runs]
     return Speed(steps, images / (times[-1] - times[1]), images / (times[-1] - times[0])), accuracies
@@ -195,7 +195,7 @@ def main() -> None:
     from_memory, from_files = (sum(found for found, _ in runs) / SEEDS for runs in (array, files))
     report(
         "LeNet on CIFAR-10 (JPEG), against a plain loop with a DataLoader of two workers",
-        epochs=EPOCHS,
+        epochs=TRAINED_EPOCHS,
         images_a_second=speed.steps,
         with_evaluations_and_snapshots=speed.whole,
         with_start=speed.with_start,

@@ -13,7 +13,7 @@ from epochgraph.errors import SettingError
 from epochgraph.measures import STANDARD
 from epochgraph.predictors import Candidate, learned
 from epochgraph.predictors.curves import hyper_parameters, learning_curve
-from epochgraph.predictors.shipped import EPOCHS
+from epochgraph.predictors.shipped import SHIPPED_EPOCHS
 from epochgraph.predictors.views import (
     Concatenated,
     Selected,
@@ -89,10 +89,10 @@ def ablation(populations: Sequence[Population], *, jobs: int, progress: Progress
         {BOTH: Concatenated(known)} | {kind: Concatenated((*known, view)) for kind, view in kinds().items()}
     )
     alone = _forests({kind + ALONE: view for kind, view in {"learning curve": learning_curve, **kinds()}.items()})
-    pools = [(population.runs, RATE, beside, EPOCHS) for population in usable]
+    pools = [(population.runs, RATE, beside, SHIPPED_EPOCHS) for population in usable]
     if different([population.runs[0] for population in on_cifar(usable)], FAMILY) > 1:
         runs = united(usable)
-        pools += [(runs, FAMILY, _of_any(beside), EPOCHS), (runs, FAMILY, _of_any(alone), tuple(SHOWN_AT))]
+        pools += [(runs, FAMILY, _of_any(beside), SHIPPED_EPOCHS), (runs, FAMILY, _of_any(alone), tuple(SHOWN_AT))]
     experiments = [
         HeldOutErrors(runs, candidate, (epoch,), groups, 1)
         for runs, groups, candidates, epochs in pools
@@ -156,7 +156,7 @@ def _prepared(population: Population, source: Path) -> Population | None:
 
 
 def _with_ranks(run: Run, stored: Run) -> Run:
-    signature = run.signature.up_to(EPOCHS[-1])
+    signature = run.signature.up_to(SHIPPED_EPOCHS[-1])
     ranks = [_changes_of_ranks(stored.recordings[measure.__name__], signature.times) for measure in STANDARD]
     since = [f"{RANKS}/{measure.__name__}_since_{when}" for measure in STANDARD for when in ("initial", "previous")]
     names, values = (*signature.names, *since), np.hstack([signature.values, *ranks])
@@ -184,7 +184,7 @@ def _gains(rows: pd.DataFrame, units: Sequence[str]) -> Gains:
     compared = [kind for kind in kinds() if (rows["candidate"] == kind).any()]
     return {
         epoch: {kind: paired_difference(rows[rows["epoch"] == epoch], kind, BOTH, units=units) for kind in compared}
-        for epoch in EPOCHS
+        for epoch in SHIPPED_EPOCHS
     }
 
 
@@ -208,14 +208,14 @@ def _folding(of_folds: Mapping[str, pd.DataFrame], populations: Sequence[str]) -
     rows = {
         f"{name}, {PROTOCOLS[folds].partition(',')[0]}": [
             str(paired_difference(of[chosen & (of["epoch"] == epoch)], WITH_FOLDED, CHANGES, units=RATES))
-            for epoch in EPOCHS
+            for epoch in SHIPPED_EPOCHS
         ]
         for folds, of in of_folds.items()
         for name in populations
         for chosen in [of["population"] == name]
         if chosen.any()
     }
-    return pd.DataFrame.from_dict(rows, orient="index", columns=[f"epoch {epoch:g}" for epoch in EPOCHS])
+    return pd.DataFrame.from_dict(rows, orient="index", columns=[f"epoch {epoch:g}" for epoch in SHIPPED_EPOCHS])
 
 
 def _scores(rows: pd.DataFrame, gains: Mapping[str, Gains]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from epochgraph.predictors import Candidate, learned
 from epochgraph.predictors.curves import hyper_parameters, learning_curve
-from epochgraph.predictors.shipped import EPOCHS
+from epochgraph.predictors.shipped import SHIPPED_EPOCHS
 from epochgraph.predictors.views import Concatenated, View, pooled_changes
 from epochgraph.runs import Run
 from paper.differences import MANY, RESAMPLES, HeldOutErrors, different, paired_difference
@@ -70,8 +70,8 @@ def added(populations: Sequence[Population], *, jobs: int, progress: Progress | 
     experiments = [
         HeldOutErrors(runs, candidate, epochs, groups, REPEATS if groups == "learning_rate" else 1)
         for runs, groups in pools
-        for candidate in candidates()
-        for epochs in ([EPOCHS] if candidate.name == HYPER else [(epoch,) for epoch in EPOCHS])
+        for candidate in curve_candidates()
+        for epochs in ([SHIPPED_EPOCHS] if candidate.name == HYPER else [(epoch,) for epoch in SHIPPED_EPOCHS])
     ]
     rows = scored(experiments, jobs=jobs, progress=progress)
     shown = {folds: title for folds, title in PROTOCOLS.items() if (rows["folds"] == folds).any()}
@@ -84,7 +84,7 @@ def added(populations: Sequence[Population], *, jobs: int, progress: Progress | 
     return Result("added", "What do signatures add?", (NOTE,), tables, rows, _drawn(rows, shown))
 
 
-def candidates() -> tuple[Candidate, ...]:
+def curve_candidates() -> tuple[Candidate, ...]:
     """What is compared."""
     views: dict[str, View] = {
         CURVE: learning_curve,
@@ -128,7 +128,7 @@ def _drawn(rows: pd.DataFrame, shown: dict[str, str]) -> Figure:
         for name, colour in COLOURS.items():
             axis.plot(errors.index, errors[name], color=colour, lw=1.8, marker="o", ms=3.5, label=name)
         axis.set_xscale("log", base=2)
-        axis.set_xticks(EPOCHS, [f"{epoch:g}" for epoch in EPOCHS])
+        axis.set_xticks(SHIPPED_EPOCHS, [f"{epoch:g}" for epoch in SHIPPED_EPOCHS])
         axis.minorticks_off()
         axis.set_xlabel("epochs seen")
     figure.axes[0].set_ylim(bottom=0)  # shared, and frozen from now on

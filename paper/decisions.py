@@ -12,7 +12,7 @@ from epochgraph.errors import SettingError
 from epochgraph.predictors import Prediction, Predictor, SignatureRegressor, fitted
 from epochgraph.predictors.curves import learning_curve_of_epochs
 from epochgraph.predictors.prediction import predict_at_rates
-from epochgraph.predictors.shipped import EPOCHS, EXTRACTION, SITUATIONS
+from epochgraph.predictors.shipped import EXTRACTION, SHIPPED_EPOCHS, SITUATIONS
 from epochgraph.runs import Run, values_of
 from paper.populations import FAMILY, Population, united
 from paper.results import Result
@@ -23,8 +23,8 @@ COMPARED = {**SITUATIONS, CURVE_ALONE: learning_curve_of_epochs}
 """What predictors look at: those of the package, and for comparison one that sees no graphs."""
 
 RATE = 0.05
-SHARE = RATE / len(EPOCHS)
-"""The rate of each decision for who asks at all of `EPOCHS`, so that together they keep `RATE` (Bonferroni)."""
+SHARE = RATE / len(SHIPPED_EPOCHS)
+"""The rate of each decision for who asks at all of `SHIPPED_EPOCHS`, so that together they keep `RATE` (Bonferroni)."""
 
 ANY, CAREFUL = "any of them", f"any of them, at {SHARE:.1%} each"
 THRESHOLD = 0.4
@@ -163,7 +163,7 @@ def decided(
         HeldOut(runs, situation, epoch, groups)
         for groups in decidable(runs)
         for situation in situations
-        for epoch in EPOCHS
+        for epoch in SHIPPED_EPOCHS
     ]
     return scored(experiments, jobs=jobs, progress=progress)
 

@@ -22,7 +22,7 @@ from paper.results import Result, cell
 from paper.scoring import Progress, scored
 from paper.views import Transformed, minus_initial, statistics_of
 
-EPOCHS = (1, 2, 3, 4)
+TRANSFER_EPOCHS = (1, 2, 3, 4)
 
 LEAST = 2
 """Runs that end one way, to learn from."""
@@ -62,7 +62,9 @@ class _Experiment:
 
     def scores(self) -> pd.DataFrame:
         known, others, truth = self.transfer.known, self.transfer.others, self.transfer.truth
-        return transferred([self.candidate], known, others, truth, epochs=EPOCHS).assign(transfer=self.transfer.name)
+        return transferred([self.candidate], known, others, truth, epochs=TRANSFER_EPOCHS).assign(
+            transfer=self.transfer.name
+        )
 
 
 def figure4(populations: Sequence[Population], *, jobs: int, progress: Progress | None = None) -> Result:
@@ -80,14 +82,17 @@ def figure4(populations: Sequence[Population], *, jobs: int, progress: Progress 
     if not chosen:
         known = [population.name for population in populations]
         raise SettingError("populations", known, "of architectures, data or widths that figure 4 compares")
-    experiments = [_Experiment(transfer, candidate) for transfer in chosen for candidate in candidates()]
+    experiments = [_Experiment(transfer, candidate) for transfer in chosen for candidate in transfer_candidates()]
     whole = scored(experiments, jobs=jobs, progress=progress)
     names = [transfer.name for transfer in chosen]
-    tables = {f"Balanced accuracy at epoch {epoch}": _table(whole, names, epoch) for epoch in (EPOCHS[-1], EPOCHS[0])}
+    tables = {
+        f"Balanced accuracy at epoch {epoch}": _table(whole, names, epoch)
+        for epoch in (TRANSFER_EPOCHS[-1], TRANSFER_EPOCHS[0])
+    }
     return Result("figure4", "Figure 4: from some networks to others", (NOTE,), tables, whole, _drawn(whole, names))
 
 
-def candidates() -> tuple[Candidate, ...]:
+def transfer_candidates() -> tuple[Candidate, ...]:
     """What can be known of any architecture."""
     trees, svm = learned("classification", "trees"), learned("classification", "svm")
     changes = pooled_changes()
@@ -153,7 +158,7 @@ def _ends(population: Population) -> np.ndarray:
 
 def _table(scores: pd.DataFrame, names: Sequence[str], epoch: float) -> pd.DataFrame:
     chosen = scores[(scores["measure"] == "balanced_accuracy") & (scores["epoch"] == epoch)]
-    rows = [candidate.name for candidate in candidates()]
+    rows = [candidate.name for candidate in transfer_candidates()]
     table = chosen.pivot_table(index="candidate", columns="transfer", values="mean", sort=False)
     return table.loc[rows, list(names)].map(cell).rename_axis(index=None, columns=None)
 
@@ -162,7 +167,7 @@ def _drawn(scores: pd.DataFrame, names: Sequence[str]) -> Figure:
     figure = panels(names, columns=3, width=3.9, height=3)
     for axis, name in zip(figure.axes, names, strict=True):
         predicted = scores[(scores["transfer"] == name) & (scores["measure"] == "balanced_accuracy")]
-        for candidate, colour in zip(candidates(), COLOURS, strict=True):
+        for candidate, colour in zip(transfer_candidates(), COLOURS, strict=True):
             line = predicted[predicted["candidate"] == candidate.name]
             axis.plot(line["epoch"], line["mean"], color=colour, lw=1.8, marker="o", ms=3.5, label=candidate.name)
         axis.axhline(0.5, color=INK, lw=0.8, ls=":")

@@ -23,7 +23,7 @@ from paper.scoring import FOLDS, Progress, scored
 FOLDER = "further"
 """Beside the populations: files with further features of their runs, under the same names."""
 
-EPOCHS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0)
+COMPARED_EPOCHS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0)
 REPEATS = 2
 GROUPS = "learning_rate"
 OF_NODES = {"degree": ("degree",), "eigenvector": ("eigenvector_centrality", "eigenvalue")}
@@ -72,21 +72,21 @@ def further(populations: Sequence[Population], *, jobs: int, progress: Progress 
     experiments = [
         HeldOutErrors(population.runs, candidate, (epoch,), GROUPS, REPEATS)
         for population in usable
-        for epoch in EPOCHS
-        for candidate in candidates()
+        for epoch in COMPARED_EPOCHS
+        for candidate in compared_candidates()
         if epoch > 0 or candidate.name.endswith(("levels", "accuracy"))
     ]
     rows = scored(experiments, jobs=jobs, progress=progress)
     tables = {}
     for population in usable:
         of = rows[rows["population"] == population.name]
-        tables[population.title] = error_table(of, [candidate.name for candidate in candidates()])
+        tables[population.title] = error_table(of, [candidate.name for candidate in compared_candidates()])
         tables[f"Paired differences, {population.name}"] = _differences(of)
     title = "What do measures of layers and of whole graphs predict?"
     return Result("further", title, (NOTE,), tables, rows, _drawn(rows, usable))
 
 
-def candidates() -> tuple[Candidate, ...]:
+def compared_candidates() -> tuple[Candidate, ...]:
     """What is compared."""
     changes: dict[str, View] = {name: _changes(*names) for name, names in OF_NODES.items()}
     changes[BOTH] = _changes(*OF_NODES["degree"], *OF_NODES["eigenvector"])
@@ -135,7 +135,7 @@ def _differences(rows: pd.DataFrame) -> pd.DataFrame:
 def _drawn(rows: pd.DataFrame, populations: Sequence[Population]) -> Figure:
     """For each population the error of each measure's changes alone."""
     figure = panels([population.title for population in populations], columns=2, width=6.5, height=3.2)
-    epochs = [epoch for epoch in EPOCHS if epoch > 0]
+    epochs = [epoch for epoch in COMPARED_EPOCHS if epoch > 0]
     for axis, population in zip(figure.axes, populations, strict=True):
         of = rows[rows["population"] == population.name]
         errors = of.pivot_table(index="epoch", columns="candidate", values="error").loc[epochs]

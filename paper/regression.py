@@ -35,13 +35,13 @@ def regression(populations: Sequence[Population], *, jobs: int, progress: Progre
         Experiment(population, candidate, (population.seen,), groups, REPEATS, "regression")
         for population in usable
         for groups in (None, "learning_rate")
-        for candidate in candidates()
+        for candidate in regression_candidates()
     ]
     scores = scored(experiments, jobs=jobs, progress=progress)
     scores.loc[scores["measure"] == "mean_absolute_error", ["mean", "spread"]] *= 100  # points
     tables = {
         f"{title}, {what}": score_table(
-            scores[(scores["folds"] == folds) & (scores["measure"] == measure)], usable, candidates()
+            scores[(scores["folds"] == folds) & (scores["measure"] == measure)], usable, regression_candidates()
         )
         for folds, what in FOLDS_TITLES.items()
         for measure, title in MEASURES.items()
@@ -49,7 +49,7 @@ def regression(populations: Sequence[Population], *, jobs: int, progress: Progre
     return Result("regression", "How accurate will the run end?", (MEANS,), tables, scores)
 
 
-def candidates() -> tuple[Candidate, ...]:
+def regression_candidates() -> tuple[Candidate, ...]:
     """The rows: what needs no weights, what needs nothing but weights, and both."""
     trees = learned("regression", "trees")
     views: dict[str, View] = {

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from epochgraph.errors import SettingError
-from epochgraph.predictors.shipped import EPOCHS
+from epochgraph.predictors.shipped import SHIPPED_EPOCHS
 from epochgraph.sweeps import Forecasts, Outcome, Sweep, recorded, replayed
 from paper.decisions import CURVE_ALONE, THRESHOLD
 from paper.populations import FAMILY, Population
@@ -82,7 +82,7 @@ def replay_of(population: Population, predicted: pd.DataFrame) -> Replay:
         population: With its validation accuracies.
         predicted: What is told of its runs, and perhaps of others, while they are held out.
     """
-    record = recorded(population.runs, first=EPOCHS[0])
+    record = recorded(population.runs, first=SHIPPED_EPOCHS[0])
     names = tuple(run.name for run in population.runs)
     return Replay(population.name, names, record, predicted[predicted["population"] == population.name])
 

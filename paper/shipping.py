@@ -11,7 +11,7 @@ from epochgraph.cli.output import console, progress_bar
 from epochgraph.errors import OutputError
 from epochgraph.files import atomic_write
 from epochgraph.predictors import Predictor, write_predictor
-from epochgraph.predictors.shipped import EPOCHS, SITUATIONS, file_name
+from epochgraph.predictors.shipped import SHIPPED_EPOCHS, SITUATIONS, file_name
 from paper.decisions import RATE, THRESHOLD, predictor_of
 from paper.populations import FAMILY, Population, on_cifar, read_populations, united
 from paper.results import markdown_table
@@ -85,7 +85,7 @@ def ship(populations: Sequence[Population], folder: Path, *, progress: Progress 
     except OSError as error:
         raise OutputError(folder, error.strerror or str(error)) from error
     runs = united(populations)
-    wanted = [(situation, epoch) for situation in SITUATIONS for epoch in EPOCHS]
+    wanted = [(situation, epoch) for situation in SITUATIONS for epoch in SHIPPED_EPOCHS]
     figures, paths = {}, []
     for done, (situation, epoch) in enumerate(wanted, start=1):
         predictor = predictor_of(runs, situation, epoch, FAMILY)

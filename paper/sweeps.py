@@ -8,7 +8,7 @@ from matplotlib.ticker import PercentFormatter
 from scipy.stats import sem
 
 from epochgraph.errors import SettingError
-from epochgraph.predictors.shipped import EPOCHS
+from epochgraph.predictors.shipped import SHIPPED_EPOCHS
 from epochgraph.sweeps.rules import BEST, ETA, STARTUP, WITHOUT, by_curves
 from paper.decisions import CURVE_ALONE, RATE, THRESHOLD, HeldOut, decidable
 from paper.panels import BLUE, FAINT, GREEN, RED, legend_below, panels
@@ -20,6 +20,9 @@ from paper.scoring import Progress, scored
 DEALINGS = 4
 """Ways to deal the learning rates into halves."""
 
+ASKED_AFTER = ", ".join(f"{epoch:g}" for epoch in SHIPPED_EPOCHS)
+ASKED_FIRST = SHIPPED_EPOCHS[0]
+
 NOTE = f"""Each of {ORDERS} sweeps is {SWEEP} runs of a population in random order, all of one half of its learning
 rates: of {DEALINGS} random ways to halve them, one half after the other. A half with fewer runs gives all of them, one
 with less than {LEAST} none. A run's progress is its recorded validation accuracy; the sweep ends with the run of the
@@ -30,12 +33,12 @@ the populations is its standard error: they are few.
 
 The median rule (Golovin et al. 2017) lets the first {STARTUP} runs finish. Successive halving (Jamieson and Talwalkar
 2016) and Hyperband (Li et al. 2018) keep one run of {ETA}. Our predictor (`{SITUATION}`) is asked after
-{", ".join(f"{epoch:g}" for epoch in EPOCHS)} epochs; it was fitted and calibrated without any run of the half of the
+{ASKED_AFTER} epochs; it was fitted and calibrated without any run of the half of the
 learning rates that the sweep is of, or without its whole architecture. Our decision stops what it condemns; {RATE:.0%}
 of the good runs are the most that it may stop, by its promise, each time. Our forecast beside the best so far stops
 what it does not expect, with 95 %, to reach the best of the runs that have finished (predictive termination, Domhan et
 al. 2015). Best first begins all runs, and goes on with the one that may end highest; it stops by the same rule. Our
-forecast, then the best {BEST}, keeps one run of {ETA} after {EPOCHS[0]:g} epochs, and the best {BEST} of them by the
+forecast, then the best {BEST}, keeps one run of {ETA} after {ASKED_FIRST:g} epochs, and the best {BEST} of them by the
 forecast after one; beside it stands the same by the validation accuracy, which shows what the schedule alone saves.
 
 The schedule of the last rule is one of seven that were tried when the zoo had six such populations: that with the least
@@ -104,11 +107,11 @@ def _with_halves(
         HeldOut(runs, situation, epoch, "learning_rate", 2, seed)
         for situation in (SITUATION, CURVE_ALONE)
         for seed in range(DEALINGS)
-        for epoch in EPOCHS
+        for epoch in SHIPPED_EPOCHS
     ]
     if FAMILY in decidable(runs):
         new = (SITUATION, CURVE_ALONE) if predicted is None else (CURVE_ALONE,)
-        wanted += [HeldOut(runs, situation, epoch, FAMILY) for situation in new for epoch in EPOCHS]
+        wanted += [HeldOut(runs, situation, epoch, FAMILY) for situation in new for epoch in SHIPPED_EPOCHS]
     of_halves = scored(wanted, jobs=jobs, progress=progress)
     known = (
         [] if predicted is None else [predicted[(predicted["situation"] == SITUATION) & (predicted["folds"] == FAMILY)]]

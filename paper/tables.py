@@ -61,7 +61,7 @@ def table2(
         Experiment(population, candidate, (population.seen,), groups, dealings)
         for population in usable
         for groups, dealings in ((None, repeats), ("learning_rate", min(repeats, GROUPED_REPEATS)))
-        for candidate in candidates()
+        for candidate in table2_candidates()
     ]
     scores = scored(experiments, jobs=jobs, progress=progress)
     tables = {}
@@ -69,7 +69,7 @@ def table2(
         for measure, title in MEASURES.items():
             paper = folds == "random" and measure == "accuracy"
             chosen = scores[(scores["folds"] == folds) & (scores["measure"] == measure)]
-            tables[f"{title}, {what}"] = score_table(chosen, usable, candidates(), with_paper=paper)
+            tables[f"{title}, {what}"] = score_table(chosen, usable, table2_candidates(), with_paper=paper)
     reasons = {
         f"too few runs on one side of the threshold for {FOLDS} folds": _without(comparable, usable),
         "last layers of several widths, which cannot be compared weight by weight": _without(populations, comparable),
@@ -79,7 +79,7 @@ def table2(
     return Result("table2", "Table 2: will the run end well?", notes, tables, scores)
 
 
-def candidates() -> tuple[Candidate, ...]:
+def table2_candidates() -> tuple[Candidate, ...]:
     """The rows of table 2: what needs no weights, what needs nothing but weights, and both."""
     trees = learned("classification", "trees")
     both: dict[str, View] = {

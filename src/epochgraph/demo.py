@@ -22,12 +22,12 @@ from epochgraph.zoo.pool import ReadData, train_population
 from epochgraph.zoo.population import open_population, status
 from epochgraph.zoo.recipe import Recipe, parse_grid
 from epochgraph.zoo.resources import Resources
-from epochgraph.zoo.running import Places
+from epochgraph.zoo.running import PopulationFolder
 
 EXTRACTION = Extraction(scopes=("graph", "part"), change=("initial",))
 """The paper's signature, the same for each part, and how the graph has changed since the start."""
 
-EPOCHS = (1, 2, 3)
+SEEN_EPOCHS = (1, 2, 3)
 """The epochs after which the end of a run is to be predicted."""
 
 SHOWN = (
@@ -63,7 +63,7 @@ node_values_until = {epochs}
 
 
 @dataclass(frozen=True, slots=True)
-class Population:
+class DemoPopulation:
     """What the demo trains.
 
     Attributes:
@@ -84,14 +84,14 @@ class Population:
         return parse_grid(self.text, Path("demo"))
 
 
-def digits_population(*, runs: int, epochs: int) -> Population:
+def digits_population(*, runs: int, epochs: int) -> DemoPopulation:
     """Small convolutional networks on scikit-learn's handwritten digits, which need no file."""
     options = {"architecture": "DigitsNet", "threshold": 0.8, "batch_size": 32, "crop_padding": 1, "flip": "false"}
     text = RECIPE.format(data="digits", rates=_rates(1e-3, 0.6), epochs=epochs, **options)
-    return Population("handwritten digits", text, read_digits, runs)
+    return DemoPopulation("handwritten digits", text, read_digits, runs)
 
 
-def images_population(path: Path, *, runs: int, epochs: int, cache: Path | None = None) -> Population:
+def images_population(path: Path, *, runs: int, epochs: int, cache: Path | None = None) -> DemoPopulation:
     """LeNets on some of the images of a data set: a run is good from 2.5 times chance on.
 
     Raises:
@@ -103,14 +103,14 @@ def images_population(path: Path, *, runs: int, epochs: int, cache: Path | None 
     threshold = round(2.5 / len(split.train.classes), 4)
     name = json.dumps(path.name, ensure_ascii=False)[1:-1]
     text = RECIPE.format(data=name, rates=_rates(5e-4, 0.2), epochs=epochs, threshold=threshold, **options)
-    return Population(path.name, text, read, runs)
+    return DemoPopulation(path.name, text, read, runs)
 
 
 def _rates(first: float, last: float) -> list[float]:
     return [float(f"{rate:.2g}") for rate in np.geomspace(first, last, 10)]
 
 
-def trained_runs(population: Population, folder: Path, *, workers: int) -> Iterator[Run]:
+def trained_runs(population: DemoPopulation, folder: Path, *, workers: int) -> Iterator[Run]:
     """Train every run of a population, and yield each as it is done: at first those that are done already.
 
     Raises:
@@ -118,7 +118,7 @@ def trained_runs(population: Population, folder: Path, *, workers: int) -> Itera
         ZooError: A run has failed, or the folder holds another population.
     """
     open_population(folder, population.recipe, population.text)
-    places = Places(folder)
+    places = PopulationFolder(folder)
     for name in status(folder, population.runs).finished:
         yield _demonstrated(places.run(name))
     events = train_population(folder, population.read_data, limit=population.runs, resources=Resources(workers))
@@ -153,7 +153,7 @@ class Findings:
 
 
 def findings(
-    runs: Sequence[Run], population: Population, progress: Callable[[int, int], None] | None = None
+    runs: Sequence[Run], population: DemoPopulation, progress: Callable[[int, int], None] | None = None
 ) -> Findings:
     """Cross-validate how well the end of the runs is predicted from their first epochs.
 
@@ -171,12 +171,12 @@ def findings(
             if progress is not None:
                 progress(number * total + done, len(protocols) * total)
 
-        tables.append(cross_validated(candidates, runs, protocol, epochs=EPOCHS, progress=advance))
+        tables.append(cross_validated(candidates, runs, protocol, epochs=SEEN_EPOCHS, progress=advance))
     good = sum(run.final_accuracy() >= population.recipe.threshold for run in runs)
     return Findings(tables[0], tables[1] if len(tables) > 1 else None, good)
 
 
-def draw(runs: Sequence[Run], population: Population, path: Path, *, epoch: float = 1) -> None:
+def draw(runs: Sequence[Run], population: DemoPopulation, path: Path, *, epoch: float = 1) -> None:
     """Draw the population, with the final accuracy of each run, predicted from its first epochs while it was held out.
 
     Raises:

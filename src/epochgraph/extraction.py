@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 
 from epochgraph.errors import SettingError
 from epochgraph.graph import rolled_graph
-from epochgraph.graph.weights import Source
+from epochgraph.graph.weights import WeightSource
 from epochgraph.measures import OF_GRAPHS, eigenvector_centrality
 from epochgraph.signature import Signature, signature
 from epochgraph.signature.change import Reference
@@ -41,7 +41,7 @@ class Extraction:
 
     def signature(
         self,
-        snapshots: Iterable[Source],
+        snapshots: Iterable[WeightSource],
         topology: Topology,
         *,
         times: Sequence[float] | None = None,

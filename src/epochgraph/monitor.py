@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from epochgraph.errors import SettingError
 from epochgraph.graph import NodeValues, rolled_graph
 from epochgraph.graph.rolled import NonFinite
-from epochgraph.graph.weights import Source
+from epochgraph.graph.weights import WeightSource
 from epochgraph.measures import STANDARD, Measure, Summary
 from epochgraph.signature import Features, References, Signature, assembled, extended, feature_names, named_measure
 from epochgraph.signature.change import Reference
@@ -58,7 +58,7 @@ class Monitor:
         self._rows: list[NodeValues] = []
         self._diverged: list[bool] = []
 
-    def observe(self, source: Source, epoch: float) -> Mapping[str, NodeValues]:
+    def observe(self, source: WeightSource, epoch: float) -> Mapping[str, NodeValues]:
         """Take a snapshot.
 
         Args:

@@ -26,7 +26,7 @@ def result(populations) -> Result:
     """Of the fewest runs that folds can be made of, at two epochs."""
     few = [replace(populations[name], runs=populations[name].runs[:20]) for name in (VGG, RESNET)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "EPOCHS", (0.25, 1.0))
+        patch.setattr(module, "SHIPPED_EPOCHS", (0.25, 1.0))
         patch.setattr(module, "SHOWN_AT", {1.0: "C0"})
         return ablation(few, jobs=1)
 

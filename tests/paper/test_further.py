@@ -11,7 +11,7 @@ from epochgraph.errors import SettingError, UnreadableFileError
 from epochgraph.measures import SUMMARIES
 from epochgraph.runs import read_stored_runs, write_runs
 from paper import further as module
-from paper.further import ALL, BOTH, FOLDER, candidates, further
+from paper.further import ALL, BOTH, FOLDER, compared_candidates, further
 from paper.populations import Population
 
 ZOOS = Path(__file__).parents[2] / "zoos"
@@ -41,13 +41,13 @@ def test_the_further_features_are_of_the_published_runs(lenets):
 
 
 def test_errors_and_paired_differences(lenets, monkeypatch):
-    monkeypatch.setattr(module, "EPOCHS", (0.0, 1.0))
+    monkeypatch.setattr(module, "COMPARED_EPOCHS", (0.0, 1.0))
     monkeypatch.setattr(module, "REPEATS", 1)
     few = replace(lenets, runs=lenets.runs[::2])
     other = replace(lenets, name="without further features", source=lenets.source.with_name("other.parquet"))
     result = further([other, few], jobs=1)
     errors, differences = result.tables.values()
-    assert errors.index.tolist() == [candidate.name for candidate in candidates()]
+    assert errors.index.tolist() == [candidate.name for candidate in compared_candidates()]
     assert errors.columns.tolist() == ["epoch 0", "epoch 1"]
     assert errors.loc["degree", "epoch 0"] == "-"
     assert errors.loc["spectral gap, levels", "epoch 0"] != "-"
@@ -62,7 +62,7 @@ def test_errors_and_paired_differences(lenets, monkeypatch):
 
 
 def test_scores_do_not_depend_on_the_number_of_processes(lenets, monkeypatch):
-    monkeypatch.setattr(module, "EPOCHS", (0.0,))  # so there are no changes to draw or compare
+    monkeypatch.setattr(module, "COMPARED_EPOCHS", (0.0,))  # so there are no changes to draw or compare
     few = replace(lenets, runs=lenets.runs[::2])
     monkeypatch.setattr(module, "_drawn", lambda *_: None)
     monkeypatch.setattr(module, "_differences", lambda _: pd.DataFrame())
@@ -87,6 +87,6 @@ def test_snapshots_of_other_times_are_refused(lenets, tmp_path):
 
 def test_levels_are_no_changes():
     runs = read_stored_runs(FILE)
-    levels = {candidate.name: candidate for candidate in candidates()}["spectral gap, levels"]
+    levels = {candidate.name: candidate for candidate in compared_candidates()}["spectral gap, levels"]
     assert levels.inputs(runs, 0).columns.tolist() == ["spectral_gap/graph/value@0"]
     assert levels.inputs(runs, 0.25).columns.tolist() == [f"spectral_gap/graph/value@{time}" for time in (0.125, 0.25)]

@@ -10,14 +10,14 @@ import pytest
 
 from epochgraph.errors import SettingError
 from epochgraph.predictors import read_predictor
-from epochgraph.predictors.shipped import EPOCHS, SITUATIONS
+from epochgraph.predictors.shipped import SHIPPED_EPOCHS, SITUATIONS
 from epochgraph.sweeps import replayed
 from epochgraph.sweeps.rules import OURS, USUAL, WITHOUT
 from paper import added as added_module
 from paper import decisions as decisions_module
 from paper import replays as replays_module
 from paper import sweeps as sweeps_module
-from paper.added import HYPER, added, candidates
+from paper.added import HYPER, added, curve_candidates
 from paper.decisions import CURVE_ALONE, HeldOut, decidable, decisions
 from paper.populations import DECADE, FAMILY, Population, united
 from paper.replays import BUDGET_OF, KNOWN, NEW, SITUATION
@@ -40,11 +40,11 @@ def three(populations) -> list[Population]:
 @pytest.fixture
 def two_epochs(monkeypatch):
     for module in (added_module, decisions_module):
-        monkeypatch.setattr(module, "EPOCHS", (0.5, 2.0))
+        monkeypatch.setattr(module, "SHIPPED_EPOCHS", (0.5, 2.0))
 
 
 def test_what_is_told_once_for_all_epochs_looks_at_nothing_that_comes_with_them(three):
-    view = next(candidate.inputs for candidate in candidates() if candidate.name == HYPER)
+    view = next(candidate.inputs for candidate in curve_candidates() if candidate.name == HYPER)
     runs = three[0].runs
     pd.testing.assert_frame_equal(view(runs, 0.5), view(runs, 2.0))
 
@@ -68,7 +68,7 @@ def test_what_signatures_add_is_a_paired_difference(three, two_epochs, monkeypat
     rows = result.scores
     assert set(rows["folds"]) == {"random", "learning_rate", DECADE, FAMILY}
     lenets = next(len(one.runs) for one in three if one.name == "lenet-cifar10-reduced")
-    assert len(rows) == (3 * sum(len(one.runs) for one in three) + lenets) * len(candidates()) * 2
+    assert len(rows) == (3 * sum(len(one.runs) for one in three) + lenets) * len(curve_candidates()) * 2
     table = result.tables["Whole architectures held out, CIFAR-10"]
     assert table.index.tolist() == ["epoch 0.5", "epoch 2"]
     chosen = rows[(rows["folds"] == FAMILY) & (rows["epoch"] == 2)].groupby("candidate")["error"].mean()
@@ -129,7 +129,7 @@ def few_sweeps(monkeypatch):
     monkeypatch.setattr(replays_module, "ORDERS", 3)
     monkeypatch.setattr(sweeps_module, "DEALINGS", 1)
     for module in (decisions_module, replays_module, sweeps_module):
-        monkeypatch.setattr(module, "EPOCHS", (0.5, 1.0))
+        monkeypatch.setattr(module, "SHIPPED_EPOCHS", (0.5, 1.0))
 
 
 @pytest.mark.usefixtures("few_sweeps")
@@ -188,7 +188,7 @@ def test_a_sweep_knows_nothing_of_its_own_half_of_the_learning_rates(three, monk
 
 def test_shipped_predictors_are_written_with_a_card_of_their_own_figures(three, tmp_path):
     paths = ship(three, tmp_path / "new")
-    assert len(paths) == len(EPOCHS) * len(SITUATIONS) + 1
+    assert len(paths) == len(SHIPPED_EPOCHS) * len(SITUATIONS) + 1
     card = paths[-1].read_text()
     runs = united(three)
     assert f"{len(runs)} networks on CIFAR-10" in card

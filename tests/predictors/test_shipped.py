@@ -15,8 +15,8 @@ from epochgraph import chain
 from epochgraph.errors import SettingError
 from epochgraph.predictors import predict_runs
 from epochgraph.predictors.shipped import (
-    EPOCHS,
     EXTRACTION,
+    SHIPPED_EPOCHS,
     SITUATIONS,
     shipped_prediction,
     shipped_predictor,
@@ -51,7 +51,7 @@ def lenet_run(*, until: int, losses: bool = True) -> Run:
 
 def test_there_is_one_for_each_situation_and_epoch_with_its_card():
     card = (Path(__file__).parents[2] / "src/epochgraph/predictors/shipped/README.md").read_text()
-    for situation, epoch in product(SITUATIONS, EPOCHS):
+    for situation, epoch in product(SITUATIONS, SHIPPED_EPOCHS):
         predictor = stored_predictor(situation, epoch)
         assert predictor.up_to == epoch
         assert predictor.task == "regression"

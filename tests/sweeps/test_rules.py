@@ -24,7 +24,7 @@ from epochgraph.sweeps.rules import (
 )
 
 KNOWN = "new learning rates"
-EPOCHS = np.array([0.25, 1.0, 2.0])
+LOOKS = np.array([0.25, 1.0, 2.0])
 UNKNOWN = np.empty((0, 3))
 
 
@@ -88,7 +88,7 @@ def test_one_epoch_then_the_best_three():
 
 
 def test_our_decision_stops_where_it_says_and_nowhere_else():
-    predicted = Forecasts(EPOCHS, stop=np.array([[1, 0, 0], [0, 0, 0], [0, 1, 1]]) > 0, forecast=UNKNOWN, upper=UNKNOWN)
+    predicted = Forecasts(LOOKS, stop=np.array([[1, 0, 0], [0, 0, 0], [0, 1, 1]]) > 0, forecast=UNKNOWN, upper=UNKNOWN)
     assert our_decision(sweep(flat([0.1, 0.2, 0.3]), predicted), unseen=KNOWN).tolist() == [0.25, 9, 1]
 
 
@@ -100,14 +100,14 @@ def test_a_decision_after_the_end_comes_too_late():
 def test_a_run_stops_where_it_cannot_reach_the_best_that_finished():
     """The first has nothing beside it; the second stops; the third never could, but nobody promises it."""
     upper = np.array([[0.1, 0.1, 0.1], [0.9, 0.4, 0.4], [np.inf] * 3, [0.6, 0.6, 0.6], [0.6, 0.6, 0.6]])
-    predicted = Forecasts(EPOCHS, stop=UNKNOWN, forecast=UNKNOWN, upper=upper)
+    predicted = Forecasts(LOOKS, stop=UNKNOWN, forecast=UNKNOWN, upper=upper)
     trained = beside_the_best(sweep(flat([0.5, 0.2, 0.1, 0.7, 0.6]), predicted), unseen=KNOWN)
     assert trained.tolist() == [9, 1, 9, 9, 0.25]
 
 
 def test_the_third_of_which_most_is_expected_goes_on_and_then_the_best_three():
     forecast = np.stack([np.linspace(0, 1, 12), -np.arange(12.0), np.zeros(12)], axis=1)
-    predicted = Forecasts(EPOCHS, stop=UNKNOWN, forecast=forecast, upper=UNKNOWN)
+    predicted = Forecasts(LOOKS, stop=UNKNOWN, forecast=forecast, upper=UNKNOWN)
     trained = forecast_then_best(sweep(flat(np.zeros(12)), predicted), unseen=KNOWN)
     assert trained.tolist() == [0.25] * 8 + [9, 9, 9, 1]
 
@@ -123,14 +123,14 @@ def test_the_most_hopeful_goes_on_first_and_others_stop_beside_what_it_reached()
     The fourth is looked at till it is told to reach less than it was; the last, of which nothing is promised, finishes.
     """
     upper = [[0.6, 0.9, 0.9], [0.75, 0.6, 0.9], [0.9, 0.8, 0.8], [0.85, 0.84, 0.65], [np.inf] * 3]
-    predicted = Forecasts(EPOCHS, stop=UNKNOWN, forecast=np.zeros((5, 3)), upper=np.array(upper))
+    predicted = Forecasts(LOOKS, stop=UNKNOWN, forecast=np.zeros((5, 3)), upper=np.array(upper))
     trained = best_first(sweep(flat([0.9, 0.9, 0.7, 0.9, 0.1]), predicted), unseen=KNOWN)
     assert trained.tolist() == [0.25, 1, 9, 2, 9]
 
 
 def test_of_equal_hopes_the_best_forecast_goes_first():
     predicted = Forecasts(
-        EPOCHS, stop=UNKNOWN, forecast=np.array([[0.2] * 3, [0.6] * 3]), upper=np.array([[0.7, 0.7, 0.5]] * 2)
+        LOOKS, stop=UNKNOWN, forecast=np.array([[0.2] * 3, [0.6] * 3]), upper=np.array([[0.7, 0.7, 0.5]] * 2)
     )
     assert best_first(sweep(flat([0.9, 0.6]), predicted), unseen=KNOWN).tolist() == [2, 9]
 
@@ -138,7 +138,7 @@ def test_of_equal_hopes_the_best_forecast_goes_first():
 def test_a_budget_is_spent_on_the_most_hopeful_and_one_run_finishes():
     """The first that finishes is paid for beforehand; a step that cannot be paid is the last."""
     upper = np.array([[0.9, 0.9, 0.9], [0.8, 0.8, 0.8], [0.7, 0.7, 0.7]])
-    made = sweep(flat([0.9, 0.8, 0.1]), Forecasts(EPOCHS, stop=UNKNOWN, forecast=np.zeros((3, 3)), upper=upper))
+    made = sweep(flat([0.9, 0.8, 0.1]), Forecasts(LOOKS, stop=UNKNOWN, forecast=np.zeros((3, 3)), upper=upper))
     assert best_first(made, unseen=KNOWN).tolist() == [9, 0.25, 0.25]
     for budget, trained in ((9.4, [0.25] * 3), (9.5, [9, 0.25, 0.25]), (11.25, [9, 2, 0.25]), (27, [9] * 3)):
         assert best_first(made, unseen=KNOWN, budget=budget).tolist() == trained
@@ -147,7 +147,7 @@ def test_a_budget_is_spent_on_the_most_hopeful_and_one_run_finishes():
 def test_a_budget_never_finishes_a_second_run_before_the_first_is_paid_for():
     """The first is put aside after an epoch; from then on either of both may be the one that finishes."""
     upper = np.array([[0.9, 0.5, 0.5], [0.8, 0.8, 0.4]])
-    made = sweep(flat([0.9, 0.8]), Forecasts(EPOCHS, stop=UNKNOWN, forecast=np.zeros((2, 3)), upper=upper))
+    made = sweep(flat([0.9, 0.8]), Forecasts(LOOKS, stop=UNKNOWN, forecast=np.zeros((2, 3)), upper=upper))
     assert best_first(made, unseen=KNOWN, budget=10).tolist() == [1, 2]
     assert best_first(made, unseen=KNOWN, budget=11).tolist() == [9, 2]
 
@@ -158,7 +158,7 @@ def test_best_first_never_spends_more_than_the_rule_whose_epochs_it_has(rule):
     for runs in (9, 13, 18):
         for _ in range(20):
             upper = generator.choice([0.2, 0.5, 0.8, np.inf], (runs, 3))
-            predicted = Forecasts(EPOCHS, stop=UNKNOWN, forecast=generator.choice([0.1, 0.4], (runs, 3)), upper=upper)
+            predicted = Forecasts(LOOKS, stop=UNKNOWN, forecast=generator.choice([0.1, 0.4], (runs, 3)), upper=upper)
             made = sweep(generator.random((runs, 12)), predicted)
             budget = finishing(made, rule(made)).sum()
             spent = finishing(made, best_first(made, unseen=KNOWN, budget=budget))
@@ -167,7 +167,7 @@ def test_best_first_never_spends_more_than_the_rule_whose_epochs_it_has(rule):
 
 
 def test_best_first_with_a_budget_is_compared_with_itself_without_graphs():
-    predicted = Forecasts(EPOCHS, stop=UNKNOWN, forecast=np.zeros((2, 3)), upper=np.array([[0.9] * 3, [0.1] * 3]))
+    predicted = Forecasts(LOOKS, stop=UNKNOWN, forecast=np.zeros((2, 3)), upper=np.array([[0.9] * 3, [0.1] * 3]))
     curves = {KNOWN: replace(predicted, upper=predicted.upper[::-1])}
     trained = with_budget(replace(sweep(flat([0.9, 0.8]), predicted), from_curves=curves), 9.5)
     assert {name: of.tolist() for name, of in trained.items()} == {KNOWN: [9, 0.25], f"{KNOWN}, {WITHOUT}": [0.25, 9]}
@@ -175,7 +175,7 @@ def test_best_first_with_a_budget_is_compared_with_itself_without_graphs():
 
 def test_what_is_told_of_some_runs_is_theirs():
     rows = np.arange(6.0).reshape(2, 3)
-    predicted = Forecasts(EPOCHS, stop=rows > 2, forecast=rows, upper=-rows).of(np.array([1]))
+    predicted = Forecasts(LOOKS, stop=rows > 2, forecast=rows, upper=-rows).of(np.array([1]))
     assert (predicted.stop.tolist(), predicted.forecast.tolist(), predicted.upper.tolist()) == (
         [[True] * 3],
         [[3, 4, 5]],

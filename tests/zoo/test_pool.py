@@ -11,7 +11,7 @@ from epochgraph.zoo.pool import planned
 from epochgraph.zoo.population import SITTINGS, check_images, note_sitting, open_population, sittings, status
 from epochgraph.zoo.recipe import parse_recipe
 from epochgraph.zoo.resources import Resources
-from epochgraph.zoo.running import Places
+from epochgraph.zoo.running import PopulationFolder
 
 TEXT = """
 name = "six"
@@ -47,7 +47,7 @@ def interrupted(population: Path, *places: int) -> list[str]:
     """Write the state of some runs, as far as it is looked at before they are trained."""
     settings = status(population).recipe.settings()
     names = [settings[place].name for place in places]
-    path = Places(population).state(names[0])
+    path = PopulationFolder(population).state(names[0])
     path.parent.mkdir(exist_ok=True)
     torch.save({"runs": names, "device": "cpu"}, path)
     return names
@@ -59,7 +59,7 @@ def test_runs_that_were_interrupted_stay_together(population):
 
 
 def test_they_do_not_if_one_of_them_has_failed(population):
-    failure = Places(population).failure(interrupted(population, 1, 4, 5)[2])
+    failure = PopulationFolder(population).failure(interrupted(population, 1, 4, 5)[2])
     failure.parent.mkdir()
     failure.write_text(json.dumps({"error": "out of memory"}))
     assert groups(population, Resources(together=2)) == [[0, 1], [2, 3], [4, 5]]
@@ -72,12 +72,12 @@ def test_a_gpu_is_shared_by_processes_that_take_turns(population):
 
 def test_a_state_of_another_gpu_is_taken_up(population):
     names = interrupted(population, 0, 1)
-    torch.save({"runs": names, "device": "cuda:1"}, Places(population).state(names[0]))
+    torch.save({"runs": names, "device": "cuda:1"}, PopulationFolder(population).state(names[0]))
     assert groups(population, Resources(device="cuda", together=3))[0] == [0, 1]
 
 
 def test_what_was_being_written_when_it_was_killed_is_swept_away(population):
-    places = Places(population)
+    places = PopulationFolder(population)
     kept = places.state(interrupted(population, 0)[0])
     left = kept.with_name(f".{kept.stem}-abcdef_8.pt")
     left.write_bytes(b"half")
@@ -88,19 +88,19 @@ def test_what_was_being_written_when_it_was_killed_is_swept_away(population):
 
 
 def test_so_is_half_of_a_checkpoint(population):
-    whole = Places(population).checkpoint("one", 0.25)
+    whole = PopulationFolder(population).checkpoint("one", 0.25)
     whole.parent.mkdir(parents=True)
     for path in (whole, whole.with_name(".epoch_0.5-abcdef_8.safetensors")):
         path.write_bytes(b"weights")
-    Places(population).sweep()
+    PopulationFolder(population).sweep()
     assert list(whole.parent.iterdir()) == [whole]
 
 
 def test_what_a_user_hides_among_them_stays(population):
-    hidden = Places(population).checkpoint("one", 1).parent / ".notebook"
+    hidden = PopulationFolder(population).checkpoint("one", 1).parent / ".notebook"
     hidden.mkdir(parents=True)
     (hidden / ".gitignore").write_text("*")
-    Places(population).sweep()
+    PopulationFolder(population).sweep()
     assert (hidden / ".gitignore").exists()
 
 

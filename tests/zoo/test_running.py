@@ -14,7 +14,7 @@ from epochgraph.extraction import extraction
 from epochgraph.runs import Run, read_stored_run
 from epochgraph.zoo import Split, read_digits
 from epochgraph.zoo.recipe import Recipe, parse_recipe
-from epochgraph.zoo.running import Places, early_stopping_epoch, saved_runs, train_runs
+from epochgraph.zoo.running import PopulationFolder, early_stopping_epoch, saved_runs, train_runs
 from epochgraph.zoo.settings import TrainingSettings
 
 TEXT = """
@@ -77,7 +77,9 @@ def equal(first: Run, second: Run) -> None:
         np.testing.assert_array_equal(recording.values, second.recordings[name].values)
 
 
-def trained(recipe: Recipe, split: Split, settings: TrainingSettings, places: Places, *sittings: Sitting) -> Run:
+def trained(
+    recipe: Recipe, split: Split, settings: TrainingSettings, places: PopulationFolder, *sittings: Sitting
+) -> Run:
     for sitting in sittings[:-1]:
         with pytest.raises(Killed):
             train_runs(recipe, split, [settings], places, advance=sitting, save_every=0)
@@ -88,9 +90,9 @@ def trained(recipe: Recipe, split: Split, settings: TrainingSettings, places: Pl
 @pytest.mark.parametrize("place", [0, 1], ids=["converges", "diverges"])
 def test_a_run_in_several_sittings_ends_in_the_same_numbers(tmp_path, digits, recipe, place):
     settings = recipe.settings()[place]
-    whole = trained(recipe, digits, settings, Places(tmp_path / "whole"), Sitting())
+    whole = trained(recipe, digits, settings, PopulationFolder(tmp_path / "whole"), Sitting())
     sittings = [Sitting(0.5), Sitting(2), Sitting()]
-    parts = trained(recipe, digits, settings, Places(tmp_path / "parts"), *sittings)
+    parts = trained(recipe, digits, settings, PopulationFolder(tmp_path / "parts"), *sittings)
     equal(whole, parts)
     assert [sitting.epochs for sitting in sittings] == [[0, 0.5], [0, 0.5, 1, 2], [3, 4]]
     assert not list((tmp_path / "parts" / "partial").iterdir())
@@ -98,7 +100,7 @@ def test_a_run_in_several_sittings_ends_in_the_same_numbers(tmp_path, digits, re
 
 def test_a_state_that_cannot_be_read_costs_only_time(tmp_path, digits, recipe):
     settings = recipe.settings()[0]
-    places = Places(tmp_path)
+    places = PopulationFolder(tmp_path)
     whole = trained(recipe, digits, settings, places, Sitting())
     places.state(settings.name).write_bytes(b"half a state")
     equal(whole, trained(recipe, digits, settings, places, Sitting()))
@@ -107,7 +109,7 @@ def test_a_state_that_cannot_be_read_costs_only_time(tmp_path, digits, recipe):
 def test_of_a_state_that_does_not_fit_nothing_is_kept(tmp_path, digits, recipe):
     """As another version of the package may have left it: the weights are there, the records are not."""
     settings = recipe.settings()[0]
-    places, name = Places(tmp_path), settings.name
+    places, name = PopulationFolder(tmp_path), settings.name
     with pytest.raises(Killed):
         train_runs(recipe, digits, [settings], places, advance=Sitting(2), save_every=0)
     state = torch.load(places.state(name), weights_only=True)
@@ -121,7 +123,11 @@ def test_runs_side_by_side_in_several_sittings_end_in_the_same_numbers(tmp_path,
     """And much as each by itself would: only sums are rounded otherwise, for the recipe has no dropout here."""
     recipe = recipe.model_copy(update={"grid": recipe.grid.model_copy(update={"dropout": (0.0,)})})
     settings = recipe.settings()
-    whole, parts, alone = Places(tmp_path / "whole"), Places(tmp_path / "parts"), Places(tmp_path / "alone")
+    whole, parts, alone = (
+        PopulationFolder(tmp_path / "whole"),
+        PopulationFolder(tmp_path / "parts"),
+        PopulationFolder(tmp_path / "alone"),
+    )
     assert train_runs(recipe, digits, settings, whole, advance=Sitting()) == [own.name for own in settings]
     for sitting in (Sitting(0.5), Sitting(2)):
         with pytest.raises(Killed):
@@ -143,8 +149,8 @@ def test_runs_side_by_side_in_several_sittings_end_in_the_same_numbers(tmp_path,
 def test_the_state_of_other_runs_is_not_gone_on_from(tmp_path, digits, recipe):
     """A first run of a group is trained by itself later."""
     settings = recipe.settings()
-    places = Places(tmp_path)
-    whole = trained(recipe, digits, settings[0], Places(tmp_path / "whole"), Sitting())
+    places = PopulationFolder(tmp_path)
+    whole = trained(recipe, digits, settings[0], PopulationFolder(tmp_path / "whole"), Sitting())
     with pytest.raises(Killed):
         train_runs(recipe, digits, settings, places, advance=Sitting(2), save_every=0)
     equal(whole, trained(recipe, digits, settings[0], places, Sitting()))
@@ -152,7 +158,7 @@ def test_the_state_of_other_runs_is_not_gone_on_from(tmp_path, digits, recipe):
 
 def test_a_finished_run_stays_when_its_group_goes_on(tmp_path, digits, recipe):
     settings = recipe.settings()
-    places = Places(tmp_path)
+    places = PopulationFolder(tmp_path)
     names = train_runs(recipe, digits, settings, places, advance=Sitting())
     places.run(names[1]).unlink()
     before = places.run(names[0]).stat().st_mtime_ns
@@ -162,7 +168,7 @@ def test_a_finished_run_stays_when_its_group_goes_on(tmp_path, digits, recipe):
 
 def test_what_a_run_records(tmp_path, digits, recipe):
     settings = recipe.settings()[0]
-    run = trained(recipe, digits, settings, Places(tmp_path), Sitting())
+    run = trained(recipe, digits, settings, PopulationFolder(tmp_path), Sitting())
     epochs = [0, 0.5, 1, 2, 3, 4]
     assert run.signature.times.tolist() == run.metrics.index.tolist() == epochs
     assert run.recordings["degree"].times.tolist() == [0, 0.5, 1]
@@ -179,7 +185,7 @@ def test_what_a_run_records(tmp_path, digits, recipe):
 
 def test_checkpoints_are_kept_on_request(tmp_path, digits, recipe):
     settings = recipe.settings()[0]
-    places = Places(tmp_path)
+    places = PopulationFolder(tmp_path)
     train_runs(recipe, digits, [settings], places, advance=Sitting(), checkpoints=True)
     run = read_stored_run(places.run(settings.name))
     checkpoints = read_run(tmp_path / "checkpoints" / settings.name, allow_gaps=True)

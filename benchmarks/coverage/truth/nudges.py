@@ -35,7 +35,7 @@ MOST = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class NudgedUnit:
     """A unit that is nudged.
 
     Attributes:
@@ -167,7 +167,7 @@ class _Trial:
                     raise FloatingPointError(f"{name} gives values that are not finite")
         return self.clean[number]
 
-    def sources(self, layers: int, units: int) -> list[Source]:
+    def sources(self, layers: int, units: int) -> list[NudgedUnit]:
         """Units of layers over the whole depth: the first, the last, and such between."""
         closed = [name for name in self.mapped if not self.sites.known[name].open]
         spread = (
@@ -178,7 +178,7 @@ class _Trial:
             for unit in self.some(len(self.mapped[name]), units):
                 part, own = self.mapped[name][unit]
                 same = tuple((other, unit) for other in self.same[name])
-                found.append(Source(name, part, own, Nudge(same, 1.0, 0, 1000 * unit)))
+                found.append(NudgedUnit(name, part, own, Nudge(same, 1.0, 0, 1000 * unit)))
         found += self.some_of(self.entries(), units)
         for name, module in self.model.named_modules():
             if isinstance(module, RECURRENT):
@@ -190,11 +190,11 @@ class _Trial:
         inner = self.choice.sample(range(1, size - 1), min(max(0, units - 2), max(0, size - 2)))
         return sorted({0, size - 1, *inner})
 
-    def some_of(self, sources: list[Source], units: int) -> list[Source]:
+    def some_of(self, sources: list[NudgedUnit], units: int) -> list[NudgedUnit]:
         """Some of several units."""
         return [sources[i] for i in self.some(len(sources), units)] if sources else []
 
-    def entries(self) -> list[Source]:
+    def entries(self) -> list[NudgedUnit]:
         """The channels of the input, if it is one, and its only dimension of that size, or images or the like."""
         entering = [value for value in _values(self.examples[0]) if _is_input(value)]
         own = [index for index in self.inputs() if self.topology.parts[index].name == "input"]
@@ -205,9 +205,9 @@ class _Trial:
         axes = [axis for axis in range(1, value.dim()) if value.shape[axis] == size]
         if len(axes) != 1 and not (value.dim() > 3 and axes[:1] == [1]):
             return []
-        return [Source("input", part, unit, None, axis=axes[0]) for unit in range(size)]
+        return [NudgedUnit("input", part, unit, None, axis=axes[0]) for unit in range(size)]
 
-    def rows(self, name: str, module: nn.Module) -> Iterator[list[Source]]:
+    def rows(self, name: str, module: nn.Module) -> Iterator[list[NudgedUnit]]:
         """The units of each layer of a recurrent one: they are nudged by their weights, at every moment."""
         for own, weight in module.named_parameters(recurse=False):
             full = self.sites.first[f"{name}.{own}" if name else own]
@@ -217,9 +217,9 @@ class _Trial:
                 site = places(self.topology, Site(full, size, -1, frozenset([full])))
                 if site is not None:
                     lines = [tuple(range(unit, weight.shape[0], size)) for unit in range(size)]
-                    yield [Source(full, *site[u], None, ((full, lines[u]),)) for u in range(size)]
+                    yield [NudgedUnit(full, *site[u], None, ((full, lines[u]),)) for u in range(size)]
 
-    def compared(self, source: Source, mode: Mode, held: set[int]) -> Count:
+    def compared(self, source: NudgedUnit, mode: Mode, held: set[int]) -> Count:
         """Nudge a unit until all that it can reach has changed, or often enough."""
         reached = self.reach.beyond(source.part, source.unit, held)
         expected = {
@@ -262,7 +262,7 @@ class _Trial:
         """What a layer is."""
         return type(dict(self.model.named_modules()).get(name, self.model)).__name__
 
-    def changes(self, source: Source, number: int, mode: Mode) -> Mapping[str, tuple[Units, Units]]:
+    def changes(self, source: NudgedUnit, number: int, mode: Mode) -> Mapping[str, tuple[Units, Units]]:
         """Which units change at all, and which clearly."""
         clean = self.recorded(number)
         strength, sign = STRENGTHS[number]
@@ -306,7 +306,7 @@ def _is_input(value: object) -> TypeGuard[Tensor]:
     return isinstance(value, Tensor) and value.is_floating_point()
 
 
-def _entered(example: Example, source: Source, strength: float) -> Example:
+def _entered(example: Example, source: NudgedUnit, strength: float) -> Example:
     """The inputs with one channel changed."""
     if source.axis is None:
         return example
@@ -326,7 +326,7 @@ def _entered(example: Example, source: Source, strength: float) -> Example:
 
 
 @contextmanager
-def _shifted(model: nn.Module, source: Source, strength: float) -> Iterator[None]:
+def _shifted(model: nn.Module, source: NudgedUnit, strength: float) -> Iterator[None]:
     """Other weights in some rows, for as long as it lasts."""
     kept = {}
     parameters = dict(model.named_parameters())

@@ -4,12 +4,12 @@ A measure never sees a weight, it only multiplies. So a dense layer, a grouped c
 and an unrolled convolution that would not fit in memory are all the same to it; a new kind of layer is one new Block.
 """
 
-from epochgraph.blocks.composite import Gathered, Places, Scaled, Sum, Transposed
+from epochgraph.blocks.block import Block, Entries, Pair
+from epochgraph.blocks.composite import Gathered, Positions, Scaled, Sum, Transposed
 from epochgraph.blocks.dense import Dense, Grouped
 from epochgraph.blocks.functional import Functional
 from epochgraph.blocks.kernels import norms
 from epochgraph.blocks.streamed import Scan, Streamed, Way
-from epochgraph.blocks.block import Block, Entries, Pair
 
 __all__ = [
     "Block",
@@ -19,7 +19,7 @@ __all__ = [
     "Gathered",
     "Grouped",
     "Pair",
-    "Places",
+    "Positions",
     "Scaled",
     "Scan",
     "Streamed",

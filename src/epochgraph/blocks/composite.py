@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from epochgraph.blocks.block import Block, Entries, Pair, SourceValues, TargetValues
 
-Places = Int64[np.ndarray, "readings"]
+Positions = Int64[np.ndarray, "readings"]
 """A position or a node of each reading."""
 
 
@@ -28,8 +28,8 @@ class Gathered(Block):
     """
 
     block: Block
-    positions: Places
-    nodes: Places
+    positions: Positions
+    nodes: Positions
     size: int
 
     @property

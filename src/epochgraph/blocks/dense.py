@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from epochgraph.blocks.kernels import ROWS, absolute_products, absolute_sums, plain
 from epochgraph.blocks.block import Block, Entries, Pair, SourceValues, TargetValues, away, home, matrix_entries
+from epochgraph.blocks.kernels import ROWS, absolute_products, absolute_sums, plain
 
 CHUNK = 1024 * 1024
 """Weights that a temporary copy is made of at a time: few enough to stay in the processor's cache."""

@@ -3,9 +3,9 @@
 Files may come from strangers: nothing in them is ever imported or run.
 """
 
+from epochgraph.checkpoints.checkpoint import Checkpoint, Stored
 from epochgraph.checkpoints.loading import load_checkpoint
 from epochgraph.checkpoints.place import Buffer, Place
 from epochgraph.checkpoints.run import CheckpointRun, read_run
-from epochgraph.checkpoints.checkpoint import Checkpoint, Stored
 
 __all__ = ["Buffer", "Checkpoint", "CheckpointRun", "Place", "Stored", "load_checkpoint", "read_run"]

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from epochgraph.checkpoints.archive import readable
+from epochgraph.checkpoints.checkpoint import Checkpoint, Stored
 from epochgraph.checkpoints.content import Foreign, foreign, head_of, kind_of
 from epochgraph.checkpoints.folder import ZERO, checkpoints_in, only_file, otherwise
 from epochgraph.checkpoints.nesting import plain_names
 from epochgraph.checkpoints.safetensors_file import safetensors_weights
 from epochgraph.checkpoints.sharded import model_file, sharded_weights
-from epochgraph.checkpoints.checkpoint import Checkpoint, Stored
 from epochgraph.checkpoints.suffixes import INDEX_SUFFIXES, SAFETENSORS_SUFFIX, TORCH_SUFFIXES
 from epochgraph.checkpoints.times import time_of
 from epochgraph.checkpoints.torch_file import torch_weights

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from epochgraph.checkpoints.archive import readable
+from epochgraph.checkpoints.checkpoint import Checkpoint
 from epochgraph.checkpoints.content import Foreign
 from epochgraph.checkpoints.folder import checkpoints_in, inner_folder, otherwise
 from epochgraph.checkpoints.loading import load_checkpoint
 from epochgraph.checkpoints.naming import numbers, template
 from epochgraph.checkpoints.pattern import times_from
 from epochgraph.checkpoints.sharded import model_file
-from epochgraph.checkpoints.checkpoint import Checkpoint
 from epochgraph.checkpoints.times import gap, time_of, times
 from epochgraph.errors import CheckpointMismatchError, MissingCheckpointError, UnreadableFileError
 

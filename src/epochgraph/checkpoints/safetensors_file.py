@@ -11,9 +11,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from epochgraph.checkpoints.archive import COPY_AGAIN, damaged
+from epochgraph.checkpoints.checkpoint import Stored, refused
 from epochgraph.checkpoints.content import Foreign, described, head_of
 from epochgraph.checkpoints.place import Place, contiguous, stamp
-from epochgraph.checkpoints.checkpoint import Stored, refused
 from epochgraph.errors import UnreadableFileError, WeightDtypeError
 
 _PACKED = ("F4", "F6_")  # values smaller than a byte: the tensor that torch makes of them has another shape

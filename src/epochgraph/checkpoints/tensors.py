@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 
 from epochgraph.checkpoints.archive import COPY_AGAIN, Archive
+from epochgraph.checkpoints.checkpoint import Stored, refused
 from epochgraph.checkpoints.pickles import Made, Named, Outside
 from epochgraph.checkpoints.place import Place, Stamp
 from epochgraph.checkpoints.storages import Storage, storage
-from epochgraph.checkpoints.checkpoint import Stored, refused
 from epochgraph.errors import UnreadableFileError, WeightDtypeError
 
 _REBUILDERS = ("torch._utils._rebuild_", "torch._tensor._rebuild_")

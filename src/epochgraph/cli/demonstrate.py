@@ -9,8 +9,8 @@ from rich.table import Table
 from epochgraph.cli.output import console, notes, progress_bar
 from epochgraph.demo import (
     SHOWN,
+    DemoPopulation,
     Findings,
-    Population,
     check_size,
     digits_population,
     draw,
@@ -47,7 +47,7 @@ def run(data: Path | None, out: Path, *, runs: int, epochs: int, workers: int | 
     console.print(f"Picture: {picture}\nRuns:    {folder / 'runs'}", markup=False, highlight=False)
 
 
-def _print(found: Findings, population: Population, count: int) -> None:
+def _print(found: Findings, population: DemoPopulation, count: int) -> None:
     console.print(f"\n[bold]{count} networks on {escape(population.name)}[/]; {found.good} of them end well", end="")
     console.print(f" (test accuracy of at least {population.recipe.threshold:.0%}).")
     console.print("How often the end is predicted correctly from the first epochs, by what other networks taught:\n")

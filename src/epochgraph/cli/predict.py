@@ -28,7 +28,7 @@ from epochgraph.predictors import (
     write_predictor,
 )
 from epochgraph.predictors.curves import CURVE, MetricsOfEpochs, learning_curve_of_epochs
-from epochgraph.predictors.shipped import EPOCHS, EXTRACTION, shipped_prediction, stored_predictor
+from epochgraph.predictors.shipped import EXTRACTION, SHIPPED_EPOCHS, shipped_prediction, stored_predictor
 from epochgraph.predictors.views import Concatenated, View, signature_so_far
 from epochgraph.runs import Direction, LogOptions, Run, direction_for, values_of
 
@@ -146,7 +146,7 @@ def predict(path: Path, options: WiringOptions, asked: Asking) -> None:
 
 def _shipped(path: Path, options: WiringOptions, asked: Asking, batch: Batch) -> list[Prediction]:
     """What the predictors of the package tell of each run."""
-    stored_predictor("weights", EPOCHS[0]).with_threshold(asked.threshold)  # an option that is wrong is no run's fault
+    stored_predictor("weights", SHIPPED_EPOCHS[0]).with_threshold(asked.threshold)  # a wrong option is no run's fault
     found = runs_to_tell(path, EXTRACTION, options, batch, asked.logs, asked.reading)
     predictions = []
     for run in found.runs:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from epochgraph.blocks import Block, Dense, Gathered, Grouped, Places, Transposed, norms
+from epochgraph.blocks import Block, Dense, Gathered, Grouped, Positions, Transposed, norms
 from epochgraph.errors import ShapeMismatchError
 from epochgraph.topology import Join, Topology
 from epochgraph.topology.spans import NO_NODE, Span, nodes
@@ -31,8 +31,8 @@ class Reading:
     repeat: int
     groups: int
     sources: int
-    positions: Places | None
-    nodes: Places | None
+    positions: Positions | None
+    nodes: Positions | None
     size: int
 
     @property
@@ -128,7 +128,7 @@ def _repeat(read: np.ndarray) -> int:
     return repeat if even and len(np.unique(read[starts])) == len(starts) else 1
 
 
-def _places(read: np.ndarray, widths: np.ndarray, size: int) -> tuple[Places, Places] | tuple[None, None]:
+def _places(read: np.ndarray, widths: np.ndarray, size: int) -> tuple[Positions, Positions] | tuple[None, None]:
     """Position and node of each reading; None where the positions are the nodes in order."""
     if (widths == 1).all() and np.array_equal(read, np.arange(size)):
         return None, None

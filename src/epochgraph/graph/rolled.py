@@ -11,18 +11,18 @@ from torch import Tensor, nn
 from epochgraph.blocks import Block, Scaled, Sum
 from epochgraph.checkpoints import Checkpoint
 from epochgraph.errors import NonFiniteWeightsError, SettingError
+from epochgraph.graph.graph import Graph
 from epochgraph.graph.node_features import node_features
 from epochgraph.graph.reading import Readings
 from epochgraph.graph.streaming import Storage, streamed_blocks
-from epochgraph.graph.graph import Graph
-from epochgraph.graph.weights import Source, Weights
+from epochgraph.graph.weights import Weights, WeightSource
 from epochgraph.topology import Fold, Join, Topology, chain
 
 NonFinite = Literal["raise", "record"]
 
 
 def rolled_graph(
-    source: Source,
+    source: WeightSource,
     topology: Topology | None = None,
     *,
     fold_batch_norm: bool = False,

@@ -11,11 +11,10 @@ from typing_extensions import override
 
 from epochgraph.blocks import Block, Functional, Sum
 from epochgraph.errors import EpochgraphError, SettingError, TracingError
+from epochgraph.graph.graph import Graph
 from epochgraph.graph.pooling import CONVOLUTIONS, Pooling, pooling
 from epochgraph.graph.rolled import batch_norm_factors, finite
-from epochgraph.graph.graph import Graph
-from epochgraph.graph.weights import Source as WeightSource
-from epochgraph.graph.weights import Weights
+from epochgraph.graph.weights import Weights, WeightSource
 from epochgraph.topology import Fold, Part, Topology
 from epochgraph.topology.bundles import Kind
 from epochgraph.topology.computing import FAULTS, first_line

@@ -14,7 +14,7 @@ from epochgraph.topology.computing import FAULTS, computed, first_line
 from epochgraph.topology.matching import matched
 from epochgraph.topology.program import Program
 
-Source = nn.Module | Mapping[str, Tensor]
+WeightSource = nn.Module | Mapping[str, Tensor]
 """Where weights come from: a module, tensors by name, or a checkpoint (which is such a mapping)."""
 
 
@@ -35,7 +35,7 @@ class Weights:
         wide: Whether to calculate in float64 whatever the weights are stored in.
     """
 
-    def __init__(self, source: Source, topology: Topology, *, wide: bool = False) -> None:
+    def __init__(self, source: WeightSource, topology: Topology, *, wide: bool = False) -> None:
         held = unwrapped(source, flattened=False).state_dict() if isinstance(source, nn.Module) else source
         self.tensors = matched(held, topology)
         self.topology = topology

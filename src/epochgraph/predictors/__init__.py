@@ -9,10 +9,10 @@ from epochgraph.predictors.candidates import (
     without_graphs,
 )
 from epochgraph.predictors.estimators import Method, SignatureClassifier, SignatureRegressor, Task
-from epochgraph.predictors.tables import feature_table, labels, run_table
 from epochgraph.predictors.fitting import fitted
 from epochgraph.predictors.prediction import Decision, Prediction, most_hopeful_first, predict_runs
 from epochgraph.predictors.storage import Predictor, read_predictor, write_predictor
+from epochgraph.predictors.tables import feature_table, labels, run_table
 
 __all__ = [
     "Calibration",

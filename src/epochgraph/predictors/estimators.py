@@ -16,9 +16,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from epochgraph.errors import SettingError
 from epochgraph.predictors.axes import PrincipalAxes
-from epochgraph.predictors.tables import feature_table, selected_table
 from epochgraph.predictors.forests import ClassificationForest, RegressionForest
 from epochgraph.predictors.machines import TunedSVC, TunedSVR
+from epochgraph.predictors.tables import feature_table, selected_table
 from epochgraph.signature import Signature
 
 Task = Literal["classification", "regression"]

@@ -11,8 +11,8 @@ from sklearn.model_selection import GroupKFold, KFold
 from epochgraph.errors import SettingError
 from epochgraph.predictors.calibration import Calibration, outside
 from epochgraph.predictors.estimators import SignatureClassifier, SignatureRegressor, predictions_of
-from epochgraph.predictors.tables import labels
 from epochgraph.predictors.storage import Predictor
+from epochgraph.predictors.tables import labels
 
 FOLDS = 10
 """At most: of few groups, each is held out alone."""

@@ -9,8 +9,8 @@ import pandas as pd
 
 from epochgraph.errors import FeatureMismatchError
 from epochgraph.predictors.estimators import predictions_of
-from epochgraph.predictors.tables import run_table
 from epochgraph.predictors.storage import Predictor
+from epochgraph.predictors.tables import run_table
 from epochgraph.runs import Direction, Run
 
 Decision = Literal["continue", "stop", "abstain"]

@@ -3,6 +3,7 @@
 from epochgraph.runs.logs import Log, LogOptions, log_path, read_log
 from epochgraph.runs.metrics import Direction, canonical_names, direction_for, direction_of
 from epochgraph.runs.population import PopulationTables, read_population
+from epochgraph.runs.run import Recording, Run, Setting, values_of
 from epochgraph.runs.storage import (
     parquet_files,
     read_about,
@@ -11,7 +12,6 @@ from epochgraph.runs.storage import (
     write_run,
     write_runs,
 )
-from epochgraph.runs.run import Recording, Run, Setting, values_of
 from epochgraph.runs.table import runs_table
 
 __all__ = [

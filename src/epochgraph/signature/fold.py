@@ -15,12 +15,12 @@ from epochgraph.errors import SettingError, ShapeMismatchError
 from epochgraph.graph import Graph, NodeValues
 from epochgraph.measures import STANDARD, Measure, Summary, eigenvector_centrality, largest_eigenvalue
 from epochgraph.signature.change import Reference, Snapshot, node_changes, weight_changes
-from epochgraph.signature.settings import Features, feature_names, named_measure
 from epochgraph.signature.scopes import Scope, Scoping
+from epochgraph.signature.settings import Features, feature_names, named_measure
 from epochgraph.signature.smoothing import Smoothing, smoothed
 from epochgraph.signature.statistics import statistics
-from epochgraph.signature.time_series import Signature
 from epochgraph.signature.summaries import summary_changes, summary_values
+from epochgraph.signature.time_series import Signature
 
 
 @dataclass(frozen=True, slots=True, eq=False)

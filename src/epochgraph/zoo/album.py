@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Int64, UInt8
 
 from epochgraph.errors import UnreadableFileError
-from epochgraph.zoo.sources import Source
+from epochgraph.zoo.sources import ImageSource
 
 Indices = Int64[np.ndarray, "chosen"]
 Flags = Bool[np.ndarray, "images"]
@@ -70,7 +70,7 @@ def _spread(count: int, chosen: int) -> Indices:
     return np.arange(chosen) * count // max(chosen, 1)
 
 
-def catalogue(source: Source) -> Catalogue:
+def catalogue(source: ImageSource) -> Catalogue:
     """List the images of a data set."""
     classes = tuple(source.classes)
     places = {name: place for place, name in enumerate(classes)}

@@ -39,7 +39,7 @@ def draws(count: int, *, padding: int, batch_size: int, flip: bool, generator: t
         batch_size: Images a batch; the last batch has the rest. A rest of one is left out, for batch norm cannot
             normalise it.
         flip: Whether to mirror half of the images, by chance.
-        generator: Source of all the randomness.
+        generator: Where all randomness comes from.
 
     Yields:
         What one batch is made of: for each of its images the index, first row and first column of the crop, and 1 if it
@@ -65,7 +65,7 @@ def shuffled_batches(
         padding: Number of pixels that were added on each side.
         batch_size: Images a batch, as in `draws`.
         flip: Whether to mirror half of the images, by chance.
-        generator: Source of all the randomness.
+        generator: Where all randomness comes from.
 
     Yields:
         The inputs of one batch, and their labels.

@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from epochgraph.errors import SettingError, UnreadableFileError
 from epochgraph.zoo.album import Album, Flags, Indices, Pixels, catalogue
 from epochgraph.zoo.archives import reason
-from epochgraph.zoo.sources import Content, Source
+from epochgraph.zoo.sources import Content, ImageSource
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """Formats that are read. Pillow knows more, among them one that starts another program (EPS)."""
@@ -50,7 +50,7 @@ class Task:
     content: Content
 
 
-def decoded(source: Source, chosen: Indices, progress: Progress | None = None) -> Album:
+def decoded(source: ImageSource, chosen: Indices, progress: Progress | None = None) -> Album:
     """Decode some images of a data set: grey if all of them are, RGB otherwise.
 
     Args:

@@ -20,7 +20,14 @@ from epochgraph.zoo.batches import draws, inputs
 from epochgraph.zoo.capture import Captured
 from epochgraph.zoo.datasets import Dataset, Split
 from epochgraph.zoo.randomness import Stream, generator, global_randomness
-from epochgraph.zoo.settings import EpochReport, Scores, TrainingSettings, increasing, scores, stretches
+from epochgraph.zoo.settings import (
+    EpochReport,
+    LossAndAccuracy,
+    TrainingSettings,
+    increasing,
+    loss_and_accuracy,
+    stretches,
+)
 from epochgraph.zoo.stack import Descent, Draws, Named, Stack, judged
 from epochgraph.zoo.training import EVALUATION_BATCH
 
@@ -106,7 +113,7 @@ class Ensemble:
         if self.epoch == 0:
             loss, right = self._evaluate(self._split.train)
             self._descent.finite &= loss.isfinite()
-            yield self._report(0, self._scores(loss, right, len(self._split.train)), seconds=0.0)
+            yield self._report(0, self._losses_and_accuracies(loss, right, len(self._split.train)), seconds=0.0)
         while self.epoch < self.settings[0].epochs:
             yield from self._next_epoch()
 
@@ -142,7 +149,7 @@ class Ensemble:
         for fraction, steps in stretches(self.epoch, self.fractions, steps_of_epoch):
             begin = time.perf_counter()
             count += self._learn(islice(batches, steps))
-            learned = self._scores(self._descent.loss, self._descent.right, count)  # waits for the device
+            learned = self._losses_and_accuracies(self._descent.loss, self._descent.right, count)  # waits for the GPU
             seconds += (time.perf_counter() - begin) / len(self.models)
             if fraction < 1:
                 yield self._report(fraction, learned, seconds=seconds)
@@ -188,21 +195,23 @@ class Ensemble:
                 right += answers
         return loss, right
 
-    def _report(self, epoch: float, learned: list[Scores], *, seconds: float) -> list[EpochReport]:
+    def _report(self, epoch: float, learned: list[LossAndAccuracy], *, seconds: float) -> list[EpochReport]:
         """Evaluate the networks as they are; those that have diverged are no better than chance."""
         self._stack.write()
-        validation = self._scores(*self._evaluate(self._split.validation), len(self._split.validation))
-        test = self._scores(*self._evaluate(self._split.test), len(self._split.test))
-        chance = scores(math.nan, 0, 0, classes=len(self._split.train.classes))
+        validation = self._losses_and_accuracies(*self._evaluate(self._split.validation), len(self._split.validation))
+        test = self._losses_and_accuracies(*self._evaluate(self._split.test), len(self._split.test))
+        chance = loss_and_accuracy(math.nan, 0, 0, classes=len(self._split.train.classes))
         reports = []
         for n, (own, finite) in enumerate(zip(self.settings, self._descent.finite.tolist(), strict=True)):
             found = (learned[n], validation[n], test[n]) if finite else (chance, chance, chance)
             reports.append(EpochReport(float(epoch), *found[0], *found[1], *found[2], own.learning_rate, seconds))
         return reports
 
-    def _scores(self, loss: Tensor, right: Tensor, count: int) -> list[Scores]:
+    def _losses_and_accuracies(self, loss: Tensor, right: Tensor, count: int) -> list[LossAndAccuracy]:
         classes = len(self._split.train.classes)
-        return [scores(*sums, count, classes=classes) for sums in zip(loss.tolist(), right.tolist(), strict=True)]
+        return [
+            loss_and_accuracy(*sums, count, classes=classes) for sums in zip(loss.tolist(), right.tolist(), strict=True)
+        ]
 
 
 @contextmanager

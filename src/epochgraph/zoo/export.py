@@ -25,7 +25,7 @@ from epochgraph.zoo.population import (
     training_seconds,
 )
 from epochgraph.zoo.recipe import DataOptions, Recipe, parse_recipe
-from epochgraph.zoo.running import Places
+from epochgraph.zoo.running import PopulationFolder
 from epochgraph.zoo.sweeps.datasheet import sweep_datasheet
 
 ADVICE = "Give a file that `zoo export` wrote."
@@ -116,7 +116,7 @@ def import_population(path: Path, folder: Path) -> int:
         if "images" in sitting:
             check_images(folder, str(sitting["images"]))
     add_sittings(folder, added)
-    places = Places(folder)
+    places = PopulationFolder(folder)
     missing = [run for run in runs if not places.run(run.name).exists()]
     for run in missing:
         write_run(run, places.run(run.name))

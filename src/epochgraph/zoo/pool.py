@@ -23,7 +23,7 @@ from epochgraph.files import atomic_write
 from epochgraph.zoo.ensemble import groups
 from epochgraph.zoo.population import Status, check_images, locked, note_sitting, status
 from epochgraph.zoo.resources import ONE_CORE, Resources
-from epochgraph.zoo.running import AnyRecipe, Data, Places, Settings, saved_runs, train_runs
+from epochgraph.zoo.running import AnyRecipe, Data, PopulationFolder, Settings, saved_runs, train_runs
 from epochgraph.zoo.settings import TrainingSettings
 from epochgraph.zoo.sweeps.running import Seams
 
@@ -83,7 +83,7 @@ def train_population(
         OutputError: The folder cannot be written, or the disk is full.
     """
     with locked(folder):
-        Places(folder).sweep()
+        PopulationFolder(folder).sweep()
         data = read_data()
         noted = {} if isinstance(data, Seams) else {"images": data.digest()}  # sweeps note each task's by itself
         check_images(folder, **noted)
@@ -111,7 +111,7 @@ def planned(folder: Path, todo: Status, resources: Resources) -> list[Group]:
     missing = {own.name: own for own in todo.missing}
     free = {*missing, *todo.finished}
     interrupted = []
-    for state in Places(folder).states():
+    for state in PopulationFolder(folder).states():
         names = saved_runs(state, resources.device)
         if missing.keys() & set(names) and free >= set(names) and not todo.failed.keys() & set(names):
             interrupted.append(tuple(known[name] for name in names))
@@ -190,7 +190,7 @@ def _end_with_parent() -> None:
 
 def _train_group(settings: Group) -> list[Event]:
     job, data, events = _jobs[-1]
-    places = Places(job.folder)
+    places = PopulationFolder(job.folder)
     try:
         finished = train_runs(
             job.recipe,
@@ -210,7 +210,7 @@ def _train_group(settings: Group) -> list[Event]:
     return [Event(name, float(settings[0].epochs), finished=True) for name in finished]
 
 
-def _failed(places: Places, run: str, error: str, trace: str) -> Event:
+def _failed(places: PopulationFolder, run: str, error: str, trace: str) -> Event:
     with atomic_write(places.failure(run)) as path:
         path.write_text(json.dumps({"run": run, "error": error, "traceback": trace}, indent=1), "utf-8")
     return Event(run, error=error)

@@ -18,7 +18,7 @@ from epochgraph.errors import OutputError, UnreadableFileError, ZooError
 from epochgraph.files import atomic_write
 from epochgraph.runs import Run, read_stored_run
 from epochgraph.zoo.recipe import parse_recipe
-from epochgraph.zoo.running import AnyRecipe, Places, Settings
+from epochgraph.zoo.running import AnyRecipe, PopulationFolder, Settings
 
 RECIPE, SITTINGS, LOCK = "recipe.toml", "sittings.jsonl", ".lock"
 
@@ -73,7 +73,7 @@ def status(folder: Path, limit: int | None = None) -> Status:
     if text is None:
         raise ZooError(folder, "it holds no population (recipe.toml is missing)", "Start one with `zoo train`.")
     recipe = parse_recipe(text, path)
-    places = Places(folder)
+    places = PopulationFolder(folder)
     wanted = {settings.name: settings for settings in recipe.settings()[:limit]}
     finished = tuple(name for name in wanted if places.run(name).exists())
     failures = {name: _text(places.failure(name)) for name in wanted if name not in finished}
@@ -96,13 +96,13 @@ def finished_runs(folder: Path, now: Status) -> list[Run]:
     Raises:
         UnreadableFileError: One of them is damaged.
     """
-    places = Places(folder)
+    places = PopulationFolder(folder)
     return [read_stored_run(places.run(name)) for name in sorted(now.finished)]
 
 
 def finished_since(folder: Path, now: Status, moment: float) -> int:
     """How many runs have been finished since a moment, in seconds since the epoch of the system's clock."""
-    places = Places(folder)
+    places = PopulationFolder(folder)
     return sum(places.run(name).stat().st_mtime >= moment for name in now.finished)
 
 

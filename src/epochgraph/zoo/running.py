@@ -51,7 +51,7 @@ Advance = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class PopulationFolder:
     """Where the files of a population lie: a folder a kind, a file a run.
 
     Attributes:
@@ -103,7 +103,7 @@ def train_runs(
     recipe: AnyRecipe,
     data: Data,
     settings: Sequence[Settings],
-    places: Places,
+    places: PopulationFolder,
     *,
     advance: Advance,
     device: str = "cpu",
@@ -254,7 +254,7 @@ class _Watched:
 
 
 def _watched(
-    recipe: AnyRecipe, data: Data, settings: Sequence[Settings], places: Places, device: str
+    recipe: AnyRecipe, data: Data, settings: Sequence[Settings], places: PopulationFolder, device: str
 ) -> "_Watched | WatchedRun":
     """The runs of a grid side by side, as they were saved; or one run of a sweep."""
     if isinstance(recipe, SweepRecipe) and isinstance(data, Seams):
@@ -268,7 +268,7 @@ def _watched(
 
 
 def _taken_up(
-    recipe: Recipe, split: Split, settings: Sequence[TrainingSettings], places: Places, device: str
+    recipe: Recipe, split: Split, settings: Sequence[TrainingSettings], places: PopulationFolder, device: str
 ) -> _Watched:
     """The runs as they were saved, if there is a state that fits; otherwise at their start, with nothing of it."""
     watched = _Watched(recipe, split, settings, device)

@@ -92,18 +92,18 @@ class EpochReport:
     seconds: float
 
 
-class Scores(NamedTuple):
+class LossAndAccuracy(NamedTuple):
     """Mean cross-entropy, and share of images classified rightly."""
 
     loss: float
     accuracy: float
 
 
-def scores(loss: float, right: int, count: int, *, classes: int) -> Scores:
+def loss_and_accuracy(loss: float, right: int, count: int, *, classes: int) -> LossAndAccuracy:
     """What the sums over `count` images come to; those of chance if the loss is beyond all numbers."""
     if not math.isfinite(loss):
-        return Scores(math.nan, 1 / classes)  # argmax of NaN would name the first class
-    return Scores(loss / count, right / count)
+        return LossAndAccuracy(math.nan, 1 / classes)  # argmax of NaN would name the first class
+    return LossAndAccuracy(loss / count, right / count)
 
 
 def increasing(fractions: Sequence[float]) -> tuple[float, ...]:

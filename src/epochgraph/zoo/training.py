@@ -18,7 +18,7 @@ from epochgraph.zoo.tasks.task import Batch, Examples, Task
 EVALUATION_BATCH = 250
 
 
-class Scores(NamedTuple):
+class LossAndMetric(NamedTuple):
     """Mean loss, and the task's metric; that is NaN where the loss itself is the metric."""
 
     loss: float
@@ -46,10 +46,10 @@ class Report:
 
     epoch: float
     steps: int
-    train: Scores
+    train: LossAndMetric
     since_last: float
-    validation: Scores
-    test: Scores
+    validation: LossAndMetric
+    test: LossAndMetric
     learning_rate: float
     seconds: float
     core_seconds: float
@@ -144,7 +144,7 @@ class Training:
             done = due
             if look == self.epoch + 1:
                 self.epoch += 1
-            yield self._report(look, sums.scores(), sums.mean_loss_since(earlier), rate, stopwatch)
+            yield self._report(look, sums.loss_and_metric(), sums.mean_loss_since(earlier), rate, stopwatch)
 
     def _learn(self, batches: Iterable[Batch], count: int, sums: "_Sums") -> float | None:
         """Take one step a batch, until the loss is no longer finite; the learning rate of the last step, if any."""
@@ -170,7 +170,9 @@ class Training:
                     break
         return rate
 
-    def _report(self, epoch: float, learned: Scores, since_last: float, rate: float, stopwatch: "_Stopwatch") -> Report:
+    def _report(
+        self, epoch: float, learned: LossAndMetric, since_last: float, rate: float, stopwatch: "_Stopwatch"
+    ) -> Report:
         """Evaluate the network as it is, unless it has diverged."""
         self.model.eval()
         validation = test = learned
@@ -180,14 +182,14 @@ class Training:
         return Report(float(epoch), self.steps, learned, since_last, validation, test, rate, *spent)
 
     @torch.inference_mode()
-    def _evaluated(self, examples: Examples) -> Scores:
+    def _evaluated(self, examples: Examples) -> LossAndMetric:
         self.model.eval()
         sums = _Sums(self.task)
         batches = (torch.split(values, EVALUATION_BATCH) for values in (examples.inputs, examples.targets))
         for inputs, targets in zip(*batches, strict=True):
             outputs = self.model(self.task.prepared(inputs))
             sums.add(outputs, targets, self.task.loss(outputs, targets, 0.0))
-        return sums.scores()
+        return sums.loss_and_metric()
 
 
 def _looks(looks: Sequence[float], epochs: int) -> tuple[float, ...]:
@@ -241,9 +243,9 @@ class _Sums:
             return math.nan
         return (self.loss - loss) / (self.count - count)
 
-    def scores(self) -> Scores:
+    def loss_and_metric(self) -> LossAndMetric:
         """The means; those of chance if the loss is beyond all numbers."""
         if not math.isfinite(self.loss) or not self.count:
-            return Scores(math.nan, self.metric.chance if self.metric else math.nan)
+            return LossAndMetric(math.nan, self.metric.chance if self.metric else math.nan)
         metric = self.metric.finished(self.of_metric / self.count) if self.metric else math.nan
-        return Scores(self.loss / self.count, metric)
+        return LossAndMetric(self.loss / self.count, metric)

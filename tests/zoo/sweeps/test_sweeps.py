@@ -25,7 +25,7 @@ from epochgraph.zoo.optimizers import OPTIMIZERS, SCHEDULES, Plan
 from epochgraph.zoo.pool import train_population
 from epochgraph.zoo.population import open_population, status
 from epochgraph.zoo.recipe import parse_grid, parse_recipe, read_recipe, recipe_names
-from epochgraph.zoo.running import Places, train_runs
+from epochgraph.zoo.running import PopulationFolder, train_runs
 from epochgraph.zoo.sweeps.recipe import LEARNING_RATES, LOOKS, SPACE, RunSettings, SweepRecipe
 from epochgraph.zoo.sweeps.running import Seams, WatchedRun, altered, built
 from epochgraph.zoo.sweeps.summary import sweep_table
@@ -168,8 +168,8 @@ def test_names_that_nobody_knows_are_found_before_training(recipe):
 
 def test_a_run_is_recorded_at_every_look(tmp_path, recipe):
     settings = recipe.settings()[0]
-    train_runs(recipe, Seams(), [settings], Places(tmp_path), advance=lambda name, epoch: None)
-    run = read_stored_run(Places(tmp_path).run(settings.name))
+    train_runs(recipe, Seams(), [settings], PopulationFolder(tmp_path), advance=lambda name, epoch: None)
+    run = read_stored_run(PopulationFolder(tmp_path).run(settings.name))
     expected = sorted({0.0, 1.0, *(look * 2 for look in LOOKS)})
     assert run.metrics.index.tolist() == pytest.approx(expected)
     assert run.signature.times.tolist() == pytest.approx(expected)
@@ -189,8 +189,8 @@ def test_the_same_seed_gives_the_same_run_and_leaves_global_randomness(tmp_path,
     state = torch.get_rng_state()
     runs = []
     for place in ("a", "b"):
-        train_runs(recipe, Seams(), [settings], Places(tmp_path / place), advance=lambda name, epoch: None)
-        runs.append(read_stored_run(Places(tmp_path / place).run(settings.name)))
+        train_runs(recipe, Seams(), [settings], PopulationFolder(tmp_path / place), advance=lambda name, epoch: None)
+        runs.append(read_stored_run(PopulationFolder(tmp_path / place).run(settings.name)))
     np.testing.assert_array_equal(runs[0].signature.values, runs[1].signature.values)
     assert runs[0].settings == runs[1].settings
     timed = [name for name in runs[0].metrics if "seconds" in name]
@@ -246,8 +246,8 @@ def test_an_architecture_of_ones_own_is_a_function(tmp_path):
     recipe = parse_recipe(text, Path("few.toml"))
     settings = recipe.settings()[0]
     seams = Seams(architectures={"mine": own_network})
-    train_runs(recipe, seams, [settings], Places(tmp_path), advance=lambda name, epoch: None)
-    assert read_stored_run(Places(tmp_path).run(settings.name)).settings["parameters"] == 13 * 3 + 3
+    train_runs(recipe, seams, [settings], PopulationFolder(tmp_path), advance=lambda name, epoch: None)
+    assert read_stored_run(PopulationFolder(tmp_path).run(settings.name)).settings["parameters"] == 13 * 3 + 3
 
 
 def test_a_population_is_trained_exported_imported_and_read(tmp_path, recipe):

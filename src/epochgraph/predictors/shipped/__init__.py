@@ -11,10 +11,10 @@ import numpy as np
 from epochgraph.errors import FeatureMismatchError, SettingError
 from epochgraph.extraction import Extraction
 from epochgraph.predictors.curves import learning_curve_of_epochs
-from epochgraph.predictors.tables import run_table
 from epochgraph.predictors.prediction import Prediction, divergence, predict_runs
 from epochgraph.predictors.shipped.applicability import why_not_applicable
 from epochgraph.predictors.storage import Predictor, read_predictor
+from epochgraph.predictors.tables import run_table
 from epochgraph.predictors.views import Concatenated, View, changes_between_epochs
 from epochgraph.runs import Run
 from epochgraph.runs.metrics import alike
@@ -22,7 +22,7 @@ from epochgraph.runs.metrics import alike
 EXTRACTION = Extraction(scopes=("graph", "depth"), change=("initial", "previous"))
 """How signatures are taken for them: what networks of any architecture have."""
 
-EPOCHS: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0)
+SHIPPED_EPOCHS: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0)
 """The last epochs that they look at, one predictor each."""
 
 SITUATIONS: Mapping[str, View] = MappingProxyType(
@@ -120,7 +120,7 @@ def _chosen(run: Run) -> tuple[str, Predictor]:
     """The predictor for a run, and which of `SITUATIONS` it is of."""
     _check(run)
     missing = []
-    for epoch, situation in ((epoch, situation) for epoch in reversed(EPOCHS) for situation in SITUATIONS):
+    for epoch, situation in ((epoch, situation) for epoch in reversed(SHIPPED_EPOCHS) for situation in SITUATIONS):
         if epoch <= run.signature.times[-1]:
             predictor = stored_predictor(situation, epoch)
             try:
@@ -129,7 +129,7 @@ def _chosen(run: Run) -> tuple[str, Predictor]:
                 missing.append(error.args[0][0])
             else:
                 return situation, predictor
-    epochs = ", ".join(f"{epoch:g}" for epoch in EPOCHS)
+    epochs = ", ".join(f"{epoch:g}" for epoch in SHIPPED_EPOCHS)
     expected = f"those of snapshots at epoch 0 and at all whole epochs up to one of {epochs}"
     if missing:
         expected += f" ({missing[-1]} is missing)"
@@ -152,6 +152,6 @@ def _check(run: Run) -> None:
 
 @cache
 def stored_predictor(situation: str, epoch: float) -> Predictor:
-    """The one of `SITUATIONS` and `EPOCHS`."""
+    """The one of `SITUATIONS` and `SHIPPED_EPOCHS`."""
     with as_file(files(__name__) / file_name(situation, epoch)) as path:
         return read_predictor(path)

@@ -9,15 +9,15 @@ from pathlib import Path
 from epochgraph.zoo.archives import FileTree, check_exists, intact, open_tree
 from epochgraph.zoo.sources.cifar import cifar_set
 from epochgraph.zoo.sources.folders import folder_set
+from epochgraph.zoo.sources.image_set import Content, ImageSet, ImageSource, LabelledImage, joined
 from epochgraph.zoo.sources.parquet import SUFFIX, parquet_set, parquet_source
-from epochgraph.zoo.sources.image_set import Content, ImageSet, LabelledImage, Source, joined
 from epochgraph.zoo.sources.tiny_imagenet import tiny_imagenet_set
 
-__all__ = ["Content", "LabelledImage", "Source", "fingerprint", "open_source"]
+__all__ = ["Content", "ImageSource", "LabelledImage", "fingerprint", "open_source"]
 
 
 @contextmanager
-def open_source(paths: Sequence[Path]) -> Iterator[Source]:
+def open_source(paths: Sequence[Path]) -> Iterator[ImageSource]:
     """Lend the images of some paths as one data set.
 
     Args:

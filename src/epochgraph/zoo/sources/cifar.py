@@ -14,7 +14,7 @@ from epochgraph.checkpoints.pickles import Made, Named, read_pickle
 from epochgraph.errors import UnreadableFileError, UnsafeCheckpointError
 from epochgraph.zoo.archives import FileTree
 from epochgraph.zoo.sources.files import content, names
-from epochgraph.zoo.sources.image_set import Content, ImageSet, LabelledImage, Source
+from epochgraph.zoo.sources.image_set import Content, ImageSet, ImageSource, LabelledImage
 
 SIDE = 32
 
@@ -87,7 +87,7 @@ def cifar_set(path: Path, tree: FileTree) -> ImageSet | None:
     return ImageSet(list(used.values()), partial(_source, path, tree, found.root, used, edition))
 
 
-def _source(path: Path, tree: FileTree, root: str, files: Mapping[str, str], edition: Edition) -> Source:
+def _source(path: Path, tree: FileTree, root: str, files: Mapping[str, str], edition: Edition) -> ImageSource:
     """Read all batches. The pixels, 180 MB, are kept: they are not compressed, so there is nothing to put off."""
     file_of = {name: file for file, name in files.items()}
     pickles = {file_of[name]: _pickle(path, tree, name) for name in tree.files if name in file_of}  # in their order
@@ -105,7 +105,7 @@ def _source(path: Path, tree: FileTree, root: str, files: Mapping[str, str], edi
         for index in wanted:
             yield index, Image.fromarray(pixels[index])
 
-    return Source(classes, images, (str(Path(root, "train")), str(Path(root, "test"))), contents)
+    return ImageSource(classes, images, (str(Path(root, "train")), str(Path(root, "test"))), contents)
 
 
 def _pickle(path: Path, tree: FileTree, name: str) -> dict[str, object]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from epochgraph.errors import UnreadableFileError
 from epochgraph.zoo.archives import FileTree
 from epochgraph.zoo.sources.files import contents_of, names
-from epochgraph.zoo.sources.image_set import ImageSet, LabelledImage, Source
+from epochgraph.zoo.sources.image_set import ImageSet, ImageSource, LabelledImage
 
 ADVICE = "Put every image into train/<class>/, or into test/<class>/ (or val/<class>/)."
 
@@ -29,7 +29,7 @@ def folder_set(path: Path, tree: FileTree) -> ImageSet:
         if len(parts) == 3 and parts[0] in ("train", judged)
     ]
     used = [Path(found.root, *parts) for parts in classes if parts[0] in ("train", judged)]
-    source = Source(
+    source = ImageSource(
         classes={folder.name for folder in used},
         images=images,
         parts=(str(Path(found.root, "train")), str(Path(found.root, judged))),

@@ -36,7 +36,7 @@ class LabelledImage:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Source:
+class ImageSource:
     """The images of a data set, none of them read yet.
 
     Attributes:
@@ -62,10 +62,10 @@ class ImageSet:
     """
 
     made_of: Sequence[str]
-    source: Callable[[], Source]
+    source: Callable[[], ImageSource]
 
 
-def joined(sources: Sequence[Source]) -> Source:
+def joined(sources: Sequence[ImageSource]) -> ImageSource:
     """One data set of several: the union of their classes, and of the images of each class.
 
     Returns:
@@ -87,4 +87,4 @@ def joined(sources: Sequence[Source]) -> Source:
                 yield mine[index], content
 
     classes = sorted({name for source in sources for name in source.classes})
-    return Source(classes, [image for image, _, _ in found], sources[0].parts, contents)
+    return ImageSource(classes, [image for image, _, _ in found], sources[0].parts, contents)

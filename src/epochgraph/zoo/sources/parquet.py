@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from epochgraph.errors import UnreadableFileError
 from epochgraph.zoo.archives import FileTree, intact
 from epochgraph.zoo.sources.files import names
-from epochgraph.zoo.sources.image_set import Content, ImageSet, LabelledImage, Source
+from epochgraph.zoo.sources.image_set import Content, ImageSet, ImageSource, LabelledImage
 
 SUFFIX = ".parquet"
 IMAGES = ("image", "img")
@@ -67,7 +67,7 @@ def parquet_set(path: Path, tree: FileTree) -> ImageSet | None:
     return ImageSet([file.relative_to(path).as_posix() for file in files], partial(parquet_source, path, files))
 
 
-def parquet_source(path: Path, files: Sequence[Path]) -> Source:
+def parquet_source(path: Path, files: Sequence[Path]) -> ImageSource:
     """List the images of Parquet files that make one data set together.
 
     Args:
@@ -99,7 +99,7 @@ def parquet_source(path: Path, files: Sequence[Path]) -> Source:
                 yield start + row, content
             start = end
 
-    return Source({name for table in tables for name in table.classes}, images, ("train", judged), contents)
+    return ImageSource({name for table in tables for name in table.classes}, images, ("train", judged), contents)
 
 
 def _part(file: Path) -> str | None:

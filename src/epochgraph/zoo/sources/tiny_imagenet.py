@@ -5,7 +5,7 @@ from pathlib import Path
 from epochgraph.errors import UnreadableFileError
 from epochgraph.zoo.archives import FileTree
 from epochgraph.zoo.sources.files import LARGEST_FILE, Names, content, contents_of, names
-from epochgraph.zoo.sources.image_set import ImageSet, LabelledImage, Source
+from epochgraph.zoo.sources.image_set import ImageSet, ImageSource, LabelledImage
 
 ANNOTATIONS = ("val", "val_annotations.txt")
 
@@ -32,10 +32,10 @@ def tiny_imagenet_set(path: Path, tree: FileTree) -> ImageSet | None:
     if not train:
         raise UnreadableFileError(path / found.root, "has no folder train/<class>/images/", ADVICE)
 
-    def source() -> Source:
+    def source() -> ImageSource:
         images = [*train, *_annotated(path, tree, found)]
         parts = str(Path(found.root, "train")), str(Path(found.root, "val"))
-        return Source({image.label for image in images}, images, parts, contents_of(path, tree, images))
+        return ImageSource({image.label for image in images}, images, parts, contents_of(path, tree, images))
 
     val = [name for parts, name in found.files.items() if parts[0] == "val"]
     return ImageSet([*val, *(image.name for image in train)], source)
