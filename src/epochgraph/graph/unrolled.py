@@ -1,6 +1,6 @@
 """Topology, weights and input size -> the unrolled graph of Rieck et al., without building it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -182,6 +182,10 @@ class _UnrolledWiring(Wiring):
         return other
 
     @override
+    def differs(self, flow: Flow, dimensions: Sequence[int], others: Sequence[int]) -> bool:
+        raise TracingError("the unrolled graph has no sums of products with parameters", "Use the rolled graph.")
+
+    @override
     def truth(self, flow: Flow, *, choice: bool = False) -> Flow:
         return Flow(flow.shape)
 
@@ -208,6 +212,10 @@ class _UnrolledWiring(Wiring):
     @override
     def leave_out(self, parameters: tuple[str, ...], reason: str) -> None:
         """Whatever is left out of the rolled graph is left out here: its coverage tells."""
+
+    @override
+    def unused(self, parameters: tuple[str, ...], reason: str) -> None:
+        """As with what is left out."""
 
     # Nodes and edges.
 

@@ -135,6 +135,17 @@ def thin(nodes: Tensor, *, kept: int = 0) -> Tensor:
     return nodes[tuple(slice(None) if stride else slice(1) for stride in leading)]
 
 
+def compact(nodes: Tensor) -> Tensor:
+    """Indices with one place along each dimension in which they do not change."""
+    rest = thin(nodes)
+    for dimension in range(rest.dim()):
+        if rest.shape[dimension] > 1:
+            first = rest.narrow(dimension, 0, 1)
+            if bool((rest.narrow(dimension, 1, 1) == first).all()) and bool((rest == first).all()):
+                rest = first
+    return rest
+
+
 def without_repetitions(layers: Sequence[Tensor]) -> tuple[list[Tensor], dict[int, Tensor]]:
     """Indices without places that are the same, in all layers, as those before them: most tokens are alike.
 

@@ -152,9 +152,13 @@ def computed(program: Program, sources: Mapping[str, Tensor]) -> Tensor:
         ValueError: There is an operation that a weight is not to be computed with, or none at all.
     """
     values: dict[str, Any] = dict(sources)
+    wide = any(value.dtype in (torch.float64, torch.complex128) for value in sources.values())
     found: Any = None
     for step in program.steps:
-        found = values[step.name] = _computed(step, values)
+        found = _computed(step, values)
+        if wide and not step.refs and isinstance(found, Tensor) and found.is_floating_point():
+            found = found.double()  # no dtype is recorded: numbers made anew are as wide as what they meet
+        values[step.name] = found
     if not isinstance(found, Tensor):
         raise ValueError("a computation without result")  # noqa: TRY004 - the program is at fault, not an argument
     return found

@@ -10,6 +10,7 @@ them over the same program.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import ClassVar
@@ -141,6 +142,10 @@ class Wiring(ABC):
         """What is left of `other` when it is combined with `flow` place by place: nothing, if it is its statistic."""
 
     @abstractmethod
+    def differs(self, flow: Flow, dimensions: Sequence[int], others: Sequence[int]) -> bool:
+        """Whether there are different nodes along some dimensions, and none along others."""
+
+    @abstractmethod
     def truth(self, flow: Flow, *, choice: bool = False) -> Flow:
         """What the values of a flow decide: whether each is larger than a bound, or which of them is the largest.
 
@@ -174,3 +179,7 @@ class Wiring(ABC):
     @abstractmethod
     def leave_out(self, parameters: tuple[str, ...], reason: str) -> None:
         """Parameters take part in an operation that is not understood."""
+
+    @abstractmethod
+    def unused(self, parameters: tuple[str, ...], reason: str) -> None:
+        """Parameters have no effect where they are read; the reason counts if they have none elsewhere."""

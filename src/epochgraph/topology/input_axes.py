@@ -1,5 +1,7 @@
 """A first run that finds how the inputs are read: along which dimensions, or as the numbers of a table's rows."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from typing_extensions import override
@@ -98,6 +100,10 @@ class InputAxes(Wiring):
         return other
 
     @override
+    def differs(self, flow: Flow, dimensions: Sequence[int], others: Sequence[int]) -> bool:
+        return True
+
+    @override
     def truth(self, flow: Flow, *, choice: bool = False) -> Flow:
         layers = (torch.where((n >= 0) & (n < DECIDED), n + DECIDED, n) for n in map(thin, flow.layers))
         return Flow(flow.shape, tuple(nodes.expand(flow.shape) for nodes in layers), unknown=flow.unknown)
@@ -127,4 +133,8 @@ class InputAxes(Wiring):
 
     @override
     def leave_out(self, parameters: tuple[str, ...], reason: str) -> None:
+        """Nothing is joined here, so nothing is left out."""
+
+    @override
+    def unused(self, parameters: tuple[str, ...], reason: str) -> None:
         """Nothing is joined here, so nothing is left out."""

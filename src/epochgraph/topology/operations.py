@@ -597,6 +597,8 @@ CONSTANTS = frozenset(
     [
         "_assert_async",
         "_fused_sdp_choice",
+        "_is_all_true",
+        "_is_any_true",
         "_linalg_check_errors",
         "_local_scalar_dense",
         "is_nonzero",
@@ -676,8 +678,11 @@ PRODUCTS = frozenset(
 )
 """Products of tensors that sum over shared dimensions."""
 
-ZEROS = ("zeros", "new_zeros", "full_like(zeros", "expand(zeros", "clone(zeros")
-"""Words that what is nothing but zeros begins with."""
+ZEROS = frozenset(["new_zeros", "zero", "zeros", "zeros_like"])
+"""The result is nothing but zeros."""
+
+FILLED = {"fill": 1, "full": 1, "full_like": 1, "new_full": 2}
+"""The result is one number at all places -> position of the number among the arguments."""
 
 RELAID = frozenset(["as_strided", "as_strided_scatter"])
 """Another reading of the same memory, whose layout is not known: any place may come from any."""

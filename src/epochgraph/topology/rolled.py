@@ -1,7 +1,7 @@
 """The rolled wiring: one node for each input channel, filter and neuron, wherever in the feature map it acts."""
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from epochgraph.topology.bundles import FIRST, Bundle, Bundles, Kind, thin
+from epochgraph.topology.bundles import FIRST, Bundle, Bundles, Kind, compact, thin
 from epochgraph.topology.flow import Flow, Layer, Weight, Wiring
 from epochgraph.topology.program import Program, Shape, Source, Step
 from epochgraph.topology.spans import NO_NODE, NodeIndex, spans
@@ -175,7 +175,7 @@ class RolledWiring(Wiring):
         if joins:
             self.add_joins(weight, joins)
         else:
-            self.idle.update(dict.fromkeys(weight.parameters, "it reads constants only"))
+            self.unused(weight.parameters, "it reads constants only")
 
     def add_joins(self, weight: Weight, joins: list[Join]) -> None:
         """Add joins through one weight."""
@@ -252,6 +252,12 @@ class RolledWiring(Wiring):
         """Whether the nodes at all places have met in a statistic."""
         first = int(nodes[(0,) * nodes.dim()]) if nodes.numel() else NO_NODE
         return first >= FIRST and self.bundles[first].kind == "statistic"
+
+    @override
+    def differs(self, flow: Flow, dimensions: Sequence[int], others: Sequence[int]) -> bool:
+        shapes = [compact(nodes).shape for nodes in flow.layers]
+        along = {d for shape in shapes for d, size in enumerate(shape) if size > 1}
+        return bool(along.intersection(dimensions)) and not along.intersection(others)
 
     @override
     def truth(self, flow: Flow, *, choice: bool = False) -> Flow:
@@ -339,6 +345,10 @@ class RolledWiring(Wiring):
     def leave_out(self, parameters: tuple[str, ...], reason: str) -> None:
         for name in parameters:
             self.reasons.setdefault(name, reason)
+
+    @override
+    def unused(self, parameters: tuple[str, ...], reason: str) -> None:
+        self.idle.update(dict.fromkeys(parameters, reason))
 
 
 def _layer_name(layer: Layer) -> str:

@@ -29,12 +29,14 @@ class Computed:
         shape: Its shape.
         words: The computation, written out.
         parameters: Names of the parameters that it is made of, none for a constant.
+        zero: Whether it is known to be nothing but zeros.
     """
 
     name: str
     shape: Shape
     words: str
     parameters: tuple[str, ...]
+    zero: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,26 @@ class Chosen:
     choice: str
 
 
-Value = Flow | Source | Computed | Chosen | tuple["Value", ...]
+@dataclass(frozen=True, slots=True)
+class Unsummed:
+    """A product, place by place, of values and a weight, of which nothing is read but a sum.
+
+    Attributes:
+        flow: The values, without the dimensions along which the weight alone changes.
+        read: The dimensions of the product that they have.
+        weight: It, without the dimensions along which it is the same.
+        own: The dimensions of the product that it has.
+        shape: Shape of the product.
+    """
+
+    flow: Flow
+    read: Shape
+    weight: Source | Computed
+    own: Shape
+    shape: Shape
+
+
+Value = Flow | Source | Computed | Chosen | Unsummed | tuple["Value", ...]
 
 
 class Walk:
@@ -68,8 +89,15 @@ class Walk:
         self.program = program
         self.wiring = wiring
         self.resized = resized
-        self.steps = {step.name: step for step in program.steps}
-        self.readers = Counter(ref for step in program.steps for ref in set(step.refs))
+        self.steps = {
+            step.name: step for step in program.steps
+        }  # noise is replaced in those that a weight is computed with
+        self.order = {step.name: number for number, step in enumerate(program.steps)}
+        self.read_by: dict[str, list[Step]] = {}
+        for step in program.steps:
+            for ref in set(step.refs):
+                self.read_by.setdefault(ref, []).append(step)
+        self.readers = Counter({name: len(steps) for name, steps in self.read_by.items()})
         self.values: dict[str, Value] = {}
 
     # What a step reads.
@@ -106,6 +134,11 @@ class Walk:
             return Flow(())
         return Flow((), unknown="several results are read as one")
 
+    def only_reader(self, step: Step) -> Step | None:
+        """The step that reads the result of one, if it is the only one."""
+        steps = self.read_by.get(step.name, [])
+        return steps[0] if len(steps) == 1 else None
+
     # Parameters.
 
     def bias(self, value: object) -> Weight | None:
@@ -130,6 +163,16 @@ class Walk:
             last, shape = f"layout{number}", plain(step.shape)
         return Weight(words, shape, parameters_of(value), Program(program.sources, tuple(made)))
 
+    def derived(
+        self, value: Source | Computed, operation: str, arguments: tuple[Argument, ...], shape: Shape
+    ) -> Computed:
+        """What an operation makes of a value made of parameters, where the program has no such operation."""
+        name = f"{value.name}.{ops.base(operation)}{len(self.order)}"
+        self.steps[name] = Step(name, operation, (Ref(value.name), *arguments), (), shape, "")
+        self.order[name] = len(self.order)
+        words = f"{ops.base(operation)}({', '.join([self.words(value), *map(str, arguments)])})"
+        return Computed(name, shape, words, parameters_of(value))
+
     def words(self, value: Source | Computed) -> str:
         """How a value came about, in words."""
         return value.target if isinstance(value, Source) else value.words
@@ -143,7 +186,9 @@ class Walk:
                 needed.add(current)
                 waiting += self.steps[current].refs if current in self.steps else ()
         sources = tuple(source for source in self.program.sources if source.name in needed)
-        return Program(sources, tuple(step for step in self.program.steps if step.name in needed))
+        return Program(
+            sources, tuple(self.steps[name] for name in sorted(needed & self.order.keys(), key=self.order.__getitem__))
+        )
 
     def fold(self, step: Step) -> None:
         """Parameters that a step combines with values place by place belong to nodes."""
@@ -210,7 +255,7 @@ def parameters_of(value: object) -> tuple[str, ...]:
     """Names of the parameters that a value is made of."""
     if isinstance(value, Source):
         return (value.target,) if value.kind == "parameter" else ()
-    if isinstance(value, Chosen):
+    if isinstance(value, Chosen | Unsummed):
         return parameters_of(value.weight)
     return value.parameters if isinstance(value, Computed) else ()
 

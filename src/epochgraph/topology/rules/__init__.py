@@ -7,10 +7,11 @@ from epochgraph.topology import operations as ops
 from epochgraph.topology.computing import CONVOLVING, is_computable
 from epochgraph.topology.program import Source, Step
 from epochgraph.topology.rules.choices import chosen, counted, one_hot, rows, searched, whole
+from epochgraph.topology.rules.fixed import at_mean, computed
 from epochgraph.topology.rules.layers import any_convolution, batch_norm, convolution, linear, norm, time_first
 from epochgraph.topology.rules.lookups import embedding, embedding_bag, folded_back, indexed, masked, sampled, scattered
 from epochgraph.topology.rules.matrices import factorised, solved
-from epochgraph.topology.rules.places import compared, computed, constant, copied, gated, item, moved, pointwise
+from epochgraph.topology.rules.places import compared, constant, copied, gated, item, moved, pointwise
 from epochgraph.topology.rules.products import attention, distances, grouped_product, matrix_product
 from epochgraph.topology.rules.recurrent import cell, recurrent
 from epochgraph.topology.rules.reductions import (
@@ -23,6 +24,7 @@ from epochgraph.topology.rules.reductions import (
     transformed,
     waves,
 )
+from epochgraph.topology.rules.scaling import DIVISIONS, SUMS, scaled, summed
 from epochgraph.topology.walk import Computed, Value, Walk, is_weight
 
 Rule = Callable[[Walk, Step], Value]
@@ -37,6 +39,7 @@ KINDS: tuple[tuple[Iterable[str], Rule], ...] = (
     ({"_grouped_mm", "transformers.grouped_mm_fallback.default"}, grouped_product),
     (ops.ATTENTIONS, attention),
     (ops.POINTWISE, pointwise),
+    ({"mul", "multiply", *DIVISIONS}, scaled),
     (ops.COMPARISONS, compared),
     (ops.CONSTANTS, constant),
     (ops.CHOICES, chosen),
@@ -54,6 +57,7 @@ KINDS: tuple[tuple[Iterable[str], Rule], ...] = (
     ({"copy"}, copied),
     ({"glu"}, gated),
     ({*ops.WINDOWS, *ops.ADAPTIVE, *ops.INTERPOLATIONS, *ops.REDUCTIONS}, pooled),
+    (SUMS, summed),
     (ops.SCANS, scanned),
     (ops.FOURIER_1D | ops.FOURIER | ops.FOURIER_GIVEN, transformed),
     (ops.ORDERS, ordered),
@@ -83,6 +87,8 @@ def _is_layer(walk: Walk, step: Step, name: str) -> bool:
 def result(walk: Walk, step: Step) -> Value:
     """The value of one step."""
     name = ops.base(step.operation)
+    if (made := at_mean(walk, step)) is not None:
+        return made
     fixed = all(isinstance(value, Source | Computed) for value in walk.tensors(step))
     if fixed and is_computable(step) and not _is_layer(walk, step, name):
         return computed(walk, step)

@@ -12,9 +12,10 @@ from epochgraph.topology import operations as ops
 from epochgraph.topology.computing import computed
 from epochgraph.topology.flow import Flow, Geometry, Layer
 from epochgraph.topology.program import Shape, Source, Step, layout
+from epochgraph.topology.rules.belonging import belong
 from epochgraph.topology.rules.choices import decided, everywhere
 from epochgraph.topology.rules.places import combined
-from epochgraph.topology.walk import Chosen, Computed, Value, Walk, is_weight, plain
+from epochgraph.topology.walk import Chosen, Computed, Value, Walk, is_weight, parameters_of, plain
 
 MOST_VALUES = 4096
 """Indices of a constant that are computed to be followed one by one."""
@@ -41,7 +42,7 @@ def fed(walk: Walk, step: Step, value: Value, dimension: int = -1) -> Value:
     if not isinstance(value, Source | Computed) or len(value.shape) == 0:
         return value
     if not is_weight(value):
-        zero = isinstance(value, Computed) and value.words.startswith(ops.ZEROS)
+        zero = isinstance(value, Computed) and value.zero
         name = value.target if isinstance(value, Source) else f"constant {value.name}"
         return Flow(value.shape) if zero else walk.wiring.constant(name, value.shape, dimension % len(value.shape))
     width, count = value.shape[dimension], prod(value.shape) // max(1, value.shape[dimension])
@@ -198,7 +199,7 @@ def values(walk: Walk, value: Any) -> Tensor | None:
 
 def scattered(walk: Walk, step: Step) -> Value:
     """Values are put to places that indices tell: any place along the dimension may have got them."""
-    walk.fold(step)
+    belong(walk, step)
     target = walk.flow(walk.operands(step)[0])
     placed, dimensions, indices = _put(walk, step, target)
     deciding = [everywhere(walk, step, index, target.shape) for index in indices if isinstance(index, Flow)]
@@ -272,9 +273,9 @@ def folded_back(walk: Walk, step: Step) -> Value:
 def sampled(walk: Walk, step: Step) -> Value:
     """A map is read at places that the data give (grid_sample): channels stay, places meet."""
     read, grid = walk.operands(step)[:2]
-    flow, places = walk.flow(read), walk.flow(grid)
+    flow, places = walk.flow(fed(walk, step, read, 1)), walk.flow(grid)
     shape = plain(walk.shape(step))
-    walk.fold(step)
+    walk.wiring.fold(parameters_of(grid))
     if flow.unknown or places.unknown:
         return Flow(shape, unknown=flow.unknown or places.unknown)
     spatial = len(shape) - 2

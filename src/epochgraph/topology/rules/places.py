@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from epochgraph.topology import operations as ops
-from epochgraph.topology.bundles import thin, with_repetitions, without_repetitions
+from epochgraph.topology.bundles import compact, thin, with_repetitions, without_repetitions
 from epochgraph.topology.flow import Flow
-from epochgraph.topology.program import Shape, Source, Step
+from epochgraph.topology.program import Shape, Step
+from epochgraph.topology.rules.belonging import belong
 from epochgraph.topology.spans import NO_NODE
-from epochgraph.topology.walk import Computed, Value, Walk, parameters_of, plain, shaped
+from epochgraph.topology.walk import Computed, Value, Walk, plain, shaped
 
 CONDITIONED = {"where": 0, "masked_fill": 1}
 """Operations whose operand at this position is a condition: it decides between values."""
@@ -25,20 +26,6 @@ SMALL = 1 << 16
 """Indices that are cheaper to keep than to look at."""
 
 
-def computed(walk: Walk, step: Step) -> Value:
-    """Parameters and constants alone give what can be computed when their values are known."""
-    words = f"{ops.base(step.operation)}({', '.join(_words(walk, argument) for argument in step.arguments)})"
-    parameters = tuple(dict.fromkeys(name for value in walk.tensors(step) for name in parameters_of(value)))
-    return shaped(walk.shape(step), lambda shape: Computed(step.name, shape, words, parameters))
-
-
-def _words(walk: Walk, argument: object) -> str:
-    value = walk.value(argument)  # type: ignore[arg-type]
-    if isinstance(value, list):
-        return f"[{', '.join(_words(walk, item) for item in argument)}]"  # type: ignore[attr-defined]
-    return walk.words(value) if isinstance(value, Source | Computed) else str(value)
-
-
 def constant(walk: Walk, step: Step) -> Value:
     """What holds no value of a node."""
     return shaped(walk.shape(step), Flow)
@@ -46,7 +33,7 @@ def constant(walk: Walk, step: Step) -> Value:
 
 def pointwise(walk: Walk, step: Step) -> Value:
     """Each place carries the nodes of all operands there; parameters belong to these nodes."""
-    walk.fold(step)
+    belong(walk, step)
     operands = walk.operands(step)
     condition = CONDITIONED.get(ops.base(step.operation))
     if condition is not None and isinstance(operands[condition], Flow):
@@ -59,6 +46,7 @@ def pointwise(walk: Walk, step: Step) -> Value:
 
 def compared(walk: Walk, step: Step) -> Value:
     """Whether something holds of the values at each place."""
+    belong(walk, step)
     flows = [value for value in walk.operands(step) if isinstance(value, Flow)]
     return walk.wiring.truth(placewise(walk, step, flows[:1] if ops.base(step.operation) == "isin" else flows))
 
@@ -108,7 +96,7 @@ def _few(walk: Walk, step: Step, layers: Sequence[Tensor], shape: Shape) -> Flow
 
 def moved(walk: Walk, step: Step) -> Value:
     """The operation itself, run on node indices, tells which node is where."""
-    walk.fold(step)
+    belong(walk, step)
     if step.operation.endswith(".dtype"):
         return walk.unknown(step)
     read = [walk.flow(value) for value in walk.tensors(step)]
@@ -140,7 +128,7 @@ def gated(walk: Walk, step: Step) -> Value:
 
 def copied(walk: Walk, step: Step) -> Value:
     """A value takes the place of another."""
-    walk.fold(step)
+    belong(walk, step)
     flow, shape = walk.flow(walk.operands(step)[1]), plain(walk.shape(step))
     return Flow(shape, tuple(nodes.expand(shape) for nodes in flow.layers), unknown=flow.unknown)
 
@@ -183,17 +171,6 @@ def distinct(operands: Iterable[Iterable[Tensor]]) -> tuple[Tensor, ...]:
         rest = compact(layer)
         found.setdefault((tuple(rest.shape), rest.numpy().tobytes()), layer)
     return tuple(found.values())
-
-
-def compact(nodes: Tensor) -> Tensor:
-    """Indices with one place along each dimension in which they do not change."""
-    rest = thin(nodes)
-    for dimension in range(rest.dim()):
-        if rest.shape[dimension] > 1:
-            first = rest.narrow(dimension, 0, 1)
-            if bool((rest.narrow(dimension, 1, 1) == first).all()) and bool((rest == first).all()):
-                rest = first
-    return rest
 
 
 def _extent(nodes: Tensor) -> int:

@@ -68,7 +68,8 @@ def distances(walk: Walk, step: Step) -> Value:
     """The distance of each row of one operand to each of another has met both rows."""
     left, right = (walk.value(argument) for argument in step.arguments[:2])
     if is_weight(left) or is_weight(right):
-        return walk.unknown(step, "takes distances between values and parameters")
+        walk.leave_out(step, f"{step.operation} holds values against each row of it, which is no product")
+        left, right = walk.flow(left), walk.flow(right)
     a, b, out = _letters("matmul", len(left.shape), len(right.shape))
     return product(walk, step, [(left, a), (right, (*b[:-2], b[-1], b[-2]))], out)
 
@@ -236,7 +237,7 @@ class _Contraction:
         """One of the values that a weight multiplies."""
         grouped, outputs = staying
         summed = tuple(x for x in letters if x in found and x not in self.out)
-        if not summed and not choice:
+        if not summed and not outputs and not choice:
             self.walk.wiring.fold(parameters_of(weight))
             return self.brought(flow, found, self.out)
         places = tuple(x for x in self.out if x in found and x not in letters)

@@ -21,6 +21,8 @@ def recurrent(walk: Walk, step: Step) -> Value:
         operands.pop(1)
     read, states, parameters, biased, depth, _, _, both = operands[:8]
     states = states if isinstance(states, list) else [states]
+    for state in states:
+        walk.wiring.fold(parameters_of(state))
     gates = ops.GATES[ops.base(step.operation)]
     directions = 2 if both else 1
     shapes = step.shape
@@ -44,6 +46,8 @@ def cell(walk: Walk, step: Step) -> Value:
     """One step of a recurrent network in time."""
     read, states, inputs, recurrent_, *biases = walk.operands(step)
     several = isinstance(states, list)
+    for state in states if several else [states]:
+        walk.wiring.fold(parameters_of(state))
     gates = ops.GATES[ops.base(step.operation).removesuffix("_cell")]
     units = _Units(walk, step, gates, inputs, recurrent_, [b for b in biases if b is not None], biased=True)
     result = units.run(walk.flow(read), [walk.flow(state) for state in (states if several else [states])])
