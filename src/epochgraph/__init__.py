@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from epochgraph.checkpoints import load_checkpoint, read_run
+    from epochgraph.commands.evaluating import evaluate
+    from epochgraph.commands.extracting import extract
+    from epochgraph.commands.fitting import fit
+    from epochgraph.commands.inspecting import inspect
+    from epochgraph.commands.packing import pack
+    from epochgraph.commands.predicting import predict
     from epochgraph.errors import EpochgraphError
     from epochgraph.graph import Graph, rolled_graph, unrolled_graph
     from epochgraph.measures import degree, eigenvector_centrality
@@ -33,7 +39,13 @@ __all__ = [
     "chain",
     "degree",
     "eigenvector_centrality",
+    "evaluate",
+    "extract",
+    "fit",
+    "inspect",
     "load_checkpoint",
+    "pack",
+    "predict",
     "read_population",
     "read_run",
     "read_topology",
@@ -47,6 +59,12 @@ __all__ = [
 
 _NAMES = {
     "checkpoints": ("load_checkpoint", "read_run"),
+    "commands.evaluating": ("evaluate",),
+    "commands.extracting": ("extract",),
+    "commands.fitting": ("fit",),
+    "commands.inspecting": ("inspect",),
+    "commands.packing": ("pack",),
+    "commands.predicting": ("predict",),
     "errors": ("EpochgraphError",),
     "graph": ("Graph", "rolled_graph", "unrolled_graph"),
     "measures": ("degree", "eigenvector_centrality"),

@@ -68,7 +68,7 @@ def cross_validated(
     protocol: Protocol,
     *,
     epochs: Sequence[float],
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> pd.DataFrame:
     """Compare how well candidates tell the end of runs from their first epochs.
 

@@ -8,7 +8,13 @@ import typer
 
 from epochgraph import __version__
 from epochgraph.cli import zoo_commands
-from epochgraph.cli.commands import demo, evaluate, extract, fit, inspect, pack, predict
+from epochgraph.cli.demo import demo
+from epochgraph.cli.evaluate import evaluate
+from epochgraph.cli.extract import extract
+from epochgraph.cli.fit import fit
+from epochgraph.cli.inspect import inspect
+from epochgraph.cli.pack import pack
+from epochgraph.cli.predict import predict
 from epochgraph.cli.running import run
 
 HELP = frozenset({"-h", "--help", "--version"})

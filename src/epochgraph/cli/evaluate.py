@@ -1,75 +1,56 @@
 """`epochgraph evaluate`."""
 
-import math
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
+from typing import Annotated
 
-import pandas as pd
-from rich.table import Table
+import typer
 
-from epochgraph.cli.batch import Batch
-from epochgraph.cli.output import console, notes, print_json, progress_bar
-from epochgraph.cli.stored import Unfinished, finished_runs
-from epochgraph.evaluation import Protocol, cross_validated
-from epochgraph.predictors import candidates_for
-
-TITLES = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "roc_auc": "area under ROC",
-    "r2": "R²",
-    "mean_absolute_error": "mean absolute error",
-    "kendall_tau": "Kendall's τ",
-}
+import epochgraph
+from epochgraph.cli.options import GOOD, Json, Rises, Seed, Store, Target, Task, Unfinished
+from epochgraph.cli.output import finish, note, print_json, progress_bars, show
 
 
-def run(store: Path, protocol: Protocol, epochs: Sequence[float], *, unfinished: Unfinished, as_json: bool) -> None:
-    """Cross-validate on stored runs.
+def evaluate(
+    store: Store,
+    up_to: Annotated[list[float], typer.Option(help="The last epoch to look at; give it again for more.")],
+    task: Task = "classification",
+    threshold: Annotated[float | None, typer.Option(help=f"{GOOD}; needed for classification.")] = None,
+    groups: Annotated[
+        str | None, typer.Option(help="A setting, such as learning_rate, whose runs stay together in one fold.")
+    ] = None,
+    folds: Annotated[int, typer.Option(help="Parts that the runs are dealt into.")] = 5,
+    repeats: Annotated[int, typer.Option(help="How often they are dealt anew.")] = 10,
+    target: Target = "test_accuracy",
+    direction: Rises = None,
+    unfinished: Unfinished = "refuse",
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Cross-validate how well the end of stored runs is predicted from their first epochs, beside what needs no graph.
 
-    Raises:
-        BatchError: Some of the stored runs cannot be read; the scores are of the others.
-        EpochgraphError: As for reading and evaluating.
+    The spread is over the repeats. Runs that share a learning rate are much alike, so also look at
+    `--groups learning_rate`, which holds whole learning rates out. With `--json` a list is printed, with an object for
+    each figure.
+
+    Example: `epochgraph evaluate store --threshold 0.4 --up-to 1 --up-to 3 --groups learning_rate`
     """
-    batch = Batch()
-    runs, target = finished_runs(store, protocol.target, batch, unfinished)
-    protocol, epochs = replace(protocol, target=target), tuple(dict.fromkeys(epochs))
-    candidates, left_out = candidates_for(protocol.task, runs, target, min(epochs))
-    for metric in dict.fromkeys(left_out.values()):
-        names = ", ".join(name for name, missing in left_out.items() if missing == metric)
-        notes.print(f"left out, as not all runs have {metric}: {names}", markup=False, highlight=False)
-    with progress_bar() as progress:
-        bar = progress.add_task("fits")
-        table = cross_validated(
-            candidates,
-            runs,
-            protocol,
-            epochs=epochs,
-            progress=lambda done, total: progress.update(bar, completed=done, total=total),
+    with progress_bars() as progress:
+        found = epochgraph.evaluate(
+            store,
+            up_to=up_to,
+            task=task,
+            threshold=threshold,
+            groups=groups,
+            folds=folds,
+            repeats=repeats,
+            target=target,
+            direction=direction,
+            unfinished=unfinished,
+            seed=seed,
+            progress=progress,
         )
+    note(*found.notes)
     if as_json:
-        print_json(table.to_dict(orient="records"))
+        print_json(found.scores.to_dict(orient="records"))
     else:
-        for epoch in epochs:
-            scores_table(table[table["epoch"] == epoch], f"{len(runs)} runs, up to epoch {epoch:g}")
-    batch.finish()
-
-
-def scores_table(scores: pd.DataFrame, title: str) -> None:
-    """Print the scores of one epoch: a row a candidate, a column a measure, mean and spread."""
-    measures = list(dict.fromkeys(scores["measure"]))
-    table = Table("", *(TITLES[measure] for measure in measures), title=title, title_justify="left", box=None)
-    for candidate, rows in scores.groupby("candidate", sort=False):
-        found = rows.set_index("measure")
-        cells = [_cell(found.loc[measure, "mean"], found.loc[measure, "spread"]) for measure in measures]
-        table.add_row(str(candidate), *cells)
-    for column in table.columns[1:]:
-        column.justify = "right"
-    console.print(table)
-    console.print()
-
-
-def _cell(mean: float, spread: float) -> str:
-    if math.isnan(mean):
-        return "-"
-    return f"{mean:.3f}" + ("" if math.isnan(spread) else f" ± {spread:.3f}")
+        show(found)
+    finish(found)

@@ -1,29 +1,28 @@
 """`epochgraph pack`."""
 
-from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
-from epochgraph.cli.batch import Batch, stored_runs
-from epochgraph.cli.output import console
-from epochgraph.errors import SettingError
-from epochgraph.runs import write_runs
+import typer
+
+import epochgraph
+from epochgraph.cli.options import Store
+from epochgraph.cli.output import finish, show
 
 
-def run(store: Path, out: Path, *, up_to: float | None) -> None:
-    """Write the stored runs of a folder as one small file.
+def pack(
+    store: Store,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file (.parquet).")],
+    up_to: Annotated[
+        float | None, typer.Option(help="The last epoch whose snapshots are kept; all of them if not given.")
+    ] = None,
+) -> None:
+    """Write stored runs as one small file, to publish them or to send them on.
 
-    Raises:
-        SettingError: The file's name does not end in .parquet, or a run has no snapshot that early.
-        UnreadableFileError: There are no runs, or the only one cannot be read.
-        BatchError: Some of several cannot be read; the file has the others.
-        OutputError: The file cannot be written.
+    Features are rounded to 32 bits. All commands that read a folder of stored runs read the file as well.
+
+    Example: `epochgraph pack store -o sweep.parquet --up-to 5`
     """
-    if out.suffix != ".parquet":
-        raise SettingError("out", str(out), "the name of a .parquet file")
-    batch = Batch()
-    runs = stored_runs(store, batch)
-    if up_to is not None:
-        runs = [replace(run, signature=run.signature.up_to(up_to)) for run in runs]
-    write_runs(runs, out)
-    console.print(f"{len(runs)} runs: {out} ({out.stat().st_size / 1e3:.0f} kB)", markup=False, highlight=False)
-    batch.finish()
+    packed = epochgraph.pack(store, out, up_to=up_to)
+    show(packed)
+    finish(packed)

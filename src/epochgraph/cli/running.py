@@ -3,11 +3,13 @@
 import gc
 import io
 import sys
+from collections.abc import Sequence
 
 import typer
 
+from epochgraph.cli.output import note
 from epochgraph.cli.signals import ENDS, deafen, listen
-from epochgraph.errors import EpochgraphError
+from epochgraph.errors import BatchError, EpochgraphError
 
 FAILED = 2
 
@@ -28,6 +30,7 @@ def run(app: typer.Typer, program: str, *, when_interrupted: str) -> None:
     try:
         app()
     except EpochgraphError as error:
+        note(*_reasons(error))
         _stop(f"{program}: {error}", FAILED)
     except MemoryError:
         _stop(f"{program}: the memory of this machine does not suffice. Use a machine with more.", FAILED)
@@ -40,6 +43,11 @@ def run(app: typer.Typer, program: str, *, when_interrupted: str) -> None:
         sys.exit(0)
     finally:
         deafen()
+
+
+def _reasons(error: EpochgraphError) -> Sequence[str]:
+    """What is to stand above the line of an error: of several runs, why each could not be used."""
+    return [*error.args[0].values()] if isinstance(error, BatchError) else []
 
 
 def _stop(line: str, code: int) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from epochgraph.cli.commands import Json
+from epochgraph.cli.options import Json
 
 Recipe = Annotated[str, typer.Argument(help="A recipe's TOML file, or the name of one that `zoo recipes` lists.")]
 Folder = Annotated[Path, typer.Argument(help="The folder of the population, as given to `zoo train --out`.")]

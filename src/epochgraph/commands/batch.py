@@ -1,14 +1,10 @@
 """Several runs in one command: one that cannot be used stops no other, and is named in the end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from epochgraph.checkpoints.archive import readable
-from epochgraph.cli.output import notes
 from epochgraph.errors import BatchError, EpochgraphError, MissingPackageError, OutputError
-from epochgraph.runs import Run, parquet_files, read_stored_runs
 
 
 @dataclass(slots=True)
@@ -38,41 +34,46 @@ class Batch:
                 raise
             self.failures[str(name)] = error
 
-    def finish(self) -> None:
-        """Name what could not be used.
+    def check_common(self) -> None:
+        """See that not all runs failed for one reason.
 
         Raises:
             EpochgraphError: No run could be used, all for one reason, such as an option.
-            BatchError: Some could not be used; the reason of each has been printed.
         """
         errors = list(self.failures.values())
         if errors and len(errors) == self.of and len({(type(e), *map(str, e.args[1:] or e.args)) for e in errors}) == 1:
             raise errors[0]
-        lines = {name: " ".join(str(error).split()) for name, error in self.failures.items()}
-        for name, failure in lines.items():
-            notes.print(failure if name in failure else f"{name}: {failure}", markup=False, highlight=False)
-        if lines:
-            raise BatchError(lines, self.of)
+
+    def check_any(self) -> None:
+        """See that there is something to go on with.
+
+        Raises:
+            EpochgraphError: No run could be used, for one reason.
+            BatchError: No run could be used, each for a reason of its own.
+        """
+        self.check_common()
+        raise_failures(self.failures, self.of)
 
 
-def stored_runs(store: Path, batch: Batch) -> list[Run]:
-    """The runs of a folder of stored runs, or of one file, that can be read; the batch keeps the others.
+def failure_lines(failures: Mapping[str, EpochgraphError]) -> dict[str, str]:
+    """Why each run could not be used, in one line that names it; by its name."""
+    lines = {name: " ".join(str(error).split()) for name, error in failures.items()}
+    return {name: line if name in line else f"{name}: {line}" for name, line in lines.items()}
+
+
+def raise_failures(failures: Mapping[str, EpochgraphError], of: int) -> None:
+    """Name what could not be used.
+
+    Args:
+        failures: What was wrong, by the name of the run or file.
+        of: How many runs there were.
 
     Raises:
-        UnreadableFileError: There are no runs, or there is a single file, which cannot be read.
-        BatchError: None of several can be read.
+        BatchError: Something could not be used; its notes say why.
     """
-    with readable(store):
-        single = store.is_file()
-    files = [] if single else parquet_files(store)
-    if not files:
-        runs = read_stored_runs(store)
-        batch.of = len(runs)
-        return runs
-    batch.of, runs = len(files), []
-    for file in files:
-        with batch.each(file):
-            runs += read_stored_runs(file)
-    if not runs:
-        batch.finish()
-    return runs
+    if failures:
+        lines = failure_lines(failures)
+        error = BatchError(lines, of)
+        for line in lines.values():
+            error.add_note(line)
+        raise error

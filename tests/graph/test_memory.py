@@ -2,8 +2,8 @@ import torch
 from safetensors.torch import save_file
 
 from epochgraph.checkpoints import load_checkpoint
-from epochgraph.cli import memory
-from epochgraph.cli.memory import usable_memory
+from epochgraph.graph import memory
+from epochgraph.graph.memory import usable_memory
 
 
 def test_weights_of_64_bits_take_eight_bytes(tmp_path, monkeypatch):

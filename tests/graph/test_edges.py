@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from epochgraph.blocks import Block, Dense, Scaled
-from epochgraph.cli.inspect import PAIR, _edges
 from epochgraph.graph import Graph
+from epochgraph.graph.edges import PAIR, edge_count
 from epochgraph.topology import Part
 
 PLENTY = 2**30
@@ -15,7 +15,7 @@ def dense(*rows: list[float]) -> Dense:
 
 def edges(blocks: dict[tuple[int, int], Block], room: int = PLENTY) -> int | None:
     """Of a graph of two parts, of two nodes each."""
-    return _edges(Graph((Part("a", 2), Part("b", 2)), blocks), room)
+    return edge_count(Graph((Part("a", 2), Part("b", 2)), blocks), room)
 
 
 def test_a_weight_that_is_zero_is_no_edge():
@@ -30,7 +30,7 @@ def test_two_nodes_that_read_each_other_have_one_edge_and_a_node_that_reads_itse
     assert edges({(1, 1): recurrent, (0, 1): dense([1.0, 1.0], [1.0, 1.0])}) == 2 + 4
 
 
-def test_parts_that_read_each_other_share_their_edges():
+def test_parts_that_read_each_other_share_theiredge_count():
     there, back = dense([1.0, 1.0], [0.0, 0.0]), dense([1.0, 0.0], [0.0, 1.0])
     assert edges({(0, 1): there, (1, 0): back}) == 3
 
@@ -39,4 +39,4 @@ def test_parts_that_read_each_other_share_their_edges():
 def test_edges_are_counted_within_the_memory_one_block_after_another(room, found):
     ones = dense([1.0, 1.0], [1.0, 1.0])
     graph = Graph((Part("a", 2), Part("b", 2), Part("c", 2)), {(0, 1): ones, (1, 2): ones})
-    assert _edges(graph, room) == found
+    assert edge_count(graph, room) == found

@@ -1,0 +1,116 @@
+"""Results as tables and sentences: the same in a terminal, as text and in a notebook."""
+
+import html
+import io
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+WIDTH = 200
+"""Characters that a line of text may have before a table is made narrower."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A table.
+
+    Attributes:
+        heads: The title of each column.
+        rows: The text of each cell.
+        title: What stands above it.
+        numbers: The columns that are set flush right.
+        colours: The colour of a cell, by its text.
+    """
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    title: str = ""
+    numbers: Sequence[int] = ()
+    colours: Mapping[str, str] = field(default_factory=dict)
+
+    def __rich__(self) -> Table:
+        """The table for a terminal."""
+        table = Table(title=Text(self.title) if self.title else None, title_justify="left", box=None)
+        for number, head in enumerate(self.heads):
+            table.add_column(Text(head), justify="right" if number in self.numbers else "left", header_style="bold")
+        for row in self.rows:
+            table.add_row(*(Text(cell, style=self.colours.get(cell, "")) for cell in row))
+        return table
+
+    def html(self) -> str:
+        """The table for a notebook."""
+        caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
+        heads = self._cells("th", self.heads)
+        rows = "".join(f"<tr>{self._cells('td', row)}</tr>" for row in self.rows)
+        return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+
+    def _cells(self, tag: str, texts: Sequence[str]) -> str:
+        sides = ("right" if number in self.numbers else "left" for number in range(len(texts)))
+        return "".join(
+            f'<{tag} style="text-align: {side}{self._colour(text)}">{html.escape(text)}</{tag}>'
+            for text, side in zip(texts, sides, strict=True)
+        )
+
+    def _colour(self, text: str) -> str:
+        return f"; color: {self.colours[text]}" if text in self.colours else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A sentence.
+
+    Attributes:
+        text: The sentence.
+        lead: Words before it, in bold.
+    """
+
+    text: str
+    lead: str = ""
+
+    def __rich__(self) -> Text:
+        """The sentence for a terminal."""
+        return Text.assemble((self.lead, "bold"), self.text)
+
+    def html(self) -> str:
+        """The sentence for a notebook."""
+        lead = f"<b>{html.escape(self.lead)}</b>" if self.lead else ""
+        return f"<div>{lead}{html.escape(self.text)}</div>"
+
+
+class Shown(ABC):
+    """A result that prints as a page of tables and sentences."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def page(self) -> Sequence[Sheet | Line]:
+        """What is shown of it."""
+
+    def asides(self) -> Sequence[str]:
+        """What is to be known beside the result, such as what went wrong; the command line prints it as errors."""
+        return ()
+
+    def whole(self) -> Sequence[Sheet | Line]:
+        """The page, and what is to be known beside it."""
+        return [*self.page(), *map(Line, self.asides())]
+
+    def __rich__(self) -> Group:
+        """The whole for a terminal."""
+        return Group(*self.whole())
+
+    def __str__(self) -> str:
+        console = Console(file=io.StringIO(), width=WIDTH, color_system=None, soft_wrap=True)
+        with console.capture() as captured:
+            console.print(self)
+        return "\n".join(line.rstrip() for line in captured.get().rstrip().splitlines())
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        """The whole for a notebook."""
+        return "".join(part.html() for part in self.whole())
