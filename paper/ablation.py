@@ -24,6 +24,8 @@ from epochgraph.predictors.views import (
 )
 from epochgraph.runs import Recording, Run, read_stored_runs
 from epochgraph.signature import Signature
+from epochgraph.signature.names import CHANGES as CHANGED
+from epochgraph.signature.names import LEVELS, FeatureChoice, FeatureName
 from epochgraph.signature.statistics import STATISTICS
 from paper.added import BOTH, LEAST, PROTOCOLS, RATES, UNITS
 from paper.differences import (
@@ -107,7 +109,7 @@ def ablation(populations: Sequence[Population], *, jobs: int, progress: Progress
     if FAMILY in of_folds:
         errors = error_table(of_folds[FAMILY], [one.name for one in alone])
         tables[f"Alone: {PROTOCOLS[FAMILY]}"] = errors.rename(index=lambda name: name.removesuffix(ALONE))
-    with_norms = [one.name for one in usable if any(name.startswith("folded/") for name in one.runs[0].signature.names)]
+    with_norms = [one.name for one in usable if any(map(_is_folded, one.runs[0].signature.names))]
     if with_norms:
         tables[f"{WITH_FOLDED}, less {CHANGES}, beside {BOTH}"] = _folding(of_folds, with_norms)
     title = "Which features of the graphs help, and which carry?"
@@ -116,26 +118,31 @@ def ablation(populations: Sequence[Population], *, jobs: int, progress: Progress
 
 def kinds() -> dict[str, View]:
     """The kinds of features, by the names of their rows."""
-    nodes, all_three = "(degree|eigenvector_centrality)", "(degree|eigenvector_centrality|eigenvalue)"
-    levels = Selected(f"{nodes}/graph/({'|'.join(STATISTICS)})", whole_epochs=False)
+    degrees, eigenvectors, graph = ("degree",), ("eigenvector_centrality", "eigenvalue"), ("graph",)
+    nodes = (*degrees, *eigenvectors)
+    levels = Selected(FeatureChoice(nodes, graph, STATISTICS, LEVELS), whole_epochs=False)
     changed = {
-        f"{OF_GRAPH} since the start": f"{all_three}/graph/.*_since_initial",
-        f"{OF_GRAPH} since the last snapshot": f"{all_three}/graph/.*_since_previous",
-        OF_GRAPH: f"{all_three}/graph/.*_since_.*",
-        f"{OF_GRAPH}, degrees": "degree/graph/.*_since_.*",
-        f"{OF_GRAPH}, eigenvector centralities": "(eigenvector_centrality|eigenvalue)/graph/.*_since_.*",
-        "changes of ranks": f"{RANKS}/.*_since_.*",
-        EDGES: "weights/graph/.*_since_.*",
-        OF_PARTS: f"({all_three}|weights)/(graph|depth:[^/]*|part:[^/]*)/.*_since_.*",
+        f"{OF_GRAPH} since the start": FeatureChoice(nodes, graph, since=("initial",)),
+        f"{OF_GRAPH} since the last snapshot": FeatureChoice(nodes, graph, since=("previous",)),
+        OF_GRAPH: FeatureChoice(nodes, graph, since=CHANGED),
+        f"{OF_GRAPH}, degrees": FeatureChoice(degrees, graph, since=CHANGED),
+        f"{OF_GRAPH}, eigenvector centralities": FeatureChoice(eigenvectors, graph, since=CHANGED),
+        "changes of ranks": FeatureChoice((RANKS,), since=CHANGED),
+        EDGES: FeatureChoice(("weights",), graph, since=CHANGED),
+        OF_PARTS: FeatureChoice((*nodes, "weights"), ("graph", "depth", "part"), since=CHANGED),
     }
     return {
         "levels": levels,
         "levels less their start": Transformed(levels, minus_initial),
-        **{name: Selected(names, whole_epochs=False) for name, names in changed.items()},
+        **{name: Selected(choice, whole_epochs=False) for name, choice in changed.items()},
         SHIPPED: changes_between_epochs,
         CHANGES: pooled_changes(),
         WITH_FOLDED: Transformed(pooled_changes(), folded),
     }
+
+
+def _is_folded(name: str) -> bool:
+    return FeatureName.parse(name).folded
 
 
 def _forests(views: Mapping[str, View]) -> list[Candidate]:
@@ -158,7 +165,7 @@ def _prepared(population: Population, source: Path) -> Population | None:
 def _with_ranks(run: Run, stored: Run) -> Run:
     signature = run.signature.up_to(SHIPPED_EPOCHS[-1])
     ranks = [_changes_of_ranks(stored.recordings[measure.__name__], signature.times) for measure in STANDARD]
-    since = [f"{RANKS}/{measure.__name__}_since_{when}" for measure in STANDARD for when in ("initial", "previous")]
+    since = [str(FeatureName(RANKS, None, measure.__name__, when)) for measure in STANDARD for when in CHANGED]
     names, values = (*signature.names, *since), np.hstack([signature.values, *ranks])
     return replace(run, signature=Signature(signature.times, names, values, signature.diverged))
 

@@ -10,7 +10,7 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
 from epochgraph.predictors import Candidate, Method, Task, learned
 from epochgraph.predictors.estimators import pipeline
-from epochgraph.predictors.views import SEVEN, pooled_changes
+from epochgraph.predictors.views import SEVEN, UNROLLED_DEGREE, pooled_changes
 from paper.views import (
     FIVE,
     every_layer_statistics,
@@ -56,7 +56,7 @@ def from_weights(task: Task, method: Method) -> tuple[Candidate, ...]:
         "last layer, 5 aggregators": last_layer_statistics(FIVE),
         "every layer, 7 aggregators": every_layer_statistics(),
         "every layer, variance": every_layer_statistics(("variance",)),
-        "unrolled degree": statistics_of("unrolled_degree"),
+        "unrolled degree": statistics_of(UNROLLED_DEGREE),
         "rolled degree": statistics_of("degree"),
         "rolled eigenvector": statistics_of("eigenvector_centrality"),
         "changes": pooled_changes(),

@@ -14,6 +14,7 @@ from epochgraph.predictors import Candidate, learned, without_graphs
 from epochgraph.predictors.tables import feature_table
 from epochgraph.predictors.views import Concatenated, Selected, View
 from epochgraph.runs import Run, read_stored_runs
+from epochgraph.signature.names import LEVELS, Column, FeatureChoice, FeatureName
 from paper.differences import RESAMPLES, HeldOutErrors, error_table, paired_difference
 from paper.panels import BLUE, FAINT, GREEN, INK, RED, YELLOW, label_left, legend_below, panels
 from paper.populations import Population
@@ -47,10 +48,11 @@ class _Levels:
     measure: str
 
     def __call__(self, runs: Sequence[Run], epoch: float) -> pd.DataFrame:
-        names = f"{self.measure}/.*/(mean|value)"
+        choice = FeatureChoice((self.measure,), summaries=("mean", "value"), since=LEVELS)
         if epoch > 0:
-            return Selected(names, whole_epochs=False)(runs, epoch)
-        return feature_table([run.signature for run in runs], up_to=epoch).filter(regex=f"^{names}@")
+            return Selected(choice, whole_epochs=False)(runs, epoch)
+        table = feature_table([run.signature for run in runs], up_to=epoch)
+        return table[[name for name in table.columns if FeatureName.parse(Column.parse(name).name) in choice]]
 
 
 def further(populations: Sequence[Population], *, jobs: int, progress: Progress | None = None) -> Result:
@@ -101,7 +103,7 @@ def compared_candidates() -> tuple[Candidate, ...]:
 
 def _changes(*names: str) -> View:
     """How some measures have changed since the start, over the whole graph and each part, at every snapshot."""
-    return Selected(rf"({'|'.join(names)})/(graph|part:[^/]*)/.*_since_initial", whole_epochs=False)
+    return Selected(FeatureChoice(names, ("graph", "part"), since=("initial",)), whole_epochs=False)
 
 
 def _joined(population: Population, path: Path) -> Population:

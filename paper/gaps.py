@@ -13,6 +13,8 @@ from epochgraph.errors import SettingError
 from epochgraph.evaluation import Protocol, held_out
 from epochgraph.predictors import Candidate, Method, labels, learned
 from epochgraph.predictors.views import Selected, View
+from epochgraph.signature.names import CHANGES as CHANGED
+from epochgraph.signature.names import Column, FeatureChoice, FeatureName
 from epochgraph.signature.statistics import STATISTICS
 from paper.figure3 import METHODS
 from paper.populations import Population, of_one_width
@@ -89,13 +91,13 @@ class _Cell:
         if round(rows[0].accuracy, 2) < self.paper:
             rows += self._changed(hits, truth)
         rows.append(_score(LESS_START, *self._hits(self.population, Transformed(self._view, minus_initial))))
-        predicted = {"population": self.population.name, "cell": self.name, "paper": self.paper}
-        return pd.DataFrame([predicted | row._asdict() for row in rows])
+        cell = {"population": self.population.name, "cell": self.name, "paper": self.paper}
+        return pd.DataFrame([cell | row._asdict() for row in rows])
 
     def _changed(self, hits: np.ndarray, truth: np.ndarray) -> Iterator[_Score]:
         population = self.population
         yield _score(LATER, *self._hits(population, self._view, epoch=population.epochs))
-        changes = Selected(f"{ROLLED[self.signature]}/graph/.*_since_.*")
+        changes = Selected(FeatureChoice((ROLLED[self.signature],), ("graph",), since=CHANGED))
         yield _score(CHANGES, *self._hits(population, changes))
         clear = [not near for near in _near(population)]
         yield _score(CLEAR_ENDS, hits[:, clear], truth[clear])
@@ -242,8 +244,8 @@ def _start_correlation(population: Population, measure: str) -> float:
     now = statistics_of(measure)(population.runs, population.seen)
     correlations = []
     for statistic in STATISTICS:
-        name = f"{measure}/graph/{statistic}"
+        name = str(FeatureName(measure, "graph", statistic))
         before = pd.Series([run.signature.values[0, run.signature.names.index(name)] for run in population.runs])
-        after = now[f"{name}@{population.seen}"].replace([np.inf, -np.inf], np.nan).reset_index(drop=True)
+        after = now[str(Column(name, population.seen))].replace([np.inf, -np.inf], np.nan).reset_index(drop=True)
         correlations.append(before.corr(after, method="spearman"))
     return float(np.mean(correlations))

@@ -16,6 +16,7 @@ from epochgraph.errors import UnreadableFileError
 from epochgraph.files import atomic_write
 from epochgraph.report.population import BAD, FAINT, GOOD, INK
 from epochgraph.runs import Run, read_stored_runs
+from epochgraph.signature.names import FeatureName
 
 POPULATION = "lenet-cifar10-reduced.parquet"
 
@@ -25,7 +26,7 @@ LOOK = 1.0
 ALIKE = 0.005
 """How far apart their validation accuracies may be then."""
 
-MOVED = "weights/graph/relative_change_since_initial"
+MOVED = str(FeatureName("weights", "graph", "relative_change", "initial"))
 
 
 class Pair(NamedTuple):

@@ -1,6 +1,5 @@
 """What only the paper's tables look at: views of single measures, of the last layer and of every weight."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,6 +10,7 @@ from epochgraph.errors import SettingError
 from epochgraph.predictors.curves import hyper_parameters, validation_curve
 from epochgraph.predictors.views import LAST_LAYER, SEVEN, Selected, View
 from epochgraph.runs import Run
+from epochgraph.signature.names import LEVELS, PARAMETER, FeatureChoice
 from epochgraph.signature.smoothing import Smoothing
 from epochgraph.signature.statistics import STATISTICS
 
@@ -52,7 +52,7 @@ def statistics_of(values: str, *, smoothing: Smoothing = "none", alpha: float = 
     References:
         Vahedian et al. 2022, section 3 (S3).
     """
-    return Selected(f"{values}/graph/{_one_of(STATISTICS)}", smoothing=smoothing, alpha=alpha)
+    return Selected(FeatureChoice((values,), ("graph",), STATISTICS, LEVELS), smoothing=smoothing, alpha=alpha)
 
 
 def last_layer_statistics(aggregators: Sequence[str]) -> View:
@@ -61,7 +61,7 @@ def last_layer_statistics(aggregators: Sequence[str]) -> View:
     References:
         Vahedian et al. 2022, section 4.1: B_W^ has `SEVEN`, B_W' has `FIVE`.
     """
-    return Selected(f"{LAST_LAYER}/{_one_of(aggregators)}")
+    return Selected(FeatureChoice((LAST_LAYER,), summaries=tuple(aggregators)))
 
 
 def every_layer_statistics(aggregators: Sequence[str] = SEVEN) -> View:
@@ -70,7 +70,7 @@ def every_layer_statistics(aggregators: Sequence[str] = SEVEN) -> View:
     References:
         Unterthiner et al. 2020, "Predicting neural network accuracy from weights", section 3.
     """
-    return Selected(f"parameter:.*/{_one_of(aggregators)}")
+    return Selected(FeatureChoice((PARAMETER,), summaries=tuple(aggregators)))
 
 
 def last_layer_weights(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
@@ -104,7 +104,3 @@ def learning_curve_with_differences(runs: Sequence[Run], epoch: float) -> pd.Dat
     first = curve.diff(axis="columns").iloc[:, 1:].add_prefix("difference_of_")
     second = first.diff(axis="columns").iloc[:, 1:].add_prefix("second_")
     return pd.concat([curve, first, second, hyper_parameters(runs, epoch)], axis="columns")
-
-
-def _one_of(names: Sequence[str]) -> str:
-    return f"({'|'.join(map(re.escape, names))})"

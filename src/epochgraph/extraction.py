@@ -9,7 +9,9 @@ from epochgraph.graph.weights import WeightSource
 from epochgraph.measures import OF_GRAPHS, eigenvector_centrality
 from epochgraph.signature import Signature, signature
 from epochgraph.signature.change import Reference
+from epochgraph.signature.names import FeatureName
 from epochgraph.signature.scopes import Scoping
+from epochgraph.signature.settings import EIGENVALUE, WEIGHTS
 from epochgraph.signature.smoothing import Smoothing
 from epochgraph.topology import Topology
 
@@ -91,7 +93,7 @@ class Extraction:
 
     def selected(self, whole: Signature) -> Signature:
         """The features that this extraction takes, of a signature that may have more of them, such as a zoo's."""
-        chosen = [index for index, name in enumerate(whole.names) if self._takes(name)]
+        chosen = [index for index, name in enumerate(whole.names) if self._takes(FeatureName.parse(name))]
         names = tuple(whole.names[index] for index in chosen)
         return replace(whole, names=names, values=whole.values[:, chosen])
 
@@ -101,18 +103,13 @@ class Extraction:
         alike = replace(self, measures=other.measures, scopes=other.scopes, change=other.change)
         return wider and alike == (other if self.smoothing == "exponential" else replace(other, alpha=self.alpha))
 
-    def _takes(self, name: str) -> bool:
-        measured, _, rest = name.partition("/")
-        scope, _, summary = rest.rpartition("/")
-        _, changed, reference = summary.partition("_since_")
-        if measured == "eigenvalue":
-            return eigenvector_centrality.__name__ in self.measures and reference in self.change
-        of_weights = measured == "weights"
-        return (
-            (of_weights or measured in self.measures)
-            and (measured in WHOLE or scope.partition(":")[0] in self.scopes)
-            and (reference in self.change if changed else not of_weights)
-        )
+    def _takes(self, name: FeatureName) -> bool:
+        if name.folded or (name.since and name.since not in self.change):
+            return False
+        if name.measure == EIGENVALUE:
+            return name.since != "" and eigenvector_centrality.__name__ in self.measures
+        known = name.since != "" if name.measure == WEIGHTS else name.measure in self.measures
+        return known and (name.measure in WHOLE or name.scoping in self.scopes)
 
     def settings(self) -> dict[str, str | int | float | bool | None]:
         """The settings as plain values, under names that begin with "extraction."."""

@@ -10,7 +10,7 @@ from torch import nn
 from epochgraph import degree, eigenvector_centrality, rolled_graph, signature, trace, unrolled_graph
 from epochgraph.signature.statistics import statistics
 from epochgraph.zoo import ARCHITECTURES
-from epochgraph.zoo.recording import FOLDED, Recorder
+from epochgraph.zoo.recording import Recorder
 
 SHAPE = (3, 8, 8)
 
@@ -47,11 +47,11 @@ def columns(recorder: Recorder) -> dict[str, list[float]]:
     return {name: found.values[:, place].tolist() for place, name in enumerate(found.names)}
 
 
-@pytest.mark.parametrize("prefix", ["", FOLDED])
+@pytest.mark.parametrize("prefix", ["", "folded/"])
 def test_features_of_the_graphs_are_those_of_the_signature(prefix):
     models = snapshots(network(), 3)
     topology = trace(models[0], torch.zeros(1, *SHAPE))
-    graphs = [rolled_graph(model, topology, fold_batch_norm=prefix == FOLDED) for model in models]
+    graphs = [rolled_graph(model, topology, fold_batch_norm=prefix != "") for model in models]
     whole = signature(graphs, scopes=["graph", "part", "depth"], change=["initial", "previous"])
     found = columns(recorded(models, [0, 0.5, 1]))
     for place, name in enumerate(whole.names):

@@ -12,6 +12,7 @@ import pandas as pd
 from epochgraph.errors import SettingError
 from epochgraph.predictors.tables import of_epochs
 from epochgraph.runs import Run
+from epochgraph.signature.names import columns
 
 CURVE = ("validation_accuracy", "train_loss")
 """What a learning curve is made of."""
@@ -131,4 +132,4 @@ def _curve(runs: Sequence[Run], metric: str, epoch: float) -> pd.DataFrame:
     measured = ~np.isnan(curves).all(axis=0)
     if not measured.any():
         raise SettingError("epoch", epoch, f"late enough for a run to have measured {metric!r}")
-    return pd.DataFrame(curves[:, measured], columns=[f"{metric}@{time:g}" for time in epochs[measured]])
+    return pd.DataFrame(curves[:, measured], columns=columns([metric], epochs[measured]))

@@ -12,6 +12,7 @@ from epochgraph.predictors.estimators import predictions_of
 from epochgraph.predictors.storage import Predictor
 from epochgraph.predictors.tables import run_table
 from epochgraph.runs import Direction, Run
+from epochgraph.signature.names import Column
 
 Decision = Literal["continue", "stop", "abstain"]
 
@@ -169,10 +170,9 @@ def _prediction(
 def metrics_of(predictor: Predictor, run: Run) -> dict[str, tuple[float, ...]]:
     """The metrics of a run that a predictor looks at, and the epochs of each."""
     found: dict[str, tuple[float, ...]] = {}
-    for column in predictor.columns:
-        name, _, epoch = column.rpartition("@")
-        if name in run.metrics and name not in run.signature.names:
-            found[name] = (*found.get(name, ()), float(epoch))
+    for column in map(Column.parse, predictor.columns):
+        if column.name in run.metrics and column.name not in run.signature.names:
+            found[column.name] = (*found.get(column.name, ()), column.epoch)
     return found
 
 

@@ -20,6 +20,7 @@ from epochgraph.predictors.calibration import Calibration
 from epochgraph.predictors.estimators import SignatureClassifier, SignatureRegressor, Task
 from epochgraph.predictors.schema import TRUSTED, foreign, plain_copy
 from epochgraph.predictors.soundness import check_estimator
+from epochgraph.signature.names import Column
 
 VERSION = 6
 READABLE = (4, 5, VERSION)  # 4 knows rising targets only
@@ -94,8 +95,9 @@ class Predictor:
     @property
     def times(self) -> tuple[float, ...]:
         """The epochs that it looks at; the initial network is at 0."""
-        initial = {0.0} if any("_since_initial@" in column for column in self.columns) else set()
-        return tuple(sorted(initial | {float(column.rpartition("@")[2]) for column in self.columns}))
+        columns = [Column.parse(column) for column in self.columns]
+        initial = {0.0} if any(column.since == "initial" for column in columns) else set()
+        return tuple(sorted(initial | {column.epoch for column in columns}))
 
     @property
     def target(self) -> str:
@@ -126,13 +128,13 @@ class Predictor:
 
 
 def _is_column(name: str) -> bool:
-    """Whether a name ends in "@" and an epoch, and can be printed and stored."""
-    before, _, epoch = name.rpartition("@")
+    """Whether a name is one of a `Column`, and can be printed and stored."""
     try:
         name.encode()
-        return before != "" and 0 <= float(epoch) < np.inf
+        Column.parse(name)
     except ValueError:
         return False
+    return True
 
 
 def write_predictor(predictor: Predictor, path: Path | str) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from epochgraph.errors import FeatureMismatchError, SettingError
 from epochgraph.runs import Run
 from epochgraph.signature import Signature
+from epochgraph.signature.names import Column, columns, rounded
 
 
 def feature_table(
@@ -65,8 +66,7 @@ def run_table(runs: Sequence[Run], columns: Sequence[str]) -> pd.DataFrame:
 
 def _after_divergence(column: str, run: Run) -> bool:
     """Whether a column is of a moment at which the weights of a run were NaN or infinite already."""
-    time = column.rpartition("@")[2]
-    return bool(float(time) >= run.signature.times[run.signature.diverged].min())
+    return bool(Column.parse(column).epoch >= run.signature.times[run.signature.diverged].min())
 
 
 def of_epochs(table: pd.DataFrame, epoch: float, *, since_previous_from: float = 0) -> pd.DataFrame:
@@ -78,11 +78,11 @@ def of_epochs(table: pd.DataFrame, epoch: float, *, since_previous_from: float =
         since_previous_from: The first epoch of which changes since the previous snapshot are wanted.
     """
     chosen = []
-    for column in table.columns:
-        name, _, time = str(column).rpartition("@")
-        wanted = time == f"{epoch:g}" if epoch < 1 else float(time) % 1 == 0 and float(time) > 0
-        if wanted and not (name.endswith("_since_previous") and float(time) < since_previous_from):
-            chosen.append(column)
+    for text in table.columns:
+        column = Column.parse(str(text))
+        wanted = column.epoch == rounded(epoch) if epoch < 1 else column.epoch % 1 == 0 and column.epoch > 0
+        if wanted and not (column.epoch < since_previous_from and column.since == "previous"):
+            chosen.append(text)
     return table[chosen]
 
 
@@ -122,12 +122,12 @@ def _measured(run: Run) -> Mapping[str, float]:
     An infinite metric is no number: it is as if it were NaN.
     """
     diverged = run.signature.times[run.signature.diverged].min(initial=np.inf)
-    return {
-        f"{metric}@{epoch:g}": value if np.isfinite(value) else np.nan
-        for metric, values in run.metrics.items()
-        for epoch, value in values.items()
-        if epoch >= diverged or np.isfinite(value)
-    }
+    found: dict[str, float] = {}
+    for metric, values in run.metrics.items():
+        written = zip(columns([str(metric)], values.index), values.index, values, strict=True)
+        known = ((column, value) for column, epoch, value in written if epoch >= diverged or np.isfinite(value))
+        found |= {column: value if np.isfinite(value) else np.nan for column, value in known}
+    return found
 
 
 def _table(

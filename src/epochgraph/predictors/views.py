@@ -1,9 +1,7 @@
 """What a predictor may look at: runs and an epoch -> a table of what is known of each run once that epoch is over."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import pandas as pd
 
@@ -11,6 +9,7 @@ from epochgraph.errors import SettingError
 from epochgraph.predictors.tables import feature_table, of_epochs
 from epochgraph.runs import Run
 from epochgraph.signature import Signature
+from epochgraph.signature.names import CHANGES, FeatureChoice, FeatureName, positions
 from epochgraph.signature.smoothing import Smoothing, smoothed
 
 View = Callable[[Sequence[Run], float], pd.DataFrame]
@@ -20,11 +19,8 @@ LAST_LAYER = "last_layer"
 SEVEN = ("mean", "variance", *(f"percentile_{q}" for q in (0, 25, 50, 75, 100)))
 """The aggregators of Unterthiner et al. 2020, which the paper uses on the last layer."""
 
-FOLDED = "folded/"
-"""How the names of features begin for which the scale of batch norms was multiplied into the weights."""
-
-# the whole graph and its depth, without the unrolled graph and without folded batch norms
-POOLED = f"(?!unrolled_|{FOLDED})[^/]*/(graph|depth:[^/]*)"
+UNROLLED_DEGREE = "unrolled_degree"
+"""The measure under which a zoo records the degree of the unrolled graph."""
 
 
 def folded(run: Run) -> Run:
@@ -33,8 +29,8 @@ def folded(run: Run) -> Run:
     Where there is something to fold, a zoo records both ways; else they are the same.
     """
     whole = run.signature
-    places = _places(whole.names, f"{FOLDED}.*") or [*range(len(whole.names))]
-    plain = tuple(whole.names[place].removeprefix(FOLDED) for place in places)
+    places = positions(whole.names, FeatureChoice(folded=True)) or [*range(len(whole.names))]
+    plain = tuple(str(replace(FeatureName.parse(whole.names[place]), folded=False)) for place in places)
     return replace(run, signature=replace(whole, names=plain, values=whole.values[:, places]))
 
 
@@ -48,13 +44,13 @@ class Selected:
     """Some features of the signature: at every snapshot but the initial one, or at whole epochs.
 
     Attributes:
-        names: A regular expression for the whole name of a feature.
+        choice: Which features.
         whole_epochs: Whether to leave out fractions of the first epoch.
         smoothing: How each feature is averaged with its past.
         alpha: Weight of the present in exponential smoothing.
     """
 
-    names: str
+    choice: FeatureChoice
     whole_epochs: bool = True
     smoothing: Smoothing = "none"
     alpha: float = 0.5
@@ -64,11 +60,11 @@ class Selected:
         signatures, names = [self._selected(run.signature) for run in runs], [run.name for run in runs]
         table = feature_table(signatures, up_to=epoch, names=names)
         if table.empty:
-            raise SettingError("runs", [run.name for run in runs][:1], f"recorded with features named {self.names!r}")
+            raise SettingError("runs", [run.name for run in runs][:1], f"recorded with features of {self.choice}")
         return table
 
     def _selected(self, signature: Signature) -> Signature:
-        columns = _places(signature.names, self.names)
+        columns = positions(signature.names, self.choice)
         rows = signature.times > 0
         if self.whole_epochs:
             rows &= signature.times % 1 == 0
@@ -99,10 +95,5 @@ def changes_between_epochs(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
 
 def pooled_changes() -> View:
     """The changes of the whole graph and of its depth, at every snapshot: what networks of any architecture have."""
-    return Selected(f"{POOLED}/.*_since_.*", whole_epochs=False)
-
-
-@lru_cache(maxsize=64)  # the runs of a population have thousands of names, and all the same
-def _places(names: tuple[str, ...], pattern: str) -> list[int]:
-    """Where the names that match as a whole stand."""
-    return [place for place, name in enumerate(names) if re.fullmatch(pattern, name)]
+    pooled = FeatureChoice(scopes=("graph", "depth"), since=CHANGES, without=(UNROLLED_DEGREE,))
+    return Selected(pooled, whole_epochs=False)

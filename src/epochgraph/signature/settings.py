@@ -2,15 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import get_args
 
 from epochgraph.errors import SettingError
 from epochgraph.measures import MEASURES, STANDARD, SUMMARIES, Measure, Summary, eigenvector_centrality
 from epochgraph.signature.change import NODE_CHANGES, Reference
+from epochgraph.signature.names import FeatureName
 from epochgraph.signature.scopes import Scope, Scoping, scopes
 from epochgraph.signature.statistics import STATISTICS
 from epochgraph.signature.summaries import summary_names
 from epochgraph.topology import Part
+
+WEIGHTS, EIGENVALUE = "weights", "eigenvalue"
+"""What changes beside the measures: the weights of the edges, and the largest eigenvalue of the graph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +63,17 @@ def feature_names(parts: Sequence[Part], features: Features) -> tuple[str, ...]:
     measures = [measure.__name__ for measure in features.of_nodes]
     scoped = features.groups(parts)
     groups = [group.name for group in scoped]
-    names = [f"{measure}/{group}/{statistic}" for measure in measures for group in groups for statistic in STATISTICS]
+    names = [
+        FeatureName(measure, group, statistic) for measure, group, statistic in product(measures, groups, STATISTICS)
+    ]
     names += summary_names(features.summaries, scoped)
-    for reference in features.change:
-        names += [f"{m}/{group}/{c}_since_{reference}" for m in measures for group in groups for c in NODE_CHANGES]
-        names += [f"weights/{group}/relative_change_since_{reference}" for group in groups]
+    for since in features.change:
+        names += [FeatureName(*chosen, since) for chosen in product(measures, groups, NODE_CHANGES)]
+        names += [FeatureName(WEIGHTS, group, "relative_change", since) for group in groups]
         if eigenvector_centrality.__name__ in measures:
-            names.append(f"eigenvalue/graph/log_ratio_since_{reference}")
-        names += summary_names(features.summaries, scoped, since=reference)
-    return tuple(names)
+            names.append(FeatureName(EIGENVALUE, "graph", "log_ratio", since))
+        names += summary_names(features.summaries, scoped, since=since)
+    return tuple(map(str, names))
 
 
 def named_measure(measure: Measure | Summary | str) -> Measure | Summary:

@@ -11,16 +11,18 @@ from jaxtyping import Float64
 
 from epochgraph.graph import Graph
 from epochgraph.measures import OF_GRAPHS, Summary
+from epochgraph.signature.names import FeatureName
 from epochgraph.signature.scopes import Scope
 
 
-def summary_names(summaries: Sequence[Summary], groups: Sequence[Scope], *, since: str = "") -> list[str]:
+def summary_names(summaries: Sequence[Summary], groups: Sequence[Scope], *, since: str = "") -> list[FeatureName]:
     """The names of the features, or of their changes since a reference."""
     names = []
     for summary in summaries:
         whole = summary in OF_GRAPHS
-        what = f"log_ratio_since_{since}" if since else "value" if whole else "mean"
-        names += [f"{summary.__name__}/{group}/{what}" for group in (["graph"] if whole else [g.name for g in groups])]
+        what = "log_ratio" if since else "value" if whole else "mean"
+        scoped = ["graph"] if whole else [group.name for group in groups]
+        names += [FeatureName(summary.__name__, scope, what, since) for scope in scoped]
     return names
 
 

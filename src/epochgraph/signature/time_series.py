@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from epochgraph.errors import SettingError
+from epochgraph.signature.names import columns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,15 +51,14 @@ class Signature:
         """The temporal signature: the rows one after another, as one vector.
 
         Returns:
-            The names, each feature's followed by "@" and the epoch, and the values.
+            The `Column` of each feature at each epoch, as text, and the values.
 
         References:
             Vahedian et al. 2022, section 3 (S3).
         """
-        return _of_times(self.names, tuple(self.times.tolist())), self.values.ravel()
+        return _columns(self.names, tuple(self.times.tolist())), self.values.ravel()
 
 
-@lru_cache(maxsize=4)  # the runs of a population have thousands of names, all the same, and come one after another
-def _of_times(names: tuple[str, ...], times: tuple[float, ...]) -> tuple[str, ...]:
-    """The names at each time."""
-    return tuple(f"{name}@{time:g}" for time in times for name in names)
+@lru_cache(maxsize=4)  # all runs of a population have the same thousands of names, and come one after another
+def _columns(names: tuple[str, ...], times: tuple[float, ...]) -> tuple[str, ...]:
+    return columns(names, times)

@@ -14,7 +14,8 @@ PERCENTILES = (0, 25, 50, 75, 100)
 PARAMETER_STATISTICS = (*SEVEN, *(name for name in STATISTICS if name not in ("mean", "median")))
 """The seven aggregators, and those of the signature that are not among them (the median is a percentile)."""
 
-PARAMETER_CHANGES = ("norm", "relative_change_since_initial", "relative_change_since_previous")
+PARAMETER_CHANGES = (("norm", ""), ("relative_change", "initial"), ("relative_change", "previous"))
+"""Each as the summary of a `FeatureName`, and since when."""
 
 Values = Float64[np.ndarray, "values"]
 

@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -13,9 +13,10 @@ from torch import nn
 
 from epochgraph.graph import Graph, NodeValues, rolled_graph, unrolled_graph
 from epochgraph.measures import STANDARD, Measure, degree
-from epochgraph.predictors.views import FOLDED, LAST_LAYER
+from epochgraph.predictors.views import LAST_LAYER, UNROLLED_DEGREE
 from epochgraph.runs import Recording
 from epochgraph.signature import Features, References, Signature, assembled, extended, feature_names
+from epochgraph.signature.names import PARAMETER, FeatureName
 from epochgraph.signature.statistics import STATISTICS, statistics
 from epochgraph.topology import Topology
 from epochgraph.zoo.baselines import (
@@ -29,7 +30,6 @@ from epochgraph.zoo.baselines import (
     parameters,
 )
 
-UNROLLED = "unrolled_degree/graph/"
 PLAIN = Features(STANDARD, ("graph", "part", "depth"), ("initial", "previous"))
 
 
@@ -51,7 +51,7 @@ class Recorder:
         self.topology = topology
         self.image_shape = image_shape
         self.node_values_until = node_values_until
-        self._references = {prefix: References() for prefix in ("", *([FOLDED] if topology.folds else []))}
+        self._references = {folded: References() for folded in ((False, True) if topology.folds else (False,))}
         self._initial: dict[str, np.ndarray] = {}
         self._previous: dict[str, np.ndarray] = {}
         self._names: tuple[str, ...] = ()
@@ -76,12 +76,12 @@ class Recorder:
             features: dict[str, float] = {}
             values: Mapping[str, NodeValues] = {}
             diverged = False
-            for prefix, references in self._references.items():
-                graph = self._graph(model, prefix, stopwatch)
-                timed = PLAIN if prefix else replace(PLAIN, measures=tuple(map(stopwatch.timed, STANDARD)))
-                self._references[prefix], row, found = extended(references, graph, timed)
-                names = feature_names(self.topology.parts, PLAIN)
-                features |= {prefix + name: value for name, value in zip(names, row, strict=True)}
+            for folded, references in self._references.items():
+                graph = self._graph(model, stopwatch, folded=folded)
+                timed = PLAIN if folded else replace(PLAIN, measures=tuple(map(stopwatch.timed, STANDARD)))
+                self._references[folded], row, found = extended(references, graph, timed)
+                names = map(FeatureName.parse, feature_names(self.topology.parts, PLAIN))
+                features |= {str(replace(n, folded=folded)): value for n, value in zip(names, row, strict=True)}
                 values = values or found
                 diverged = diverged or bool(graph.nonfinite)
             features |= self._unrolled(model, stopwatch, diverged=diverged)
@@ -131,9 +131,9 @@ class Recorder:
             name: {epoch: vector.numpy() for epoch, vector in found.items()} for name, found in state["vectors"].items()
         }
 
-    def _graph(self, model: nn.Module, prefix: str, stopwatch: "_Stopwatch") -> Graph:
-        with stopwatch("" if prefix else "seconds_rolled_graph"):
-            return rolled_graph(model, self.topology, fold_batch_norm=prefix == FOLDED, nonfinite="record")
+    def _graph(self, model: nn.Module, stopwatch: "_Stopwatch", *, folded: bool) -> Graph:
+        with stopwatch("" if folded else "seconds_rolled_graph"):
+            return rolled_graph(model, self.topology, fold_batch_norm=folded, nonfinite="record")
 
     def _unrolled(self, model: nn.Module, stopwatch: "_Stopwatch", *, diverged: bool) -> dict[str, float]:
         """The statistics of the unrolled graph's degree."""
@@ -143,18 +143,20 @@ class Recorder:
                 graph = unrolled_graph(model, self.topology, self.image_shape)
             with stopwatch("seconds_unrolled_degree"):
                 found = statistics(degree(graph))
-        return {UNROLLED + name: value for name, value in zip(STATISTICS, found, strict=True)}
+        names = [str(FeatureName(UNROLLED_DEGREE, "graph", statistic)) for statistic in STATISTICS]
+        return dict(zip(names, found.tolist(), strict=True))
 
     def _parameters(self, model: nn.Module, *, diverged: bool) -> dict[str, float]:
         """Of the last layer and of each parameter its statistics; of each parameter its norm and how it has changed."""
         now = {name: flattened({name: tensor}) for name, tensor in parameters(model).items()}
-        features = _named(LAST_LAYER, PARAMETER_STATISTICS, flattened(last_layer(model)), aggregated, diverged=diverged)
+        features = _named(_statistics(LAST_LAYER), flattened(last_layer(model)), aggregated, diverged=diverged)
         for name, values in now.items():
-            where = f"parameter:{name}"
-            features |= _named(where, PARAMETER_STATISTICS, values, aggregated, diverged=diverged)
+            measure = f"{PARAMETER}:{name}"
+            features |= _named(_statistics(measure), values, aggregated, diverged=diverged)
             then = self._initial.get(name, values), self._previous.get(name, values)
             changed = functools.partial(changes, initial=then[0], previous=then[1])
-            features |= _named(where, PARAMETER_CHANGES, values, changed, diverged=diverged)
+            names = [FeatureName(measure, None, *change) for change in PARAMETER_CHANGES]
+            features |= _named(names, values, changed, diverged=diverged)
         if not diverged:
             self._initial = self._initial or now
             self._previous = now
@@ -173,12 +175,16 @@ class Recorder:
             self._vectors.setdefault(name, {})[epoch] = half(vector)
 
 
+def _statistics(measure: str) -> list[FeatureName]:
+    return [FeatureName(measure, None, statistic) for statistic in PARAMETER_STATISTICS]
+
+
 def _named(
-    where: str, names: tuple[str, ...], values: np.ndarray, summary: Callable[..., np.ndarray], *, diverged: bool
+    names: Sequence[FeatureName], values: np.ndarray, summary: Callable[..., np.ndarray], *, diverged: bool
 ) -> dict[str, float]:
     """The summary of some values under its names; NaN if they have diverged."""
     found = np.full(len(names), np.nan) if diverged else summary(values)
-    return {f"{where}/{name}": value for name, value in zip(names, found, strict=True)}
+    return {str(name): value for name, value in zip(names, found, strict=True)}
 
 
 class _Stopwatch:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from epochgraph.signature.names import FeatureName
 from epochgraph.signature.scopes import DEPTHS
 from epochgraph.zoo.architectures.choices import ACTIVATIONS
 
@@ -24,19 +25,20 @@ SATURATED = 0.99
 ALL = "all"
 
 PARAMETER_FEATURES = (
-    "norm",
-    "mean",
-    "std",
-    "relative_change_since_initial",
-    "relative_change_since_previous",
-    "alignment",
-    "straightness",
-    "effective_rank",
-    "evenness",
+    ("norm",),
+    ("mean",),
+    ("std",),
+    ("relative_change", "initial"),
+    ("relative_change", "previous"),
+    ("alignment",),
+    ("straightness",),
+    ("effective_rank",),
+    ("evenness",),
 )
-GRADIENT_FEATURES = ("norm", "mean", "std", "signal_to_noise")
-UPDATE_FEATURES = ("to_weights", "evenness")
-UNIT_FEATURES = ("dead", "zero", "saturated")
+GRADIENT_FEATURES = (("norm",), ("mean",), ("std",), ("signal_to_noise",))
+UPDATE_FEATURES = (("to_weights",), ("evenness",))
+UNIT_FEATURES = (("dead",), ("zero",), ("saturated",))
+"""Each as the summary of a `FeatureName`, and since when."""
 
 Tensors = list[Tensor]
 Group = tuple[str, Sequence[int]]
@@ -44,14 +46,15 @@ Group = tuple[str, Sequence[int]]
 
 def feature_names(groups: Sequence[Group]) -> list[str]:
     """The names of all features of a snapshot, in order."""
-    names = []
+    names: list[FeatureName] = []
     for what, features in (
         ("parameters", PARAMETER_FEATURES),
         ("gradients", GRADIENT_FEATURES),
         ("update", UPDATE_FEATURES),
     ):
-        names += [f"{what}/{group}/{feature}" for group, _ in groups for feature in features]
-    return names + [f"units/{ALL}/{feature}" for feature in UNIT_FEATURES]
+        names += [FeatureName(what, group, *feature) for group, _ in groups for feature in features]
+    names += [FeatureName("units", ALL, *feature) for feature in UNIT_FEATURES]
+    return [str(name) for name in names]
 
 
 def depth_groups(count: int) -> list[Group]:

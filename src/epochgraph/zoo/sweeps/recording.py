@@ -12,6 +12,7 @@ from torch import nn
 from epochgraph.graph import NodeValues, rolled_graph
 from epochgraph.measures import STANDARD
 from epochgraph.signature import Features, References, Signature, assembled, extended, feature_names
+from epochgraph.signature.names import FeatureName
 from epochgraph.signature.scopes import Scope
 from epochgraph.topology import Topology
 from epochgraph.zoo.sweeps.dynamics import Dynamics
@@ -19,7 +20,7 @@ from epochgraph.zoo.sweeps.dynamics import Dynamics
 FEATURES = Features(STANDARD, ("graph", "depth"), ("initial", "previous"))
 """The graph's features: those that networks of every architecture have."""
 
-RANK_CHANGE = "rank_change_since_"
+RANK_CHANGE = "rank_change"
 """One less the rank correlation of the node values with those of an earlier snapshot."""
 
 
@@ -81,7 +82,7 @@ class SweepRecorder:
                 name = measure.__name__
                 for group in groups:
                     change = _rank_change(values[name], then[name], group) if values else np.nan
-                    features[f"{name}/{group.name}/{RANK_CHANGE}{reference}"] = change
+                    features[str(FeatureName(name, group.name, RANK_CHANGE, reference))] = change
         if values:
             self._values = {"initial": self._values.get("initial", values), "previous": values}
         return features
