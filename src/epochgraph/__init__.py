@@ -1,9 +1,9 @@
 """Predict how a training run will end from the graphs of its first checkpoints.
 
-Data flows one way: checkpoints and a topology make graphs, measures give a number a node, a signature summarises the
-graphs of a run over time, predictors turn signatures into the final accuracy.
+Data flows one way: checkpoints and a topology make graphs, measures give one number per node, a signature summarises
+the graphs of a run over time, predictors turn signatures into the final accuracy.
 
-A public name is imported when it is first used. So `import epochgraph` and `epochgraph --help` do not wait for torch.
+A public name is imported when it is first used, so `import epochgraph` and `epochgraph --help` do not wait for torch.
 """
 
 import importlib
@@ -86,12 +86,12 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """List the public names beside what is imported already."""
+    """List the public names, beside everything already imported."""
     return sorted({*globals(), *__all__})
 
 
 class _Package(ModuleType):
-    """A package whose functions are not hidden by modules of their names.
+    """A package whose functions are not hidden by modules of the same name.
 
     Importing `epochgraph.signature` sets that attribute to the module, where the public name is the function in it.
     """

@@ -1,4 +1,4 @@
-"""The whole way on real images: train a population, watch its graphs, predict the ends from the beginnings."""
+"""The whole pipeline on real images: train a population, watch its graphs, predict the ends from the beginnings."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -25,10 +25,10 @@ from epochgraph.zoo.resources import Resources
 from epochgraph.zoo.running import PopulationFolder
 
 EXTRACTION = Extraction(scopes=("graph", "part"), change=("initial",))
-"""The paper's signature, the same for each part, and how the graph has changed since the start."""
+"""The paper's signature, the same features of each part, and how the graph has changed since the start."""
 
 SEEN_EPOCHS = (1, 2, 3)
-"""The epochs after which the end of a run is to be predicted."""
+"""The epochs after which the end of a run is predicted."""
 
 SHOWN = (
     "majority class",
@@ -92,7 +92,7 @@ def digits_population(*, runs: int, epochs: int) -> DemoPopulation:
 
 
 def images_population(path: Path, *, runs: int, epochs: int, cache: Path | None = None) -> DemoPopulation:
-    """LeNets on some of the images of a data set: a run is good from 2.5 times chance on.
+    """LeNets on some of the images of a data set; a run is good from 2.5 times chance on.
 
     Raises:
         UnreadableFileError: As `read_images`.
@@ -111,7 +111,7 @@ def _rates(first: float, last: float) -> list[float]:
 
 
 def trained_runs(population: DemoPopulation, folder: Path, *, workers: int) -> Iterator[Run]:
-    """Train every run of a population, and yield each as it is done: at first those that are done already.
+    """Train every run of a population, and yield each as it finishes: first those that are already done.
 
     Raises:
         OutputError: The folder cannot be written.
@@ -122,7 +122,7 @@ def trained_runs(population: DemoPopulation, folder: Path, *, workers: int) -> I
     for name in status(folder, population.runs).finished:
         yield _demonstrated(places.run(name))
     events = train_population(folder, population.read_data, limit=population.runs, resources=Resources(workers))
-    with closing(events):  # its processes end at once, whatever happens here
+    with closing(events):  # its processes end immediately, whatever happens here
         for event in events:
             if event.error is not None:
                 found = f"run {event.run} failed ({event.error})"
@@ -139,12 +139,12 @@ def _demonstrated(path: Path) -> Run:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Findings:
-    """What a population teaches.
+    """What a population shows.
 
     Attributes:
-        random: Scores with the runs dealt into folds at random, as `cross_validated` returns them.
+        random: Scores with random folds, as `cross_validated` returns them.
         grouped: Scores with all runs of a learning rate in one fold; None if there are too few learning rates.
-        good: Number of runs that end well.
+        good: The number of runs that end well.
     """
 
     random: pd.DataFrame
@@ -177,7 +177,7 @@ def findings(
 
 
 def draw(runs: Sequence[Run], population: DemoPopulation, path: Path, *, epoch: float = 1) -> None:
-    """Draw the population, with the final accuracy of each run, predicted from its first epochs while it was held out.
+    """Draw the population, and the final accuracy of each held-out run, predicted from its first epochs.
 
     Raises:
         OutputError: The picture cannot be written.
@@ -191,7 +191,7 @@ def draw(runs: Sequence[Run], population: DemoPopulation, path: Path, *, epoch: 
 
 
 def check_size(runs: int, epochs: int) -> None:
-    """See that a demo is large enough to say anything.
+    """Check that a demo is large enough to show anything.
 
     Raises:
         SettingError: It is not.

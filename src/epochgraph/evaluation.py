@@ -1,4 +1,4 @@
-"""Runs -> how well candidates tell their end: cross-validation on random or grouped folds, and transfer."""
+"""Runs -> how well candidates predict their end: cross-validation on random or grouped folds, and transfer."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from epochgraph.predictors import Candidate, Task, labels
 from epochgraph.runs import Direction, Run, direction_for, values_of
 
 Split = list[tuple[np.ndarray, np.ndarray]]
-"""One dealing: for each fold the places of the runs to fit on, and of those to predict."""
+"""One split: for each fold the positions of the runs to fit on, and of those to predict."""
 
 POOLED = {
     "classification": {"accuracy": accuracy_score, "balanced_accuracy": balanced_accuracy_score},
@@ -25,7 +25,7 @@ POOLED = {
 }
 
 Score = tuple[str, float, float]
-"""A measure, its value for one dealing, and the share of folds that it could not be computed for."""
+"""A measure, its value for one split, and the share of folds for which it could not be computed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +33,16 @@ class Protocol:
     """How candidates are compared.
 
     Attributes:
-        task: Tell good from bad runs, or the final accuracy.
+        task: Whether to predict good and bad ends, or the final accuracy.
         threshold: The final accuracy from which on a run is good; for classification.
-        folds: Number of parts that the runs are dealt into; each is predicted by what was fitted on the others.
-        repeats: How often the runs are dealt anew.
-        groups: A setting, such as "learning_rate": runs that share its value come into the same fold. None deals at
-            random; for classification, with the same share of good runs in each fold.
-        seed: Of dealing and of fitting; all candidates and epochs see the same folds.
-        target: The metric whose last value is to be told.
-        direction: Whether the target rises or falls as runs get better; None for what its name tells. Of what falls,
-            a run is good that ends with at most the threshold.
+        folds: The number of folds; each is predicted by an estimator fitted on the others.
+        repeats: How often the runs are split into folds anew.
+        groups: A setting, such as "learning_rate": runs that share its value are put into the same fold. None splits
+            at random; for classification, with the same share of good runs in each fold.
+        seed: Random seed of the folds and of fitting; all candidates and epochs see the same folds.
+        target: The metric whose final value is predicted.
+        direction: Whether the target rises or falls as runs get better; None to go by its name. If it falls, runs that
+            end with at most the threshold are good.
     """
 
     task: Task
@@ -70,33 +70,33 @@ def cross_validated(
     epochs: Sequence[float],
     progress: Callable[[int, int], object] | None = None,
 ) -> pd.DataFrame:
-    """Compare how well candidates tell the end of runs from their first epochs.
+    """Compare how well candidates predict the end of runs from their first epochs.
 
-    Everything, scaling included, is fitted on the training folds alone. What compares a prediction with its truth
-    (accuracy, balanced accuracy, R^2, mean absolute error) is computed over all runs at once, each predicted when it
-    was held out: folds of a few runs have no balanced accuracy or R^2 worth averaging. What compares predictions with
-    each other (area under the ROC curve, Kendall's tau) is computed inside a fold and averaged, since scores of
-    estimators that were fitted on different runs have no common scale: over all runs, even a constant guess would
-    seem to rank them, backwards, as the mean of the training folds is low where the held-out runs are good.
+    Everything, scaling included, is fitted on the training folds alone. Measures that compare a prediction with the
+    truth (accuracy, balanced accuracy, R^2, mean absolute error) are computed over all runs at once, each predicted
+    while it was held out: on folds of a few runs, balanced accuracy and R^2 are not worth averaging. Measures that
+    compare predictions with each other (area under the ROC curve, Kendall's tau) are computed within a fold and
+    averaged, since scores of estimators fitted on different runs have no common scale: over all runs, even a constant
+    guess would seem to rank them, backwards, as the mean of the training folds is low where the held-out runs are good.
 
-    Folds by groups may leave less than two runs of a class to fit on; then every candidate predicts the other class.
+    Grouped folds may leave fewer than two runs of a class to fit on; then every candidate predicts the other class.
 
     Args:
-        candidates: What to compare. Their estimators are given arrays; a label is the more probable one.
+        candidates: What to compare. Their estimators are given arrays; the predicted label is the more probable one.
         runs: The population.
         protocol: How to compare.
-        epochs: The last epoch to look at; each is an experiment of its own.
-        progress: Called after each repeat of each candidate with the number of these done, and of all.
+        epochs: Last epochs to look at; each is an experiment of its own.
+        progress: Called after each repeat of each candidate, with the number done and the total.
 
     Returns:
-        A row an epoch, candidate and measure. `mean` and `spread` (standard deviation) are over the repeats: the spread
-        says how much hangs on the dealing of the folds, not what another population would give. `unscored` is the
-        share of folds without a ranking, as all their runs end alike or (tau) are told to. Mean absolute errors are in
-        the unit of the accuracies.
+        One row per epoch, candidate and measure. `mean` and `spread` (standard deviation) are over the repeats: the
+        spread shows how much depends on the split into folds, not what another population would give. `unscored` is the
+        share of folds without a ranking, because all their runs end alike or (tau) are predicted to. Mean absolute
+        errors are in the unit of the accuracies.
 
     Raises:
         SettingError: There are too few runs, runs of a class, or groups for the folds; or a run lacks the target, the
-            setting to group by, or what a candidate looks at.
+            setting to group by, or something that a candidate looks at.
         FeatureMismatchError: Signatures differ in features or epochs.
     """
     truth = _truth(runs, protocol)
@@ -110,12 +110,12 @@ def cross_validated(
             rows += [(done, epoch, candidate.name, *score) for score in scores]
             if progress is not None:
                 progress(done * len(seeds) + repeat, len(epochs) * len(candidates) * len(seeds))
-    keys = ["place", "epoch", "candidate", "measure"]  # by place too: candidates may share a name
+    keys = ["place", "epoch", "candidate", "measure"]  # by position too: candidates may share a name
     return _summary(rows, keys).drop(columns="place")
 
 
 def _truth(runs: Sequence[Run], protocol: Protocol) -> np.ndarray:
-    """What is to be told of each run, if there are runs enough to tell it."""
+    """What is to be predicted for each run, if there are enough runs."""
     accuracies = [run.final_accuracy(protocol.target) for run in runs]
     if protocol.task == "regression" or protocol.threshold is None:
         _check_enough("the number of runs", len(runs), 2 * protocol.folds, "for each fold to have two")
@@ -123,13 +123,13 @@ def _truth(runs: Sequence[Run], protocol: Protocol) -> np.ndarray:
     falls = direction_for(protocol.target, protocol.direction) == "falls"
     truth = labels(accuracies, protocol.threshold, falls=falls)
     rarer = int(np.bincount(truth).min())
-    least = 4 if protocol.folds == 2 else protocol.folds  # two of a class must be left to fit on
+    least = 4 if protocol.folds == 2 else protocol.folds  # two of each class must be left to fit on
     _check_enough("the number of runs in the rarer class", rarer, least, "for each fold to have one")
     return truth
 
 
 def _split(runs: Sequence[Run], truth: np.ndarray, protocol: Protocol, seed: int) -> Split:
-    """Deal the runs into folds, once."""
+    """Split the runs into folds, once."""
     options = {"n_splits": protocol.folds, "shuffle": True, "random_state": seed}
     if protocol.groups is not None:
         groups = pd.factorize(np.array(values_of(runs, protocol.groups)))[0].tolist()
@@ -147,16 +147,16 @@ def _check_enough(what: str, found: int, least: int, why: str) -> None:
 
 
 def held_out(candidate: Candidate, runs: Sequence[Run], protocol: Protocol, *, epoch: float) -> np.ndarray:
-    """What a candidate tells of each run while the run is held out: of classes the label, else the accuracy.
+    """What a candidate predicts for each held-out run: its label in classification, otherwise its accuracy.
 
     Args:
-        candidate: What tells.
+        candidate: What predicts.
         runs: The population.
-        protocol: How the runs are dealt.
+        protocol: How the runs are split.
         epoch: The last epoch to look at.
 
     Returns:
-        A row a repeat, a column a run.
+        One row per repeat, one column per run.
 
     Raises:
         SettingError: As `cross_validated`.
@@ -179,7 +179,7 @@ def _seeds(protocol: Protocol) -> list[int]:
 def _fitted(
     candidate: Candidate, seed: int, task: Task, inputs: np.ndarray, truth: np.ndarray, split: Split
 ) -> Iterator[tuple[Any, np.ndarray]]:
-    """For each fold the estimator that was fitted on the others, and the places of its runs."""
+    """For each fold the estimator that was fitted on the others, and the positions of its runs."""
     for fitted_on, others in split:
         enough = task == "regression" or np.bincount(truth[fitted_on], minlength=2).min() >= 2
         model = candidate.estimator(seed) if enough else DummyClassifier()
@@ -189,7 +189,7 @@ def _fitted(
 def _scores(
     candidate: Candidate, seed: int, task: Task, inputs: np.ndarray, truth: np.ndarray, split: Split
 ) -> list[Score]:
-    """Every measure of one candidate on one dealing of the folds."""
+    """Every measure of one candidate on one split into folds."""
     predicted, rankings = np.empty_like(truth), []
     for model, others in _fitted(candidate, seed, task, inputs, truth, split):
         predicted[others], ranked_by = _predictions(task, model, inputs[others])
@@ -202,22 +202,24 @@ def _scores(
 
 
 def _predictions(task: Task, model: Any, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What the model tells of each run, and what ranks them: the same accuracy, or the label and how probable 1 is."""
+    """What the model predicts for each run, and what ranks them: the accuracy, or for a label its probability."""
     if task == "regression":
         predicted = model.predict(inputs)
         return predicted, predicted
-    p = model.predict_proba(inputs)  # once: to be asked twice costs a forest a fifth of its fit
+    p = model.predict_proba(inputs)  # once: a second call costs a forest a fifth of its fit
     return model.classes_[p.argmax(axis=1)], p[:, model.classes_ == 1].sum(axis=1)
 
 
 def _ranking(task: Task, ranked_by: np.ndarray, truth: np.ndarray) -> float:
-    """How well the held-out runs of one fold are ranked; NaN if they end alike or are told to."""
+    """How well the held-out runs of one fold are ranked; NaN if all end alike or are predicted to."""
     if len(np.unique(truth)) < 2:
         return np.nan
     if task == "regression":
         return float(kendalltau(truth, ranked_by).statistic)
     high = truth == 1
-    before = rankdata(ranked_by)[high].mean() - (high.sum() + 1) / 2  # low runs ranked below a high one, ties half
+    before = (
+        rankdata(ranked_by)[high].mean() - (high.sum() + 1) / 2
+    )  # low runs ranked below a high one, ties count half
     return float(before / (~high).sum())
 
 
@@ -230,14 +232,14 @@ def transferred(
     epochs: Sequence[float],
     repeats: int = 3,
 ) -> pd.DataFrame:
-    """How well candidates that were fitted on some runs tell the end of runs of another kind.
+    """How well candidates that were fitted on some runs predict the end of runs of another kind.
 
     Args:
         candidates: What to compare; they look at what both kinds of runs have.
         known: The runs to fit on.
-        others: The runs to tell, such as of another architecture.
+        others: The runs to predict, such as those of another architecture.
         truth: For `known` and for `others`, 1 for each run that ends well and 0 for the others.
-        epochs: The last epoch to look at; each is an experiment of its own.
+        epochs: Last epochs to look at; each is an experiment of its own.
         repeats: How often to fit, each time with another seed.
 
     Returns:
@@ -261,6 +263,6 @@ def transferred(
 
 
 def _summary(rows: list[tuple[Any, ...]], keys: list[str]) -> pd.DataFrame:
-    """Mean and spread of each score over the repeats; the rows begin with the keys."""
+    """The mean and spread of each score over the repeats; rows begin with the keys."""
     table = pd.DataFrame(rows, columns=[*keys, "score", "unscored"]).groupby(keys, sort=False)
     return table.agg(mean=("score", "mean"), spread=("score", "std"), unscored=("unscored", "mean")).reset_index()

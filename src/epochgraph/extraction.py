@@ -1,4 +1,4 @@
-"""Snapshots -> Signature in one stated way, which is stored beside the signature so that it can be repeated."""
+"""Snapshots -> Signature, with settings that are stored beside the signature so that it can be repeated."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -18,7 +18,7 @@ from epochgraph.topology import Topology
 PREFIX = "extraction."
 SEPARATOR = ","
 WHOLE = frozenset(measure.__name__ for measure in OF_GRAPHS)
-"""What is measured of the whole graph, whatever the scopes."""
+"""What is measured on the whole graph, whatever the scopes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +28,8 @@ class Extraction:
     Attributes:
         measures: Names of the measures (see `measures.MEASURES` and `measures.SUMMARIES`).
         scopes: Groups of nodes to summarise.
-        change: References that snapshots are compared with.
-        smoothing: Average over time.
+        change: The references that snapshots are compared with.
+        smoothing: How features are averaged over time.
         alpha: Weight of the present in exponential smoothing.
         fold_batch_norm: Whether the scale of batch norms is multiplied into the weights.
     """
@@ -55,9 +55,9 @@ class Extraction:
         Args:
             snapshots: Modules, parameters by name, or checkpoints, in time order; read one at a time.
             topology: The wiring of the network.
-            times: Epoch of each snapshot; None for what the checkpoints know.
-            memory: Bytes that the graphs may take, those that later ones are compared with among them; None for all
-                weights in memory (see `rolled_graph`).
+            times: The epoch of each snapshot; None to take those of the checkpoints.
+            memory: Bytes that the graphs may take, including the references that later ones are compared with; None to
+                hold all weights in memory (see `rolled_graph`).
             watch: As in `rolled_graph`.
 
         Raises:
@@ -88,17 +88,17 @@ class Extraction:
 
     @property
     def graphs(self) -> int:
-        """How many graphs are held at once: one, and those that it is compared with."""
+        """How many graphs are held at once: the current one and its references."""
         return 1 + len(self.change)
 
     def selected(self, whole: Signature) -> Signature:
-        """The features that this extraction takes, of a signature that may have more of them, such as a zoo's."""
+        """The features that this extraction takes, from a signature that may have more, such as a zoo's."""
         chosen = [index for index, name in enumerate(whole.names) if self._takes(FeatureName.parse(name))]
         names = tuple(whole.names[index] for index in chosen)
         return replace(whole, names=names, values=whole.values[:, chosen])
 
     def covers(self, other: "Extraction") -> bool:
-        """Whether this takes all that the other takes, in the same way."""
+        """Whether this extraction takes everything that the other takes, in the same way."""
         wider = all(set(getattr(self, name)) >= set(getattr(other, name)) for name in ("measures", "scopes", "change"))
         alike = replace(self, measures=other.measures, scopes=other.scopes, change=other.change)
         return wider and alike == (other if self.smoothing == "exponential" else replace(other, alpha=self.alpha))

@@ -11,13 +11,14 @@ from epochgraph.errors import OutputError
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Lend a temporary path beside `path`, and move it there once the block has ended well.
+    """Lend a temporary path beside `path`, and move the file to `path` once the block has succeeded.
 
-    A reader, a crash or a full disk never sees half a file: the move is one step of the file system, and whatever
-    fails before it removes the temporary file and leaves an earlier `path` as it was. Missing folders are made.
+    No reader ever sees half a file, not even after a crash or on a full disk: the move is one step of the file system,
+    and a failure before it removes the temporary file and leaves an earlier `path` as it was. Missing folders are
+    created.
 
     Args:
-        path: Where the file shall be.
+        path: Where the file will be.
 
     Yields:
         The path to write to; it has the suffix of `path`.
@@ -31,7 +32,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
         os.close(handle)
         temporary = Path(name)
-        temporary.chmod(0o666 & ~_umask())  # a temporary file is private; the finished one is as open as any other
+        temporary.chmod(0o666 & ~_umask())  # a temporary file is private; the finished one gets the usual permissions
         yield temporary
         _flush(temporary)
         temporary.replace(path)
@@ -45,18 +46,18 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def left_behind(folder: Path) -> Iterator[Path]:
-    """The files in a folder, at any depth, that `atomic_write` was at when its process was killed."""
+    """The files in a folder, at any depth, that `atomic_write` left behind when its process was killed."""
     return (path for path in folder.rglob(f".*-{8 * '?'}.*") if path.is_file())
 
 
 def _umask() -> int:
-    """The process's file mode mask; the system tells it only in exchange for a new one."""
+    """The process's file mode mask, which can be read only by setting a new one."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
 
 
 def _flush(path: Path) -> None:
-    """Wait until the file's content is on the disk, so that the move cannot overtake it."""
+    """Wait until the file's content is on disk, so that the move cannot come first."""
     with path.open("rb") as file:
         os.fsync(file.fileno())

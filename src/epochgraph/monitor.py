@@ -1,4 +1,4 @@
-"""The one stateful object: watches a training loop."""
+"""The one stateful object: it watches a training loop."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,10 @@ from epochgraph.topology import Topology
 
 
 class Monitor:
-    """Takes snapshots of a network in training, and has the signature so far.
+    """Takes snapshots of a network in training, and gives the signature so far.
 
-    It keeps the features of every snapshot, but of the graphs only those that features of change refer to, and ends in
-    the same numbers as reading the run's checkpoints afterwards.
+    It keeps the features of every snapshot, but only those graphs that features of change refer to. The numbers are the
+    same as when the run's checkpoints are read afterwards.
 
     Args:
         topology: The wiring of the model.
@@ -70,8 +70,8 @@ class Monitor:
 
         Raises:
             NonFiniteWeightsError: Weights are NaN or infinite and `nonfinite` is "raise".
-            ShapeMismatchError: The model is another one than before.
-            SettingError: The epoch is not later than the last one; what was observed so far is kept.
+            ShapeMismatchError: The model is not the one of earlier snapshots.
+            SettingError: The epoch is not later than the last one; earlier observations are kept.
         """
         last = self._times[-1] if self._times else -math.inf
         if not last < epoch < math.inf:

@@ -73,7 +73,7 @@ def test_the_last_layer_is_the_latest_that_is_recorded(runs):
 
 
 def test_features_that_no_run_has_are_an_error():
-    with pytest.raises(SettingError, match="recorded with features named 'unheard_of/graph"):
+    with pytest.raises(SettingError, match="recorded with features of measure 'unheard_of', scope 'graph'"):
         statistics_of("unheard_of")(population(2, epochs=3), 2)
 
 

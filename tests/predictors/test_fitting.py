@@ -152,7 +152,7 @@ def test_strangeness_is_measured_by_the_runs_that_were_fitted_on():
     ("options", "found"),
     [
         ({"groups": ["one"] * 24}, r"groups is \['one'\], but must be at least two"),
-        ({"groups": ["one"] * 23 + ["other"]}, "such that two runs are outside of each"),
+        ({"groups": ["one"] * 23 + ["other"]}, "such that each leaves at least two other runs"),
         ({"ends": np.where(np.arange(24) == 3, np.nan, ENDS)}, "accuracies is .* finite"),
         ({"ends": np.where(np.arange(24) == 3, np.inf, ENDS)}, "accuracies is .* finite"),
         ({"estimator": SignatureClassifier("trees")}, "threshold is None"),

@@ -56,6 +56,7 @@ def test_a_name_is_read_back_or_refused(measure, scope, summary, since, folded):
     ("text", "expected"),
     [
         ("degree", ("degree", None, None, "", False)),
+        ("angle_since_initial", ("angle", None, None, "initial", False)),
         ("degree/graph/mean", ("degree", "graph", "mean", "", False)),
         ("degree/part:a/b/angle_since_initial", ("degree", "part:a/b", "angle", "initial", False)),
         ("folded/weights/depth:late/norm_since_previous", ("weights", "depth:late", "norm", "previous", True)),
@@ -74,7 +75,8 @@ def test_names_by_hand(text, expected):
     [
         {"measure": "a/b"},
         {"measure": "a", "scope": "graph"},
-        {"measure": "a", "since": "initial"},
+        {"measure": "a_since_b"},
+        {"measure": "a", "since": "a/b"},
         {"measure": "a", "scope": "graph", "summary": "mean/std"},
         {"measure": "a", "scope": "graph", "summary": "mean_since_initial"},
         {"measure": "folded", "scope": "graph", "summary": "mean"},
@@ -114,7 +116,8 @@ def test_the_columns_of_a_run():
         *("a/graph/mean@3", "b@3"),
     )
     assert Column("degree/graph/angle_since_initial", 2).since == "initial"
-    assert Column("train_loss_since_last", 2).since == ""  # a metric
+    assert Column("train_loss", 2).since == ""
+    assert Column("angle_since_initial", 2).since == "initial"
 
 
 @pytest.mark.parametrize(
@@ -138,4 +141,4 @@ def test_a_choice_takes_what_a_pattern_of_the_text_takes(choice, pattern):
 
 def test_a_choice_says_what_it_takes():
     assert str(FeatureChoice()) == "any name"
-    assert str(FeatureChoice(("a", "b"), folded=True)) == "measure 'a' or 'b', batch norms folded"
+    assert str(FeatureChoice(("a", "b"), folded=True)) == "measure 'a' or 'b', with batch norms folded"

@@ -1,4 +1,4 @@
-"""Tables of very many columns, in as many as they need."""
+"""Tables with very many columns, reduced to as many as they need."""
 
 from typing import Any
 
@@ -6,18 +6,18 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 WIDE = 1000
-"""Columns beyond which a table is turned, as of flattened layers."""
+"""Tables with more columns than this, such as flattened layers, are rotated."""
 
 
 class PrincipalAxes(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
-    """Turns a table of more than `WIDE` columns, and fewer rows, to the axes on which its rows differ.
+    """Rotates a table of more than `WIDE` columns, and fewer rows, onto the axes along which its rows differ.
 
-    A turn keeps all distances. Without it, each step of a network moves thousands of weights at once, which together
-    undo what one of them has learnt: on the 8,500 weights of a last layer the loss only grew. The axes are scaled by
-    one number, to a mean variance of one, which is what a network's initial weights and steps are made for.
+    A rotation keeps all distances. Without it, each step of a network moves thousands of weights at once, and together
+    they undo what one of them has learnt: on the 8,500 weights of a last layer the loss only grew. The axes are scaled
+    by one number, to a mean variance of one, which is what a network's initial weights and steps are made for.
 
     Attributes:
-        axes_: A column an axis, scaled; None for a table that is left alone.
+        axes_: One axis per column, scaled; None if the table is left as it is.
     """
 
     def fit(self, X: np.ndarray, _: Any = None) -> "PrincipalAxes":  # noqa: N803 - scikit-learn's name, here and below

@@ -1,4 +1,4 @@
-"""What evaluations compare: predictors of the signature, and what is known without it."""
+"""What evaluations compare: predictors that see the signature, and what is known without it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ from epochgraph.runs import Run
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One way to tell how a run will end: a row of a table.
+    """One way to predict how a run will end: a row of a table.
 
     Attributes:
         name: What the table calls it.
-        inputs: What it looks at, a row a run in the order of the runs.
+        inputs: What it looks at: one row per run, in the order of the runs.
         estimator: Seed -> a scikit-learn estimator that has not been fitted.
     """
 
@@ -44,10 +44,10 @@ def learned(task: Task, method: Method) -> Callable[[int], Any]:
 
 
 def standard_candidates(task: Task) -> tuple[Candidate, ...]:
-    """The rows of every table: what needs no graph first, then the signature, then both together.
+    """The rows of every table: first what needs no graph, then the signature, then both together.
 
-    The paper compares with other summaries of the weights only; but whoever trains a network has its validation
-    accuracy for nothing, and that already tells much of the end. On grouped folds the majority of the training folds
+    The paper compares with other summaries of the weights only; but whoever trains a network gets its validation
+    accuracy for free, and that already says much about the end. On grouped folds the majority of the training folds
     is often the minority of the held-out one, so "majority class" may be right less than half of the time.
     """
     svm, mlp, trees = learned(task, "svm"), learned(task, "mlp"), learned(task, "trees")
@@ -63,16 +63,16 @@ def standard_candidates(task: Task) -> tuple[Candidate, ...]:
 def candidates_for(
     task: Task, runs: Sequence[Run], target: str, epoch: float
 ) -> tuple[tuple[Candidate, ...], dict[str, str]]:
-    """The `standard_candidates` that runs have what is needed for, and what a target's own course tells.
+    """The `standard_candidates` that the runs have the metrics for, and one that sees the target's own curve.
 
     Args:
-        task: What is to be told.
+        task: What is predicted.
         runs: The population.
-        target: The metric whose end is to be told.
+        target: The metric whose final value is predicted.
         epoch: The first of the epochs to look at.
 
     Returns:
-        The candidates, and of those that are left out the metric that some run lacks by then.
+        The candidates, and for each one left out the metric that some run lacks by then.
     """
     lacking = [metric for metric in CURVE if not _measured_by(runs, metric, epoch)]
     chosen, left_out = [], {}

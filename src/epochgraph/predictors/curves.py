@@ -1,6 +1,6 @@
-"""What is known of runs without their weights: settings, validation accuracies, training losses.
+"""What is known about runs without their weights: settings, validation accuracies, training losses.
 
-Each function is a `View`: runs and an epoch -> what is known of each run (a row) once that epoch is over.
+Each function is a `View`: runs and an epoch -> what is known about each run (a row) once that epoch is over.
 """
 
 from collections.abc import Sequence
@@ -19,15 +19,15 @@ CURVE = ("validation_accuracy", "train_loss")
 
 
 def nothing(runs: Sequence[Run], _: float) -> pd.DataFrame:
-    """The same of every run."""
+    """The same constant for every run."""
     return pd.DataFrame({"nothing": [0.0] * len(runs)})
 
 
 def hyper_parameters(runs: Sequence[Run], _: float) -> pd.DataFrame:
-    """The numeric settings in which the runs differ, but for the seed: what is known before the first epoch.
+    """The numeric settings in which the runs differ, except the seed: what is known before the first epoch.
 
-    On random folds of a grid, runs with nearly the same settings are among those that were fitted on, so this may tell
-    more than any look at the run; on folds grouped by a setting it has to do without.
+    On random folds of a grid, runs with nearly the same settings are in the training folds, so this may predict better
+    than anything seen of the run itself; on folds grouped by a setting it cannot.
     """
     numeric = [{k: v for k, v in run.settings.items() if isinstance(v, int | float)} for run in runs]
     table = pd.DataFrame(numeric, dtype=float).drop(columns="seed", errors="ignore")
@@ -51,7 +51,7 @@ def training_losses(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
 
 
 def learning_curve(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
-    """All that is known of a run's progress without its weights: validation accuracies and training losses."""
+    """All that is known about a run's progress without its weights: validation accuracies and training losses."""
     return pd.concat([validation_curve(runs, epoch), training_losses(runs, epoch)], axis="columns")
 
 
@@ -128,7 +128,7 @@ def _curve(runs: Sequence[Run], metric: str, epoch: float) -> pd.DataFrame:
     for curve, of_run, run in zip(curves, times, runs, strict=True):
         known = of_run[of_run <= epoch]
         values = run.metrics[metric].to_numpy()[: len(known)]
-        curve[np.searchsorted(epochs, known)] = np.where(np.isfinite(values), values, np.nan)  # infinity is no number
+        curve[np.searchsorted(epochs, known)] = np.where(np.isfinite(values), values, np.nan)  # infinity is as missing
     measured = ~np.isnan(curves).all(axis=0)
     if not measured.any():
         raise SettingError("epoch", epoch, f"late enough for a run to have measured {metric!r}")

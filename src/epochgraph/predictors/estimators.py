@@ -25,16 +25,16 @@ Task = Literal["classification", "regression"]
 Method = Literal["svm", "mlp", "trees"]
 
 # The paper names neither widths nor penalties. One hidden layer of 100 is scikit-learn's default; its penalty of 1e-4
-# is not for populations of some dozens of runs, where the network then learns the noise (regression: R^2 below 0).
-# They are one batch, so ten times the usual step ends at the same accuracy, in a third of the time.
+# does not suit populations of a few dozen runs, where the network then learns the noise (regression: R^2 below 0).
+# They fit into one batch, so ten times the usual step reaches the same accuracy in a third of the time.
 NETWORK = {"hidden_layer_sizes": (100,), "alpha": 1.0, "learning_rate_init": 0.01, "max_iter": 2000}
 BATCH = 200  # scikit-learn's default
 
-UNCHECKED = {"dtype": np.float64, "ensure_all_finite": False}  # the pipeline treats what is not finite
+UNCHECKED = {"dtype": np.float64, "ensure_all_finite": False}  # the pipeline handles what is not finite
 
 
 class SignatureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
-    """Tells from the first epochs whether a run will end well.
+    """Predicts from the first epochs whether a run will end well.
 
     Before the support vector machine or network of the paper, features pass through the inverse hyperbolic sine, which
     leaves small numbers alone and compresses large ones to their logarithm: without it a single run of exploding
@@ -42,14 +42,14 @@ class SignatureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     column that says that they were missing, as divergence is informative; then every column is standardised.
 
     The penalty of the support vector machine is chosen by cross-validation on the runs that it is fitted on. Its
-    probabilities are Platt's without an offset, from scores that cross-validation gave to runs it had not been fitted
-    on. The network's probabilities are its own; of more than a thousand features, it sees the principal axes (see
+    probabilities are Platt's without an offset, from the cross-validation scores of held-out runs. The network's
+    probabilities are its own; if there are more than a thousand features, it sees their principal axes (see
     `PrincipalAxes`).
 
     Args:
         method: "svm" (radial basis functions) and "mlp" (a hidden layer of 100) are the paper's; "trees" (extremely
-            randomised) look at one feature at a time, which suits many features of few runs.
-        up_to: The last epoch to use of signatures; None for every snapshot. Tables and arrays are used as they are.
+            randomised) look at one feature at a time, which suits many features and few runs.
+        up_to: The last epoch of signatures to use; None for all of them. Tables and arrays are used as they are.
         random_state: Seed of the folds, of the network's initial weights and of the trees.
 
     Attributes:
@@ -81,11 +81,11 @@ class SignatureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Learn from runs whose end is known.
 
         Args:
-            X: Signatures, or a table or array with a row a run.
-            y: Label of each run.
+            X: Signatures, or a table or array with one row per run.
+            y: The label of each run.
 
         Raises:
-            SettingError: An unknown method, one class alone, or a class with a single run.
+            SettingError: The method is unknown, there is only one class, or a class has a single run.
             FeatureMismatchError: The signatures do not have the same features and epochs.
         """
         _check_method(self.method)
@@ -120,7 +120,7 @@ class SignatureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 class SignatureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # likewise
-    """Tells from the first epochs how accurate a run will end.
+    """Predicts from the first epochs how accurate a run will be in the end.
 
     Features are treated as in `SignatureClassifier`; accuracies are standardised too, so that the methods' tolerances
     do not depend on their unit. Predictions are not kept inside the range of an accuracy.
@@ -128,7 +128,7 @@ class SignatureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  
     Args:
         method: "svm" (support vector regression, radial basis functions; its penalty is chosen by cross-validation),
             "mlp" or "trees", as for the classifier.
-        up_to: The last epoch to use of signatures; None for every snapshot. Tables and arrays are used as they are.
+        up_to: The last epoch of signatures to use; None for all of them. Tables and arrays are used as they are.
         random_state: Seed of the folds, of the network's initial weights and of the trees.
 
     Attributes:
@@ -148,11 +148,11 @@ class SignatureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  
         """Learn from runs whose end is known.
 
         Args:
-            X: Signatures, or a table or array with a row a run.
+            X: Signatures, or a table or array with one row per run.
             y: Final accuracy of each run, in any unit.
 
         Raises:
-            SettingError: An unknown method.
+            SettingError: The method is unknown.
             FeatureMismatchError: The signatures do not have the same features and epochs.
         """
         _check_method(self.method)
@@ -180,21 +180,21 @@ class SignatureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  
 
 
 def predictions_of(model: SignatureClassifier | SignatureRegressor, table: Any) -> np.ndarray:
-    """What a fitted estimator tells of each run, as one number: the probability of a good end, or the accuracy."""
+    """What a fitted estimator predicts for each run, as one number: the probability of a good end, or the accuracy."""
     if isinstance(model, SignatureClassifier):
         return np.asarray(model.predict_proba(table)[:, 1])
     return np.asarray(model.predict(table))
 
 
 def pipeline(*final: Any) -> Pipeline:
-    """An estimator's steps behind those that every method of ours begins with; see `SignatureClassifier`."""
-    # a column that has no value at all is kept (as zeros): later runs may have one, and the width stays the same
+    """An estimator behind the steps that all methods here begin with; see `SignatureClassifier`."""
+    # a column without any value is kept (as zeros): later runs may have one, and the width stays the same
     imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     return make_pipeline(FunctionTransformer(np.arcsinh), imputer, StandardScaler(), *final)
 
 
 def _several_batches(y: np.ndarray) -> bool:
-    """Whether the runs are more than one batch of a network: one is the same in any order, and shuffling takes time."""
+    """Whether the runs fill more than one batch of a network: a single one needs no shuffling, which takes time."""
     return len(y) > BATCH
 
 
@@ -204,7 +204,7 @@ def _check_method(method: str) -> None:
 
 
 def _classes(y: np.ndarray) -> int:
-    """How many classes there are, if there are runs enough of each."""
+    """The number of classes, if each has enough runs."""
     classes, counts = np.unique(y, return_counts=True)
     if len(classes) < 2 or counts.min() < 2:
         found = dict(zip(classes.tolist(), counts.tolist(), strict=True))
@@ -217,7 +217,7 @@ def _training_table(runs: Any, up_to: float | None) -> Any:
 
 
 def _prediction_table(estimator: Any, runs: Any) -> np.ndarray:
-    """Runs as the columns that the estimator was fitted on."""
+    """Runs, as the columns that the estimator was fitted on."""
     check_is_fitted(estimator)
     if _are_signatures(runs):
         names = getattr(estimator, "feature_names_in_", None)
@@ -230,7 +230,7 @@ def _are_signatures(runs: Any) -> bool:
 
 
 def _finite(table: np.ndarray) -> np.ndarray:
-    """Infinities, too, are missing values."""
+    """Infinities count as missing values, too."""
     return np.where(np.isfinite(table), table, np.nan)
 
 

@@ -15,7 +15,7 @@ from epochgraph.predictors.storage import Predictor
 from epochgraph.predictors.tables import labels
 
 FOLDS = 10
-"""At most: of few groups, each is held out alone."""
+"""At most: if there are fewer groups, each is held out alone."""
 
 LEAST_RUNS = 3
 
@@ -39,17 +39,17 @@ def fitted(  # noqa: PLR0913 - what a run is, what a good end is, and what is to
         table: What is known about each run (a row) at the last epoch to look at: a `View` of the runs.
         accuracies: The final accuracy of each run.
         threshold: The final accuracy from which on a run is good; may be None for a regressor.
-        groups: What each run is held out with: its learning rate, for promises that are to hold for new learning
-            rates; its architecture, for new architectures. None holds out at random.
-        categories: What each run is one of (see `Calibration`); None puts all runs in one.
-        falls: Whether `accuracies` are of a metric that falls as runs get better, such as a loss: then a run is good
-            that ends with at most `threshold`.
+        groups: Runs of one group are held out together: grouped by learning rate, promises hold for new learning rates;
+            by architecture, for new architectures. None holds runs out at random.
+        categories: The category of each run (see `Calibration`); None puts all runs in one.
+        falls: Whether `accuracies` hold a metric that falls as runs get better, such as a loss: then runs that end with
+            at most `threshold` are good.
         extraction: As `Predictor.extraction`.
         trained_on: As `Predictor.trained_on`.
 
     Raises:
-        SettingError: All runs are of one group; while a fold is held out, there are less than two runs, or two of a
-            class, to fit on; a classifier has no threshold; or an accuracy is NaN or infinite.
+        SettingError: All runs are in one group; a fold leaves fewer than two runs, or fewer than two of a class, to fit
+            on; a classifier has no threshold; or an accuracy is NaN or infinite.
     """
     truth = np.asarray(accuracies, dtype=np.float64)
     ends = _ends(estimator, truth, threshold, falls=falls)
@@ -67,7 +67,7 @@ def fitted(  # noqa: PLR0913 - what a run is, what a good end is, and what is to
 def _ends(
     estimator: SignatureClassifier | SignatureRegressor, truth: np.ndarray, threshold: float | None, *, falls: bool
 ) -> np.ndarray:
-    """What the estimator is to tell of each run: the accuracy, or of a classifier the label."""
+    """What the estimator learns to predict for each run: its accuracy, or for a classifier its label."""
     if not np.isfinite(truth).all():
         raise SettingError("accuracies", truth.tolist(), "finite; leave out the runs whose accuracy is unknown")
     if isinstance(estimator, SignatureRegressor):
@@ -83,7 +83,10 @@ def _held_out(
     ends: np.ndarray,
     groups: Sequence[Any] | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What is told of each run by the estimator fitted on the other folds, and how far outside of those it lies."""
+    """For each run the prediction of the estimator fitted on the other folds, and its share of features out of range.
+
+    The range is that of the runs that the estimator was fitted on.
+    """
     predicted, out_of_range = np.empty(len(ends)), np.empty(len(ends))
     for known, others in _folds(len(ends), groups):
         model = clone(estimator).fit(table.iloc[known], ends[known])
@@ -104,10 +107,10 @@ def _folds(runs: int, groups: Sequence[Any] | None) -> list[tuple[np.ndarray, np
         raise SettingError("groups", sorted({str(group) for group in groups}), "at least two, to hold one out")
     folds = list(GroupKFold(min(FOLDS, several)).split(places, groups=numbers))
     if min(len(known) for known, _ in folds) < LEAST_RUNS - 1:
-        raise SettingError("groups", [str(group) for group in groups], "such that two runs are outside of each")
+        raise SettingError("groups", [str(group) for group in groups], "such that each leaves at least two other runs")
     return folds
 
 
 def _range(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """The least and the greatest value of each feature; of one that no run has, any value is inside."""
+    """The smallest and largest value of each feature; for a feature that no run has, any value is in range."""
     return table.min().fillna(-np.inf).to_numpy(np.float64), table.max().fillna(np.inf).to_numpy(np.float64)

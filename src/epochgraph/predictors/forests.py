@@ -1,4 +1,4 @@
-"""Forests of extremely randomised trees, grown without checking the same table once a tree."""
+"""Forests of extremely randomised trees, grown without checking the same table again for each tree."""
 
 from typing import Any
 
@@ -8,16 +8,16 @@ from sklearn.tree import ExtraTreeRegressor
 from sklearn.utils import check_random_state
 
 TREES = 50
-"""Twice as many tell no more, in twice the time and file."""
+"""Twice as many predict no better, and take twice the time and space."""
 
 LEAST_LEAF = 2
-"""Runs in a leaf."""
+"""The fewest runs in a leaf."""
 
 
 class RegressionForest(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
-    """The forest that scikit-learn's `ExtraTreesRegressor` grows, in half of the time.
+    """The forest that scikit-learn's `ExtraTreesRegressor` grows, in half the time.
 
-    There, a tree of some dozens of runs is grown faster than it is copied, configured and handed to a process.
+    Growing a tree on a few dozen runs takes less time than copying and configuring it and handing it to a process.
 
     Args:
         random_state: Seed of the trees.
@@ -33,7 +33,7 @@ class RegressionForest(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.random_state = random_state
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> "RegressionForest":  # noqa: N803 - scikit-learn's name, here and below
-        """Learn from a table without missing values, and numbers."""
+        """Learn numbers from a table without missing values."""
         self.estimators_ = _grown(X, y[:, None], 1.0, self.random_state)
         return self
 
@@ -43,9 +43,9 @@ class RegressionForest(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # 
 
 
 class ClassificationForest(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # likewise
-    """The forest that scikit-learn's `ExtraTreesClassifier` grows, in half of the time.
+    """The forest that scikit-learn's `ExtraTreesClassifier` grows, in half the time.
 
-    Gini's impurity is the variance of one column a class, that is 1 where a run is of it: so the trees regress those.
+    Gini impurity is the variance of one indicator column per class, so the trees regress those columns.
 
     Args:
         random_state: Seed of the trees.
@@ -59,7 +59,7 @@ class ClassificationForest(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         self.random_state = random_state
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> "ClassificationForest":  # noqa: N803
-        """Learn from a table without missing values, and labels."""
+        """Learn labels from a table without missing values."""
         self.classes_, places = np.unique(y, return_inverse=True)
         self.estimators_ = _grown(X, np.eye(len(self.classes_))[places], "sqrt", self.random_state)
         return self
@@ -74,7 +74,7 @@ class ClassificationForest(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
 
 def _grown(table: np.ndarray, targets: np.ndarray, columns: float | str, seed: Any) -> list[ExtraTreeRegressor]:
-    """Trees that look at some of the columns (all, as a share; or the square root of their number) at each node."""
+    """Trees that look at some of the columns at each node: a share of them, or the square root of their number."""
     table = np.asarray(table, dtype=np.float32, order="C")
     options = {"min_samples_leaf": LEAST_LEAF, "max_features": columns}
     seeds = check_random_state(seed).randint(np.iinfo(np.int32).max, size=TREES)
@@ -83,9 +83,9 @@ def _grown(table: np.ndarray, targets: np.ndarray, columns: float | str, seed: A
 
 
 def _predictions(trees: list[ExtraTreeRegressor], table: np.ndarray) -> np.ndarray:
-    """The mean of what the trees tell: a row a run, a column a target.
+    """The mean prediction of the trees: one row per run, one column per target.
 
-    They are added up one by one, so that a run is told the same to the bit, alone or among others.
+    The trees are added one by one, so that a run's prediction is the same to the bit, alone or among others.
     """
     table = np.asarray(table, dtype=np.float32, order="C")
     predicted = (tree.tree_.predict(table).reshape(len(table), -1) for tree in trees)

@@ -1,4 +1,4 @@
-"""Support vector machines whose penalty is chosen by the runs that they are fitted on."""
+"""Support vector machines that choose their penalty by cross-validation on the runs that they are fitted on."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,28 +14,28 @@ from sklearn.svm import SVC, SVR
 from epochgraph.predictors.dual import coefficients
 
 PENALTIES = (1.0, 10.0, 100.0, 1000.0)
-"""The default of 1 fits most populations of some dozens of runs too loosely."""
+"""The default of 1 fits most populations of a few dozen runs too loosely."""
 
 FOLDS = 5
-"""At most: each holds out a run of every class."""
+"""At most: each fold holds out a run of every class."""
 
 MARGIN = 0.1
-"""Errors of a regression up to this do not count: scikit-learn's default."""
+"""Regression errors up to this size do not count: scikit-learn's default."""
 
 SLOPES = (1e-3, 1e3)
-"""The least and the largest slope of log-odds, for decisions of at most one."""
+"""The smallest and largest slope of the log-odds, for decisions up to one."""
 
 Folds = list[tuple[np.ndarray, np.ndarray]]
 Solution = tuple[np.ndarray, float]
 
 
 class TunedSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
-    """A machine for two classes with the one of `PENALTIES` that tells most held-out runs rightly; of equals the least.
+    """A machine for two classes with the penalty that classifies most held-out runs correctly; the smallest on ties.
 
-    Its probabilities are Platt's, from what the runs were told while they were held out, but for his offset: a machine
-    that lacks a run of a class leans towards the other one, and an offset learned from some dozens of such runs would
-    lean back too far, so that the more probable label would not be the one that the machine tells. The machine is the
-    one that `GridSearchCV` finds, in a fraction of the time: each fit takes scikit-learn longer to check than to do.
+    Its probabilities are Platt's, from the decisions about held-out runs, but without his offset: a machine that lacks
+    a run of one class leans towards the other, and an offset learned from a few dozen such runs would lean back too
+    far, so that the more probable label would not be the predicted one. The machine is the one that `GridSearchCV`
+    finds, in a fraction of the time: scikit-learn spends longer on checking each fit than on fitting.
 
     Args:
         random_state: Seed of the folds.
@@ -43,7 +43,7 @@ class TunedSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
     Attributes:
         classes_: The two labels.
         machine_: Fitted on all runs, with the penalty that was chosen.
-        slope_: By which the machine's decision is the log-odds of the second label; positive.
+        slope_: Turns the machine's decision into the log-odds of the second label; positive.
 
     References:
         Platt 1999, "Probabilistic outputs for support vector machines".
@@ -53,7 +53,7 @@ class TunedSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         self.random_state = random_state
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> "TunedSVC":  # noqa: N803 - scikit-learn's name, here and below
-        """Learn from a table that is scaled and without missing values, and two labels."""
+        """Learn two labels from a scaled table without missing values."""
         self.classes_, places = np.unique(y, return_inverse=True)
         count = min(FOLDS, int(np.bincount(places).min()))
         folds = list(StratifiedKFold(count, shuffle=True, random_state=self.random_state).split(X, places))
@@ -74,7 +74,7 @@ class TunedSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
 
 
 class TunedSVR(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # likewise
-    """A machine with the one of `PENALTIES` that tells numbers of held-out runs with the least squared error.
+    """A machine with the penalty that predicts the numbers of held-out runs with the smallest squared error.
 
     Args:
         random_state: Seed of the folds.
@@ -87,7 +87,7 @@ class TunedSVR(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # likewise
         self.random_state = random_state
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> "TunedSVR":  # noqa: N803
-        """Learn from a table that is scaled and without missing values, and standardised numbers."""
+        """Learn standardised numbers from a scaled table without missing values."""
         folds = list(KFold(min(FOLDS, len(y)), shuffle=True, random_state=self.random_state).split(X))
         predicted = _held_out_predictions(X, y, folds, _regressor)
         self.machine_ = SVR(C=PENALTIES[_best(-np.square(predicted - y), folds)], epsilon=MARGIN).fit(X, y)
@@ -101,16 +101,16 @@ class TunedSVR(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # likewise
 def _held_out_predictions(
     table: np.ndarray, y: np.ndarray, folds: Folds, solved: Callable[[np.ndarray, np.ndarray, float], Solution]
 ) -> np.ndarray:
-    """What machines tell of each run that were fitted on the other folds: a row a penalty."""
+    """For each penalty (a row) what the machine fitted on the other folds predicts for each run."""
     distances = squareform(pdist(table, "sqeuclidean"))
     predicted = np.empty((len(PENALTIES), len(y)))
     for known, others in folds:
         spread = table[known].var() or 1.0
-        kernel = np.exp(distances[:, known] / (-table.shape[1] * spread))  # as wide as SVC and SVR have it
+        kernel = np.exp(distances[:, known] / (-table.shape[1] * spread))  # the width of SVC and SVR
         for row, penalty in enumerate(PENALTIES):
             weights, offset = solved(kernel[known], y[known], penalty)
             predicted[row:, others] = kernel[others] @ weights + offset
-            if np.abs(weights).max() < penalty:  # it binds no run: a higher one changes nothing
+            if np.abs(weights).max() < penalty:  # no run is at the bound: a higher one changes nothing
                 break
     return predicted
 
@@ -121,7 +121,7 @@ def _classifier(kernel: np.ndarray, signs: np.ndarray, penalty: float) -> Soluti
 
 
 def _regressor(kernel: np.ndarray, y: np.ndarray, penalty: float) -> Solution:
-    """Each run counts twice: what is told of it may be too little, or too much."""
+    """Each run counts twice: its prediction may be too low or too high."""
     free, fixed = np.full(len(y), penalty), np.zeros(len(y))
     linear = np.concatenate([y - MARGIN, y + MARGIN])
     low, high = np.concatenate([fixed, -free]), np.concatenate([free, fixed])
@@ -135,7 +135,7 @@ def _best(right: np.ndarray, folds: Folds) -> int:
 
 
 def _slope(predicted: np.ndarray, high: np.ndarray) -> float:
-    """The slope of the log-odds, by maximum likelihood with Platt's targets, which are never certain."""
+    """The maximum-likelihood slope of the log-odds, for Platt's targets, which are never certain."""
     targets = np.where(high, (high.sum() + 1) / (high.sum() + 2), 1 / ((~high).sum() + 2))
     largest = np.abs(predicted).max() or 1.0
 

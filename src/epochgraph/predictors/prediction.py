@@ -1,4 +1,4 @@
-"""A predictor and runs -> Prediction."""
+"""A predictor and runs -> predictions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,20 +25,18 @@ class Prediction:
         run: Name of the run.
         accuracy: The expected final value of the target, mostly an accuracy, in the unit that the predictor was fitted
             on; None from a classifier.
-        interval: Where it lies with 90 % probability; None from a classifier, or where too few runs are known to say.
+        interval: Where that value lies with 90 % probability; None from a classifier, or if too few runs are known.
         p_good: The probability of a good end; None from a regressor without a threshold or calibration.
-        decision: "stop" if as little is predicted of no more than the promised rate of the runs with a good end, or
-            if weights are NaN or infinite at any snapshot; else "continue"; "abstain" if nothing can be promised, which
-            `reason` then says why.
+        decision: "stop" if no more than the promised rate of good runs score this low, or if weights are NaN or
+            infinite at any snapshot; "abstain" if nothing can be promised (`reason` says why); otherwise "continue".
         reason: What the decision rests on.
-        threshold: The final value of the target from which on an end is good, if one is known.
+        threshold: The final value of the target from which on an end is good, if one was given.
         times: The epochs of the snapshots and metrics that were looked at.
         target: The metric whose final value is predicted.
-        direction: Whether the target rises or falls as runs get better; of what falls, good ends are those of at most
-            the threshold.
-        predictor: What predicted: the name of one that comes with the package, or the file.
+        direction: Whether the target rises or falls as runs get better; if it falls, ends up to the threshold are good.
+        predictor: The name of the shipped predictor that was used, or the predictor's file.
         metrics: The metrics that were looked at, and the epochs of each.
-        notes: What else is to be known of the answer, a sentence each: what was not looked at, and why.
+        notes: What else to know about the answer, one sentence each: what was not looked at, and why.
     """
 
     run: str
@@ -59,28 +57,28 @@ class Prediction:
 def predict_runs(
     predictor: Predictor, runs: Sequence[Run], *, threshold: float | None = None, rate: float = 0.05
 ) -> list[Prediction]:
-    """Predict the end of each run from what is known of it so far.
+    """Predict the end of each run from what is known about it so far.
 
     Args:
-        predictor: What learned from finished runs.
-        runs: Extracted with `predictor.extraction`; later epochs than `predictor.up_to` are not looked at, but for
-            weights that are NaN or infinite.
+        predictor: It was fitted on finished runs.
+        runs: Extracted with `predictor.extraction`; epochs after `predictor.up_to` are ignored, except for weights
+            that are NaN or infinite.
         threshold: The final value from which on an end is good, for a regressor; None for the predictor's own.
         rate: The share of runs with a good end that decisions may stop.
 
     Raises:
         FeatureMismatchError: A run lacks a feature or an epoch that the predictor needs.
-        SettingError: Another threshold than a classifier's own, or a rate that is no share.
+        SettingError: The threshold is not the classifier's own, or the rate is not between 0 and 1.
     """
     return predict_at_rates(predictor, runs, (rate,), threshold=threshold)[0]
 
 
 def most_hopeful_first(predictions: Sequence[Prediction]) -> list[Prediction]:
-    """Predictions in the order in which runs are worth going on with where epochs are few: how high they may end.
+    """Predictions in the order in which to continue runs if epochs are scarce: by how well they may end.
 
-    That is the upper end of the interval, of a loss the lower one, and of equal ones what is expected. Where there is
-    no interval, nothing is excluded, and the run comes before those that have one; those to stop come last. `python -m
-    paper sweeps`, in a checkout, measures how much it saves to go on by hope.
+    Runs are sorted by the better end of their interval (the lower end for a loss), on ties by the expected value. A run
+    without an interval may end anywhere, so it comes before those that have one; runs to stop come last. `python -m
+    paper sweeps`, in a checkout, measures how much this order saves.
     """
 
     def hope(one: Prediction) -> tuple[bool, float, float]:
@@ -95,7 +93,7 @@ def most_hopeful_first(predictions: Sequence[Prediction]) -> list[Prediction]:
 def predict_at_rates(
     predictor: Predictor, runs: Sequence[Run], rates: Sequence[float], *, threshold: float | None = None
 ) -> list[list[Prediction]]:
-    """As `predict_runs`, at several rates; the estimator is asked once.
+    """As `predict_runs`, at several rates; the estimator is called once.
 
     Returns:
         For each rate the predictions of all runs.
@@ -120,7 +118,7 @@ def predict_at_rates(
 
 
 def _table(predictor: Predictor, runs: Sequence[Run]) -> pd.DataFrame:
-    """What the predictor looks at; of a run that has diverged, and lacks some of it, nothing."""
+    """What the predictor looks at; all NaN for a diverged run that lacks some of it."""
     rows = []
     for run in runs:
         try:
@@ -133,7 +131,7 @@ def _table(predictor: Predictor, runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def _limit(predictor: Predictor, rate: float) -> float | None:
-    """The one of `Calibration.limit`; None, too, where there is no calibration or threshold."""
+    """The limit by `Calibration.limit`; None also without a calibration or threshold."""
     if predictor.calibration is None or predictor.threshold is None:
         return None
     return predictor.calibration.limit(predictor.threshold, rate)
@@ -177,7 +175,7 @@ def metrics_of(predictor: Predictor, run: Run) -> dict[str, tuple[float, ...]]:
 
 
 def divergence(run: Run) -> str | None:
-    """Why a run is to be stopped whatever is predicted of it, if its weights were NaN or infinite at any snapshot."""
+    """Why to stop a run whatever is predicted for it, if its weights were NaN or infinite at any snapshot."""
     diverged = run.signature.times[run.signature.diverged]
     return f"its weights are NaN or infinite at epoch {diverged[0]:g}" if len(diverged) else None
 

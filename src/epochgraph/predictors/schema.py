@@ -1,8 +1,8 @@
-"""What the file of a predictor may consist of: looked at before any of its objects is made.
+"""What a predictor's file may contain: checked before any of its objects is created.
 
-A skops archive is a description of objects in JSON beside the arrays that it names. skops refuses types that nobody
-trusts, but trusts all of scikit-learn and NumPy's functions by itself. A predictor needs few of them, so only these
-are let through. A tree is looked at before scikit-learn sees it: its code follows numbers without looking.
+A skops archive describes objects in JSON, beside the arrays that these name. skops refuses types that are not
+trusted, but by default it trusts all of scikit-learn and NumPy's functions. A predictor needs few of them, and only
+these are allowed. A tree is checked before scikit-learn sees it, because its code follows indices unchecked.
 """
 
 import io
@@ -50,17 +50,17 @@ LOADERS = {
     "TupleNode": {"builtins.tuple"},
     "TypeNode": {f"builtins.{name}" for name in ("str", "int", "float", "bool", "NoneType")},
 }
-"""How skops makes an object -> what it may be."""
+"""How skops creates an object -> what the object may be."""
 
 TRUSTED = tuple(sorted(LOADERS["ObjectNode"] | LOADERS["TreeNode"] | LOADERS["DTypeNode"]))
-"""The types of `LOADERS` that skops is to be told of; the others it trusts by itself."""
+"""The types of `LOADERS` that skops must be told to trust; it trusts the others by default."""
 
 
 def foreign(archive: ZipFile) -> str:
     """A type that an archive asks for and no predictor needs; empty if there is none.
 
     Raises:
-        ValueError, KeyError: It is no archive of skops.
+        ValueError, KeyError: It is not a skops archive.
     """
     for node in _nodes(json.loads(archive.read(SCHEMA))):
         if "__class__" not in node and "__loader__" not in node:
@@ -72,13 +72,13 @@ def foreign(archive: ZipFile) -> str:
 
 
 def plain_copy(archive: ZipFile) -> bytes:
-    """The archive with each object on its own, once its trees are seen to lead from their roots to leaves.
+    """The archive with every object written out, after checking that its trees lead from their roots to leaves.
 
-    In skops' description an object may stand for another one that came before under the same number, even for one that
-    it is part of. Without the numbers, what was looked at is what is made.
+    In skops' description, an object may refer to an earlier one by its number, even to one that contains it. Without
+    the numbers, what was checked is what is created.
 
     Raises:
-        ValueError, KeyError: A tree points outside itself, or back, or has arrays of another form.
+        ValueError, KeyError: A tree points outside itself or back, or has arrays of the wrong shape.
     """
     schema = json.loads(archive.read(SCHEMA))
     for node in _nodes(schema):
@@ -106,7 +106,7 @@ def _nodes(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _check_tree(node: Mapping[str, Any], archive: ZipFile) -> None:
-    """See that each node of a tree is a leaf, or chooses by one of its columns between two nodes behind it.
+    """Check that each node of a tree is a leaf, or splits on one of its columns into two later nodes.
 
     scikit-learn numbers a node before its children.
     """
@@ -114,13 +114,13 @@ def _check_tree(node: Mapping[str, Any], archive: ZipFile) -> None:
     content = node["content"]["content"]
     nodes, values = _array(content["nodes"], archive), _array(content["values"], archive)
     if _number(columns) < 1 or (_array(counts, archive) != 1).any():
-        raise ValueError("a tree is of other classes than one a column")
+        raise ValueError("a tree has other classes than one per column")
     if _array(counts, archive).shape != (_number(outputs),) or values.shape != (len(nodes), _number(outputs), 1):
         raise ValueError("a tree has values of another shape than its nodes")
     if nodes.dtype != NODE_DTYPE or nodes.ndim != 1 or _number(content["node_count"]) != len(nodes):
-        raise ValueError("a tree has another number of nodes than it says")
+        raise ValueError("a tree has a different number of nodes than it says")
     if values.dtype != np.float64 or not np.isfinite(values).all() or _number(content["max_depth"]) < 0:
-        raise ValueError("a tree has values that are no numbers")
+        raise ValueError("a tree has values that are not numbers")
     children = np.stack([nodes["left_child"], nodes["right_child"]])
     leaves = (children == TREE_LEAF).all(axis=0)
     inside = ((children > np.arange(len(nodes))) & (children < len(nodes))).all(axis=0)
@@ -139,5 +139,5 @@ def _number(node: Mapping[str, Any]) -> int:
 def _array(node: Mapping[str, Any], archive: ZipFile) -> np.ndarray:
     found = np.load(io.BytesIO(archive.read(node["file"])), allow_pickle=False)
     if not isinstance(found, np.ndarray) or node["__module__"] != "numpy" or node["__class__"] != "ndarray":
-        raise ValueError("a tree has something else than arrays")
+        raise ValueError("a tree has something other than arrays")
     return found

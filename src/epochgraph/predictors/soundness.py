@@ -1,8 +1,8 @@
-"""Whether a fitted estimator that came from a file is one of ours, with every array as it has to be.
+"""Whether a fitted estimator from a file is one of ours, and all its arrays are consistent.
 
-Compiled code follows the numbers of a tree or a support vector machine without looking: of arrays that do not belong
-together it reads memory that is not theirs. So each array of each estimator is held against the others first, for type,
-shape, range and order. What is of another make is refused, however harmless; a trial shows whether the rest works.
+Compiled code follows the indices of a tree or a support vector machine unchecked: with inconsistent arrays it would
+read memory out of bounds. So each array of each estimator is first checked against the others, for type, shape, range
+and order. Any other estimator is refused, however harmless; a trial prediction shows whether the rest works.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ LABELS = [0, 1]
 
 
 def check_estimator(model: object) -> None:
-    """See that an estimator is sound, and tells numbers of two runs that nobody had.
+    """Check that an estimator is sound, and that it predicts numbers for two made-up runs.
 
     Raises:
         ValueError, AttributeError, TypeError: It is not.
@@ -37,7 +37,7 @@ def check_estimator(model: object) -> None:
     columns = _whole(made.n_features_in_)
     names = getattr(made, "feature_names_in_", None)
     if names is not None and not (_is_array(names, (columns,), "O") and all(isinstance(name, str) for name in names)):
-        raise ValueError("the names of the columns are not one text each")
+        raise ValueError("the names of the columns are not one string each")
     first, imputer, scaler, *last = _steps(made.pipeline_)
     _check_compressing(first)
     width = _check_imputing(imputer, columns)
@@ -52,23 +52,23 @@ def check_estimator(model: object) -> None:
 
 
 def _try(model: SignatureClassifier | SignatureRegressor, columns: int) -> None:
-    """Two runs: one of zeros, one of which nothing is known."""
+    """Try two runs: one of zeros, and one about which nothing is known."""
     table = np.stack([np.zeros(columns), np.full(columns, np.nan)])
     with np.errstate(all="ignore"):
         predicted = _predictions(model, table)
     if predicted.shape != (2,) or not np.isfinite(predicted).all():
-        raise ValueError("it tells no number of a run")
+        raise ValueError("it predicts no number for a run")
 
 
 def _predictions(model: Any, table: np.ndarray) -> np.ndarray:
-    """What the steps of an estimator tell of a table, whatever the names of its columns are."""
+    """What an estimator's steps predict from a table, whatever the names of its columns."""
     if isinstance(model, SignatureClassifier):
         return np.asarray(model.pipeline_.predict_proba(table)[:, 1])
     return np.asarray(model.pipeline_.predict(table))
 
 
 def _plain(model: object, kind: type) -> Any:
-    """An object of just one type, none of whose attributes hides a method of it."""
+    """An object of exactly one type, none of whose attributes hides a method."""
     if type(model) is not kind:
         raise ValueError(f"a {type(model).__name__} stands where a {kind.__name__} belongs")
     hidden = [name for name in vars(model) if hasattr(kind, name)]
@@ -78,14 +78,14 @@ def _plain(model: object, kind: type) -> Any:
 
 
 def _is_array(value: object, shape: tuple[int, ...], kinds: str) -> bool:
-    """Whether a value is an array of a shape, of some kinds of dtype, as it lies in memory after it was fitted."""
+    """Whether a value is an array of a shape and one of some kinds of dtype, in the memory layout of a fitted one."""
     if type(value) is not np.ndarray or value.shape != shape or value.dtype.kind not in kinds:
         return False
     return bool(value.dtype.isnative and value.flags.c_contiguous and value.flags.aligned)
 
 
 def _check_numbers(value: object, shape: tuple[int, ...], *, least: float = -np.inf, missing: bool = False) -> None:
-    """Finite numbers of 64 bits, of a shape."""
+    """Check for an array of finite 64-bit numbers of a given shape."""
     if not isinstance(value, np.ndarray) or not _is_array(value, shape, "f") or value.dtype.itemsize != 8:
         raise ValueError(f"an array is not of the shape {shape}, or of another type")
     if not (np.isfinite(value) | (np.isnan(value) if missing else False)).all() or (value < least).any():
@@ -110,7 +110,7 @@ def _check_labels(value: object) -> None:
 
 
 def _check_settings(model: Any, **expected: object) -> None:
-    """See that an estimator was made with what ours are made with, where that tells what it does."""
+    """Check that an estimator has the settings of ours, where they matter."""
     for name, value in expected.items():
         found = getattr(model, name)
         if type(found) is not type(value) or found != value:
@@ -118,7 +118,7 @@ def _check_settings(model: Any, **expected: object) -> None:
 
 
 def _steps(value: object) -> list[Any]:
-    """The estimators of a pipeline that does nothing else."""
+    """The estimators of a pipeline that contains nothing else."""
     pipeline = _plain(value, Pipeline)
     _check_settings(pipeline, memory=None, verbose=False)
     steps = pipeline.steps
@@ -138,23 +138,23 @@ def _check_compressing(value: object) -> None:
 
 
 def _check_imputing(value: object, columns: int) -> int:
-    """See that what is missing is replaced as ours is.
+    """Check that missing values are replaced as in our estimators.
 
     Returns:
-        The number of columns then: there is another one for each that was missing somewhere.
+        The number of columns afterwards: there is one more for each that had missing values.
     """
     made = _plain(value, SimpleImputer)
     _check_settings(made, strategy="median", add_indicator=True, keep_empty_features=True)
     _check_numbers(made.statistics_, (columns,), missing=True)
     if _whole(made.n_features_in_) != columns:
-        raise ValueError("as many columns are not read as there are")
+        raise ValueError("it does not read as many columns as there are")
     indicator = _plain(made.indicator_, MissingIndicator)
     _check_settings(indicator, features="missing-only", error_on_new=False)
     if not (isnan(_missing(made)) and isnan(_missing(indicator))):
-        raise ValueError("a number stands for what is missing")
+        raise ValueError("a number stands for missing values")
     marked = indicator.features_
     if not isinstance(marked, np.ndarray) or not _is_array(marked, marked.shape[:1], "iu"):
-        raise ValueError("the columns with missing values are no list")
+        raise ValueError("the columns with missing values are not a list")
     if len(marked) and not (marked[0] >= 0 and marked[-1] < columns and (np.diff(marked) > 0).all()):
         raise ValueError("the columns with missing values are not among the columns")
     return columns + len(marked)
@@ -182,7 +182,7 @@ def _check_target(value: object, width: int) -> None:
 
 
 def _check_telling(steps: Sequence[Any], width: int, *, outputs: int, binary: bool) -> None:
-    """See that the last steps are those of one of our methods."""
+    """Check that the last steps are those of one of our methods."""
     *axes, last = steps
     if isinstance(last, MLPClassifier if binary else MLPRegressor):
         (turned,) = axes
@@ -213,7 +213,7 @@ def _check_network(model: Any, width: int, *, binary: bool) -> None:
     _check_settings(made, activation="relu", out_activation_=out, n_layers_=layers, n_outputs_=1, n_features_in_=width)
     for weights, offset in zip(coefficients, offsets, strict=True):
         if not isinstance(weights, np.ndarray) or weights.ndim != 2:
-            raise ValueError("a layer of a network is no matrix")
+            raise ValueError("a layer of a network is not a matrix")
         _check_numbers(np.ascontiguousarray(weights), (width, weights.shape[1]))
         width = weights.shape[1]
         _check_numbers(offset, (width,))
@@ -227,7 +227,7 @@ def _check_network(model: Any, width: int, *, binary: bool) -> None:
 
 
 def _check_forest(model: Any, width: int, outputs: int) -> None:
-    """See that trees read the columns that there are; that they lead to leaves was seen in the file."""
+    """Check that trees read existing columns; that they lead to leaves was checked in the file."""
     made = _plain(model, type(model))
     if outputs == 2:
         _check_labels(made.classes_)
@@ -236,7 +236,7 @@ def _check_forest(model: Any, width: int, outputs: int) -> None:
     for grown in made.estimators_:
         tree = _plain(grown, ExtraTreeRegressor).tree_
         if (tree.n_features, tree.n_outputs, tree.max_n_classes) != (width, outputs, 1):
-            raise ValueError("a tree reads or tells another number of columns")
+            raise ValueError("a tree reads or predicts a different number of columns")
 
 
 def _check_machine(model: Any, width: int, *, binary: bool) -> None:
@@ -245,17 +245,17 @@ def _check_machine(model: Any, width: int, *, binary: bool) -> None:
         _check_labels(model.classes_)
         _check_labels(machine.classes_)
         if _real(model.slope_) <= 0:
-            raise ValueError("a machine tells the opposite of what it found")
+            raise ValueError("a machine predicts the opposite of what it found")
         _check_settings(machine, decision_function_shape="ovr", break_ties=False)
     _check_settings(machine, kernel="rbf", _sparse=False, n_features_in_=width, fit_status_=0)
     _check_support(machine, width, binary=binary)
 
 
 def _check_support(machine: Any, width: int, *, binary: bool) -> None:
-    """See that a machine's arrays are of one number of support vectors."""
+    """Check that a machine's arrays agree on the number of support vectors."""
     vectors = machine.support_vectors_
     if not isinstance(vectors, np.ndarray) or vectors.ndim != 2:
-        raise ValueError("the support vectors are no matrix")
+        raise ValueError("the support vectors are not a matrix")
     count = len(vectors)
     if _real(machine._gamma) < 0:  # noqa: SLF001 - scikit-learn keeps there what its machine is called with
         raise ValueError("a machine sees further than it can")
@@ -264,7 +264,7 @@ def _check_support(machine: Any, width: int, *, binary: bool) -> None:
     of_classes = machine._n_support  # noqa: SLF001 - likewise
     _check_counted(of_classes, (2,), at_most=count)
     if (of_classes.sum() if binary else of_classes[0]) != count:
-        raise ValueError("a machine has another number of support vectors than it says")
+        raise ValueError("a machine has a different number of support vectors than it says")
     for weights in (machine.dual_coef_, machine._dual_coef_):
         _check_numbers(weights, (1, count))
     for offset in (machine.intercept_, machine._intercept_):

@@ -1,4 +1,4 @@
-"""Predictors in files that can be read without running what is in them."""
+"""Predictors in files that can be read without running anything in them."""
 
 import io
 import json
@@ -25,15 +25,15 @@ from epochgraph.signature.names import Column
 VERSION = 6
 READABLE = (4, 5, VERSION)  # 4 knows rising targets only
 OLD_NAMES = {"told": "predicted", "strangeness": "out_of_range", "kinds": "categories", "new_kinds": "new_categories"}
-"""What versions 4 and 5 call the fields of a calibration, and what they are called now."""
+"""What format versions 4 and 5 call the fields of a calibration, and what they are called now."""
 
 HEADER = "epochgraph.json"
-"""Our entry in skops' archive, so that a file is understood before any of its objects are looked at."""
+"""Our entry in skops' archive, which identifies a file before any of its objects are looked at."""
 
 ARRAYS = ("predicted", "truth", "out_of_range", "low", "high")
 FIELDS = {"threshold": float | int | None, "extraction": dict, "trained_on": dict, "versions": dict}
 LARGEST = 64 * 2**20
-"""Bytes that a file may unpack to: far more than a predictor needs, and no bomb."""
+"""The most bytes that a file may unpack to: far more than a predictor needs, but no bomb."""
 
 CHUNK = 2**20
 
@@ -51,13 +51,13 @@ class Predictor:
         threshold: The final accuracy from which on a run is good, in the unit of the accuracies; may be None for a
             regressor.
         extraction: The settings that signatures must be extracted with. JSON values, like `trained_on`.
-        trained_on: What it was fitted on: number of runs, architectures, ...
-        calibration: What held-out runs teach about its errors; None if nobody held any out.
+        trained_on: What it was fitted on: the number of runs, their architectures, ...
+        calibration: What held-out runs show about its errors; None if none were held out.
         versions: The packages that it was fitted with.
 
     Raises:
-        SettingError: The estimator was not fitted on signatures, or it is a classifier without a threshold, or of
-            other labels than 0 and 1; or the calibration is of another number of features.
+        SettingError: The estimator was not fitted on signatures; it is a classifier without a threshold, or with labels
+            other than 0 and 1; or the calibration has another number of features.
     """
 
     estimator: SignatureClassifier | SignatureRegressor
@@ -84,12 +84,12 @@ class Predictor:
 
     @property
     def task(self) -> Task:
-        """Whether it tells good from bad runs, or the accuracy."""
+        """Whether it predicts good and bad ends, or the accuracy."""
         return "classification" if isinstance(self.estimator, SignatureClassifier) else "regression"
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What it needs to know of a run: `<feature>@<epoch>` and `<metric>@<epoch>`."""
+        """What it needs to know about a run: `<feature>@<epoch>` and `<metric>@<epoch>`."""
         return tuple(self.estimator.feature_names_in_)
 
     @property
@@ -115,7 +115,7 @@ class Predictor:
         return self.times[-1]
 
     def with_threshold(self, threshold: float | None) -> "Predictor":
-        """The same predictor with another notion of a good end; itself for None.
+        """The same predictor with another threshold; unchanged for None.
 
         Raises:
             SettingError: A classifier was fitted for another threshold.
@@ -128,7 +128,7 @@ class Predictor:
 
 
 def _is_column(name: str) -> bool:
-    """Whether a name is one of a `Column`, and can be printed and stored."""
+    """Whether a name is a `Column`, and can be printed and stored."""
     try:
         name.encode()
         Column.parse(name)
@@ -163,7 +163,7 @@ def read_predictor(path: Path | str) -> Predictor:
 
     Raises:
         UnreadableFileError: The file is missing, truncated, not a predictor, of another version, made by an
-            incompatible scikit-learn, or asks for what no predictor needs.
+            incompatible scikit-learn, or asks for something that no predictor needs.
     """
     path = Path(path)
     try:
@@ -209,17 +209,17 @@ def _calibration(plain: Mapping[str, Any] | None) -> Calibration | None:
 
 
 def _renamed(calibration: Any) -> Any:
-    """A calibration from a file of an older version, with the names of today."""
+    """The calibration of an older file, with today's names."""
     if not isinstance(calibration, dict):
         return calibration
     return {OLD_NAMES.get(name, name): value for name, value in calibration.items()}
 
 
 def _unpacked(archive: ZipFile) -> int:
-    """Bytes that an archive unpacks to, whatever it says itself; of one that is too large, more than `LARGEST`."""
+    """The bytes that an archive really unpacks to; if it is too large, some number above `LARGEST`."""
     count = 0
     for entry in map(copy, archive.infolist()):
-        entry.file_size = LARGEST + 1  # else no more would be counted than it says, though more would be unpacked
+        entry.file_size = LARGEST + 1  # otherwise only as much would be counted as it claims, though more is unpacked
         with archive.open(entry) as content:
             while count <= LARGEST and (chunk := content.read(CHUNK)):
                 count += len(chunk)

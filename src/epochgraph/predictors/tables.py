@@ -1,4 +1,4 @@
-"""Signatures and accuracies -> what scikit-learn learns from: a table and labels."""
+"""Signatures and accuracies -> a table and labels, which scikit-learn learns from."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,13 +21,13 @@ def feature_table(
     Args:
         signatures: Signatures that were extracted with the same settings.
         up_to: The last epoch to use, so that runs of different length compare; None for every snapshot.
-        names: Of the runs, for errors; None to count them.
+        names: Names of the runs, for errors; None to number them.
 
     Returns:
-        A row a run, a column `<feature>@<epoch>` a feature and snapshot; NaN where a run had diverged.
+        One row per run, one column `<feature>@<epoch>` per feature and snapshot; NaN where a run had diverged.
 
     Raises:
-        SettingError: There are no signatures, or `up_to` is outside of what they record.
+        SettingError: There are no signatures, or `up_to` is later than what they record.
         FeatureMismatchError: A signature lacks a feature or an epoch that another has.
 
     References:
@@ -43,7 +43,7 @@ def feature_table(
 
 
 def selected_table(signatures: Sequence[Signature], columns: Sequence[str]) -> pd.DataFrame:
-    """The given columns of `feature_table`; the signatures may have more features and later epochs than those.
+    """Some columns of `feature_table`; the signatures may have further features and later epochs.
 
     Raises:
         FeatureMismatchError: A signature lacks one of the columns.
@@ -52,7 +52,7 @@ def selected_table(signatures: Sequence[Signature], columns: Sequence[str]) -> p
 
 
 def run_table(runs: Sequence[Run], columns: Sequence[str]) -> pd.DataFrame:
-    """The given columns of what is known of runs: features of their signatures, metrics as `<metric>@<epoch>`.
+    """Some columns of what is known about runs: features of their signatures, metrics as `<metric>@<epoch>`.
 
     Raises:
         FeatureMismatchError: A run lacks one of the columns.
@@ -65,17 +65,17 @@ def run_table(runs: Sequence[Run], columns: Sequence[str]) -> pd.DataFrame:
 
 
 def _after_divergence(column: str, run: Run) -> bool:
-    """Whether a column is of a moment at which the weights of a run were NaN or infinite already."""
+    """Whether the weights of a run were already NaN or infinite at the epoch of a column."""
     return bool(Column.parse(column).epoch >= run.signature.times[run.signature.diverged].min())
 
 
 def of_epochs(table: pd.DataFrame, epoch: float, *, since_previous_from: float = 0) -> pd.DataFrame:
-    """The columns `<feature>@<epoch>` of whole epochs, or if `epoch` is a fraction of the first, of that moment.
+    """The columns `<feature>@<epoch>` at whole epochs; if `epoch` is a fraction of the first, at that moment.
 
     Args:
-        table: Columns up to `epoch`.
+        table: Its columns are at epochs up to `epoch`.
         epoch: The last to look at.
-        since_previous_from: The first epoch of which changes since the previous snapshot are wanted.
+        since_previous_from: The first epoch at which changes since the previous snapshot are wanted.
     """
     chosen = []
     for text in table.columns:
@@ -91,8 +91,8 @@ def labels(accuracies: ArrayLike, threshold: float, *, falls: bool = False) -> I
 
     Args:
         accuracies: How each run ends.
-        threshold: What a good end is.
-        falls: Whether the metric falls as runs get better, such as a loss: then what is at most the threshold is good.
+        threshold: The worst value of a good end.
+        falls: Whether the metric falls as runs get better, as a loss does: then values up to the threshold are good.
 
     Raises:
         SettingError: An accuracy is NaN, or the threshold leaves all runs on one side.
@@ -117,9 +117,9 @@ def _row(signature: Signature) -> Mapping[str, float]:
 
 
 def _measured(run: Run) -> Mapping[str, float]:
-    """The metrics of a run; NaN is a value, too, once the run has diverged, and before that a missing one.
+    """The metrics of a run. Before it has diverged, NaN means missing; afterwards, it is a value like any other.
 
-    An infinite metric is no number: it is as if it were NaN.
+    An infinite metric is treated as NaN.
     """
     diverged = run.signature.times[run.signature.diverged].min(initial=np.inf)
     found: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""What a predictor may look at: runs and an epoch -> a table of what is known of each run once that epoch is over."""
+"""What a predictor may look at: runs and an epoch -> what is known about each run once that epoch is over."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from epochgraph.signature.names import CHANGES, FeatureChoice, FeatureName, posi
 from epochgraph.signature.smoothing import Smoothing, smoothed
 
 View = Callable[[Sequence[Run], float], pd.DataFrame]
-"""Runs and an epoch -> what is known of each run (a row) once that epoch is over."""
+"""Runs and an epoch -> what is known about each run (a row) once that epoch is over."""
 
 LAST_LAYER = "last_layer"
 SEVEN = ("mean", "variance", *(f"percentile_{q}" for q in (0, 25, 50, 75, 100)))
@@ -26,7 +26,7 @@ UNROLLED_DEGREE = "unrolled_degree"
 def folded(run: Run) -> Run:
     """A run of a zoo as if it had been extracted with batch norms folded.
 
-    Where there is something to fold, a zoo records both ways; else they are the same.
+    If there is something to fold, a zoo records the features both ways; otherwise they are the same.
     """
     whole = run.signature
     places = positions(whole.names, FeatureChoice(folded=True)) or [*range(len(whole.names))]
@@ -35,13 +35,13 @@ def folded(run: Run) -> Run:
 
 
 def signature_so_far(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
-    """The temporal signature up to `epoch`, all of it."""
+    """The whole temporal signature up to `epoch`."""
     return feature_table([run.signature for run in runs], up_to=epoch, names=[run.name for run in runs])
 
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """Some features of the signature: at every snapshot but the initial one, or at whole epochs.
+    """Some features of the signature, at every snapshot except the initial one, or at whole epochs.
 
     Attributes:
         choice: Which features.
@@ -85,15 +85,15 @@ class Concatenated:
 
 
 def changes_between_epochs(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
-    """What has changed since the start and between whole epochs, of the whole graph and by depth.
+    """Changes since the start and between whole epochs, of the whole graph and by depth.
 
-    This is what any network has of which the initial weights and those after each epoch are kept, or for a fraction of
-    the first epoch, the initial ones and those of that moment.
+    These are known for any network whose initial weights and those after each epoch are kept; for a fraction of the
+    first epoch, the initial weights and those of that moment suffice.
     """
     return of_epochs(pooled_changes()(runs, epoch), epoch, since_previous_from=2)
 
 
 def pooled_changes() -> View:
-    """The changes of the whole graph and of its depth, at every snapshot: what networks of any architecture have."""
+    """The changes of the whole graph and by depth, at every snapshot: what networks of any architecture have."""
     pooled = FeatureChoice(scopes=("graph", "depth"), since=CHANGES, without=(UNROLLED_DEGREE,))
     return Selected(pooled, whole_epochs=False)

@@ -20,8 +20,8 @@ LEVELS = ("",)
 class FeatureName:
     """What one feature of a signature is.
 
-    It is written `measure/scope/summary`: a scope may have slashes of its own, the others have none. Parameters and
-    the last layer of a zoo have no scope, and a name without any slash is a measure alone.
+    It is written `measure/scope/summary_since_reference`. A scope may contain slashes, the other fields do not. The
+    parameters and the last layer of a zoo have no scope, and a name without a slash is only a measure.
 
     Attributes:
         measure: What was measured, such as "degree", or "parameter:conv1.weight".
@@ -52,9 +52,9 @@ class FeatureName:
             raise SettingError("the name of a feature", str(self), "such that it is read back as the same name")
 
     def __str__(self) -> str:
-        summary = self.summary if not self.since else f"{self.summary}{SINCE}{self.since}"
-        pieces = (FOLDED if self.folded else None, self.measure, self.scope, summary)
-        return "/".join(piece for piece in pieces if piece is not None)
+        pieces = (FOLDED if self.folded else None, self.measure, self.scope, self.summary)
+        text = "/".join(piece for piece in pieces if piece is not None)
+        return f"{text}{SINCE}{self.since}" if self.since else text
 
     @staticmethod
     def parse(text: str) -> "FeatureName":
@@ -104,9 +104,10 @@ class FeatureChoice:
         return all(chosen is None or one in chosen for chosen, one in pairs)
 
     def __str__(self) -> str:
-        named = {"measure": self.measures, "scope": self.scopes, "summary": self.summaries, "since": self.since}
+        named = {"measure": self.measures, "scope": self.scopes, "summary": self.summaries}
+        named |= {"since": None if self.since == LEVELS else self.since}
         chosen = [f"{what} {' or '.join(map(repr, names))}" for what, names in named.items() if names is not None]
-        return ", ".join([*chosen, *(["batch norms folded"] if self.folded else [])]) or "any name"
+        return ", ".join([*chosen, *(["with batch norms folded"] if self.folded else [])]) or "any name"
 
 
 @lru_cache(maxsize=64)  # the runs of a population have thousands of names, and all the same
@@ -176,10 +177,11 @@ def columns(names: Iterable[str], epochs: Iterable[float]) -> tuple[str, ...]:
 def _pieces(text: str) -> tuple[str, str | None, str | None, str, bool]:
     """The fields of `FeatureName`; whatever the text, joining them gives it back."""
     folded = text.startswith(f"{FOLDED}/") and text.count("/") > 1
-    measure, slash, rest = text.removeprefix(f"{FOLDED}/" if folded else "").partition("/")
-    if not slash:
-        return measure, None, None, "", folded
-    scope, between, last = rest.rpartition("/")
-    summary, joined, since = last.rpartition(SINCE)
-    changed = joined != "" and since != ""
-    return measure, scope if between else None, summary if changed else last, since if changed else "", folded
+    *before, last = text.removeprefix(f"{FOLDED}/" if folded else "").split("/")
+    head, joined, since = last.rpartition(SINCE)
+    if not joined or not since:
+        head, since = last, ""
+    if not before:
+        return head, None, None, since, folded
+    measure, *scope = before
+    return measure, "/".join(scope) if scope else None, head, since, folded

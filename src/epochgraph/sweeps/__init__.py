@@ -1,4 +1,4 @@
-"""Many runs at once: a sweep of finished runs, the rules that would have stopped some of them, and what that saves."""
+"""Many runs at once: sweeps of finished runs, rules that would have stopped some of them, and what that saves."""
 
 from epochgraph.sweeps.replay import Outcome, finishing, outcome, replayed
 from epochgraph.sweeps.rules import (

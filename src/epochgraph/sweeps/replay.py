@@ -1,4 +1,4 @@
-"""A recorded sweep replayed: what each rule spends on it, and what it misses."""
+"""Replays of a recorded sweep: what each rule spends, and what it misses."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from epochgraph.sweeps.sweep import Sweep
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a sweep by one rule.
+    """What one rule makes of a sweep.
 
     Attributes:
         rule: Its name.
-        budget_of: The rule whose epochs it was given; None if it spent its own.
-        epochs: Trained, as a share of training all runs to the end.
-        regret: What the final accuracy of the run that the rule ends with lacks to that of the best run, in points.
+        budget_of: The rule whose number of epochs it was given; None if it had no budget.
+        epochs: The epochs trained, as a share of training all runs to the end.
+        regret: How far the final accuracy of the run that the rule chooses is below that of the best run, in points.
         good_stopped: The share of the good runs that were stopped; NaN if there are none.
-        best_stopped: Whether the best run was.
+        best_stopped: Whether the best run was stopped.
     """
 
     rule: str
@@ -31,7 +31,7 @@ class Outcome:
 
 
 def replayed(sweep: Sweep, *, threshold: float) -> Iterator[Outcome]:
-    """The outcome of every rule, then of best first with no more epochs than each usual rule spent.
+    """The outcome of every rule, then of best first with no more epochs than each common rule spent.
 
     Args:
         sweep: Finished runs, with their forecasts.
@@ -46,7 +46,7 @@ def replayed(sweep: Sweep, *, threshold: float) -> Iterator[Outcome]:
 
 
 def finishing(sweep: Sweep, trained: np.ndarray) -> np.ndarray:
-    """What a rule spends on each run; if it stops all of them, the one that was trained for longest is finished."""
+    """The epochs that a rule spends on each run; if it stops all of them, the longest-trained one is finished."""
     if trained.max() < sweep.epochs:
         return np.where(np.arange(len(trained)) == trained.argmax(), sweep.epochs, trained)
     return trained
@@ -55,13 +55,13 @@ def finishing(sweep: Sweep, trained: np.ndarray) -> np.ndarray:
 def outcome(sweep: Sweep, trained: np.ndarray, *, rule: str, threshold: float, budget_of: str | None = None) -> Outcome:
     """What was spent on a sweep, and what was missed.
 
-    The rule ends with the run of the best final validation accuracy among those that it finished. Regret compares test
-    accuracies, so training all runs to the end may have some, too.
+    The rule chooses the run with the best final validation accuracy among those that it finished. Regret compares test
+    accuracies, so even training all runs to the end may have some.
 
     Args:
         sweep: Finished runs.
-        trained: The epochs that each of them was trained for; at least one to its end.
-        rule: The name of the rule that said so.
+        trained: The epochs that each of them was trained for; at least one is trained to its end.
+        rule: The name of the rule.
         threshold: The final accuracy from which on a run is good.
         budget_of: The rule whose epochs it was given.
     """

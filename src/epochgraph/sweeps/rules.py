@@ -1,4 +1,4 @@
-"""Rules that stop the runs of a sweep early: ours, and the usual ones."""
+"""Rules that stop the runs of a sweep early: ours, and the common ones."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -12,24 +12,24 @@ import numpy as np
 from epochgraph.sweeps.sweep import Forecasts, Sweep
 
 ETA = 3
-"""By how much successive halving and Hyperband cut; their usual choice."""
+"""The factor by which successive halving and Hyperband cut: the usual choice."""
 
 STARTUP = 5
-"""Runs that the median rule lets finish before it stops any."""
+"""How many runs the median rule lets finish before it stops any."""
 
 BEST = 3
-"""Runs that "one epoch, then the best" continues."""
+"""How many runs "one epoch, then the best" continues."""
 
 WITHOUT = "without graphs"
 
 
 def by_curves(unseen: str) -> str:
-    """What best first with a budget is called where its forecasts are made without graphs."""
+    """The name of best first with a budget if its forecasts are made without graphs."""
     return f"{unseen}, {WITHOUT}"
 
 
 Rule = Callable[[Sweep], np.ndarray]
-"""A sweep -> the epochs that each of its runs is trained for."""
+"""A sweep -> the number of epochs that each of its runs is trained for."""
 
 
 def no_stopping(sweep: Sweep) -> np.ndarray:
@@ -38,7 +38,7 @@ def no_stopping(sweep: Sweep) -> np.ndarray:
 
 
 def median_rule(sweep: Sweep) -> np.ndarray:
-    """A run stops where its best so far is below the median of the averages so far of the runs that finished.
+    """A run stops when its best value so far is below the median of the finished runs' averages up to that epoch.
 
     References:
         Golovin et al. 2017, "Google Vizier", section 3.2.2.
@@ -66,13 +66,12 @@ def one_epoch_then_best(sweep: Sweep) -> np.ndarray:
 def successive_halving(
     sweep: Sweep, *, runs: np.ndarray | None = None, rungs: Iterable[int] | None = None
 ) -> np.ndarray:
-    """Of the runs the best third goes on at each rung, and those that are left to the end.
+    """At each rung the best third of the runs goes on; those that remain are trained to the end.
 
     Args:
         sweep: The runs.
-        runs: The places of those that take part; None for all.
-        rungs: Epochs after which runs are cut; None for those, each three times the one before, with which one run is
-            left for the end.
+        runs: The positions of those that take part; None for all.
+        rungs: Epochs after which runs are cut; None for rungs that triple each time and leave one run at the end.
 
     References:
         Jamieson and Talwalkar 2016, "Non-stochastic best arm identification and hyperparameter optimization".
@@ -94,10 +93,10 @@ def _rungs(runs: int, epochs: int) -> Iterator[int]:
 
 
 def hyperband(sweep: Sweep) -> np.ndarray:
-    """The runs are dealt, in order, to brackets of successive halving with ever fewer cuts; the last has none.
+    """The runs are assigned, in order, to brackets of successive halving with ever fewer cuts; the last has none.
 
-    A bracket cuts after R / 3^s, ..., R / 9, R / 3 of R epochs. The brackets have the sizes of Hyperband in proportion,
-    so that together they are the sweep.
+    A bracket cuts after R / 3^s, ..., R / 9, R / 3 of R epochs. The sizes of the brackets are in the proportions of
+    Hyperband, and add up to the sweep.
 
     References:
         Li et al. 2018, "Hyperband: a novel bandit-based approach to hyperparameter optimization", algorithm 1.
@@ -113,11 +112,11 @@ def hyperband(sweep: Sweep) -> np.ndarray:
 
 
 def our_decision(sweep: Sweep, *, unseen: str) -> np.ndarray:
-    """A run stops as soon as it is condemned: no good end is expected of it.
+    """A run stops as soon as the predictor decides so: a good end is not expected.
 
     Args:
         sweep: The runs.
-        unseen: What the predictor has not seen of them, one of `Sweep.forecasts`.
+        unseen: What the predictor had not seen, a key of `Sweep.forecasts`.
     """
     predicted = sweep.forecasts[unseen]
     condemned = np.minimum(predicted.epochs[predicted.stop.argmax(axis=1)], sweep.epochs)
@@ -125,11 +124,11 @@ def our_decision(sweep: Sweep, *, unseen: str) -> np.ndarray:
 
 
 def beside_the_best(sweep: Sweep, *, unseen: str) -> np.ndarray:
-    """A run stops as soon as it is not expected to reach the best of those that finished before.
+    """A run stops as soon as its forecast stays below the best finished run so far.
 
     Args:
         sweep: The runs.
-        unseen: What the predictor has not seen of them, one of `Sweep.forecasts`.
+        unseen: What the predictor had not seen, a key of `Sweep.forecasts`.
 
     References:
         Domhan et al. 2015, "Speeding up automatic hyperparameter optimization of deep neural networks by extrapolation
@@ -147,24 +146,24 @@ def beside_the_best(sweep: Sweep, *, unseen: str) -> np.ndarray:
 
 
 def best_first(sweep: Sweep, *, unseen: str, budget: float | None = None) -> np.ndarray:
-    """All runs are begun; then the one that may still become the best goes on, till it is told of anew or has finished.
+    """All runs are started; then the one that may end best goes on until its next forecast or its end, and so forth.
 
-    As in `beside_the_best` runs stop that are not expected to reach the best of those that finished, but no run is
-    finished only because it came early. Runs have to be put aside and taken up again, as in successive halving.
+    As in `beside_the_best`, runs stop that are not expected to reach the best finished run, but no run is finished only
+    because it came early. Runs must be paused and resumed, as in successive halving.
 
     Args:
         sweep: The runs.
-        unseen: What the predictor has not seen of them, one of `Sweep.forecasts`.
-        budget: The epochs that may be spent on all runs together, enough for all to be begun and one to finish: they go
-            on as long as the next step can be paid, whatever is expected. If then none has finished, to finish the one
-            that was trained for longest can still be paid. None to go on as long as a run may become the best.
+        unseen: What the predictor had not seen, a key of `Sweep.forecasts`.
+        budget: The epochs to spend on all runs together, enough to start all and finish one: training goes on while the
+            next step is within the budget, whatever is forecast. If no run has finished by then, enough is left to
+            finish the longest-trained one. None to go on as long as a run may become the best.
     """
     best, trained = -np.inf, np.full(len(sweep.final), sweep.first)
     for run, epoch, upper in _most_hopeful(sweep.forecasts[unseen], sweep.epochs):
         if budget is None:
             over = upper < best
         else:
-            kept_back = 0.0 if best > -np.inf else sweep.epochs - epoch  # for the first that finishes
+            kept_back = 0.0 if best > -np.inf else sweep.epochs - epoch  # for the first run that finishes
             over = trained.sum() - trained[run] + epoch + kept_back > budget
         if over:
             break
@@ -175,9 +174,9 @@ def best_first(sweep: Sweep, *, unseen: str, budget: float | None = None) -> np.
 
 
 def _most_hopeful(predicted: Forecasts, epochs: int) -> Iterator[tuple[int, float, float]]:
-    """Again and again the run that may end highest, the epoch to which it goes on, and how high it may end."""
-    looks = int((predicted.epochs < epochs).sum())  # what is told at the end comes too late
-    uppers, forecasts = -predicted.upper, -predicted.forecast  # a heap has its least first
+    """Repeatedly the run that may end highest, the epoch that it goes on to, and how high it may end."""
+    looks = int((predicted.epochs < epochs).sum())  # a forecast at the end comes too late
+    uppers, forecasts = -predicted.upper, -predicted.forecast  # a heap has its smallest item first
     hopes = [(uppers[run, 0], forecasts[run, 0], run, 1) for run in range(len(uppers))]
     heapify(hopes)
     while hopes:
@@ -188,16 +187,16 @@ def _most_hopeful(predicted: Forecasts, epochs: int) -> Iterator[tuple[int, floa
 
 
 def accuracy_then_best(sweep: Sweep) -> np.ndarray:
-    """The third with the best validation accuracy at first go on for an epoch, and the best of them to the end."""
+    """The third with the best early validation accuracy go on for an epoch, the best of these to the end."""
     return _then_best(sweep, sweep.early, sweep.curves[:, 0])
 
 
 def forecast_then_best(sweep: Sweep, *, unseen: str) -> np.ndarray:
-    """The third of which most is expected at first go on for an epoch, and the best of them by then to the end.
+    """The third with the best early forecast go on for an epoch, the best of these to the end.
 
     Args:
         sweep: The runs.
-        unseen: What the predictor has not seen of them, one of `Sweep.forecasts`.
+        unseen: What the predictor had not seen, a key of `Sweep.forecasts`.
     """
     predicted = sweep.forecasts[unseen]
     return _then_best(sweep, predicted.forecast[:, 0], predicted.forecast[:, np.searchsorted(predicted.epochs, 1)])
@@ -222,7 +221,7 @@ USUAL: Mapping[str, Rule] = {
     ACCURACY: accuracy_then_best,
 }
 STOPPING = tuple(name for name in USUAL if name != NO_STOPPING)
-"""The usual rules that stop runs, whose epochs best first is given."""
+"""The common rules that stop runs, whose numbers of epochs best first is given."""
 
 DECISION, FORECAST, FIRST = "our decision", "our forecast beside the best so far", "our forecast, best first"
 HALVING = f"our forecast, then the best {BEST}"
@@ -230,7 +229,7 @@ OURS = {DECISION: our_decision, FORECAST: beside_the_best, FIRST: best_first, HA
 
 
 def rules(sweep: Sweep) -> Mapping[str, Rule]:
-    """All that can be replayed, by name: the usual ones, and ours for all that is told."""
+    """All rules that can be replayed, by name: the common ones, and ours for each set of forecasts."""
     ours = {
         f"{name}, {unseen}": partial(rule, unseen=unseen) for unseen in sweep.forecasts for name, rule in OURS.items()
     }
@@ -238,7 +237,7 @@ def rules(sweep: Sweep) -> Mapping[str, Rule]:
 
 
 def with_budget(sweep: Sweep, budget: float) -> Mapping[str, np.ndarray]:
-    """The epochs of each run by best first with a budget, for all that is told, with graphs and by curves alone."""
+    """The epochs that best first with a budget spends on each run, for each set of forecasts."""
     curves = replace(sweep, forecasts=sweep.from_curves)
     return {
         name: best_first(seen, unseen=unseen, budget=budget)
@@ -248,6 +247,6 @@ def with_budget(sweep: Sweep, budget: float) -> Mapping[str, np.ndarray]:
 
 
 def _best(sweep: Sweep, runs: np.ndarray, epoch: int, kept: int) -> np.ndarray:
-    """The places of the best of some runs after an epoch."""
+    """The positions of the best of some runs after an epoch."""
     order = np.argsort(-sweep.curves[runs, epoch - 1], kind="stable")
     return np.asarray(runs[order[:kept]])

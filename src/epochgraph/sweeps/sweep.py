@@ -1,4 +1,4 @@
-"""A sweep whose runs were trained to their end, and what was forecast of them on the way."""
+"""A sweep whose runs were all trained to the end, and what was forecast for them on the way."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from epochgraph.runs import Run
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forecasts:
-    """What our predictor says of each run (a row) after some epochs (a column each).
+    """What our predictor says about each run (a row) after some epochs (the columns).
 
     Attributes:
-        epochs: They increase.
-        stop: Whether the run is condemned.
+        epochs: The epochs, increasing.
+        stop: Whether the decision is to stop the run.
         forecast: The expected final accuracy.
-        upper: Above which the final accuracy is not expected; infinity where nothing is promised.
+        upper: The value that the final accuracy is not expected to exceed; infinity where nothing is promised.
     """
 
     epochs: np.ndarray
@@ -26,21 +26,21 @@ class Forecasts:
     upper: np.ndarray
 
     def of(self, runs: np.ndarray) -> "Forecasts":
-        """Those of some of the runs."""
+        """The forecasts for some of the runs."""
         return Forecasts(self.epochs, self.stop[runs], self.forecast[runs], self.upper[runs])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sweep:
-    """The recorded runs of a sweep, in the order in which they are begun.
+    """The recorded runs of a sweep, in the order in which they are started.
 
     Attributes:
         curves: Validation accuracy of each run (a row) after each whole epoch, from 1 on.
-        early: Validation accuracy of each run when our predictor is asked first.
-        first: The epochs by then: a fraction of one.
+        early: Validation accuracy of each run at the first forecast.
+        first: The epoch of the first forecast, a fraction.
         final: Test accuracy of each run at its end.
-        forecasts: Of our predictor, by what it has not seen.
-        from_curves: Those of one that sees the learning curves alone.
+        forecasts: Our predictor's forecasts, by what it had not seen.
+        from_curves: The same for a predictor that sees only the learning curves.
     """
 
     curves: np.ndarray
@@ -52,11 +52,11 @@ class Sweep:
 
     @property
     def epochs(self) -> int:
-        """That each run is trained for at most."""
+        """The most epochs that a run is trained for."""
         return int(self.curves.shape[1])
 
     def of(self, runs: np.ndarray) -> "Sweep":
-        """The sweep of some of the runs, begun in the order of these places."""
+        """A sweep of some of the runs, started in the order of these positions."""
         return Sweep(
             self.curves[runs],
             self.early[runs],
@@ -68,12 +68,12 @@ class Sweep:
 
 
 def recorded(runs: Sequence[Run], *, first: float, progress: str = "validation_accuracy") -> Sweep:
-    """Finished runs as a sweep, before anything was forecast of them.
+    """Finished runs as a sweep, without forecasts.
 
     Args:
-        runs: In the order in which they are begun.
+        runs: In the order in which they are started.
         first: The epoch of the first forecast.
-        progress: The metric that rules go by; where a run did not measure it at a whole epoch, it counts as 0.
+        progress: The metric that rules go by; it counts as 0 where a run did not measure it at a whole epoch.
 
     Returns:
         The sweep, without forecasts.

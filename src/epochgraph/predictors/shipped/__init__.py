@@ -1,4 +1,4 @@
-"""The predictors that come with the package, fitted on all published populations; `README.md` here is their card."""
+"""The predictors that come with the package, fitted on all published populations; `README.md` is their model card."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,7 +20,7 @@ from epochgraph.runs import Run
 from epochgraph.runs.metrics import alike
 
 EXTRACTION = Extraction(scopes=("graph", "depth"), change=("initial", "previous"))
-"""How signatures are taken for them: what networks of any architecture have."""
+"""How signatures are taken for them: with the features that networks of any architecture have."""
 
 SHIPPED_EPOCHS: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0)
 """The last epochs that they look at, one predictor each."""
@@ -31,11 +31,11 @@ SITUATIONS: Mapping[str, View] = MappingProxyType(
         "weights": changes_between_epochs,
     }
 )
-"""What they look at; the better first."""
+"""What they look at, the better one first."""
 
 
 def file_name(situation: str, epoch: float) -> str:
-    """The file of a predictor."""
+    """The name of a predictor's file."""
     return f"{situation}@{epoch:g}.skops"
 
 
@@ -45,17 +45,17 @@ OWN = "for other kinds of runs, fit a predictor on finished ones of your own (`e
 def shipped_prediction(
     run: Run, *, threshold: float | None = None, rate: float = 0.05, weights_alone: bool = False
 ) -> Prediction:
-    """Predict the end of a run with the predictor of the package that fits it, and decide only where that is known.
+    """Predict how a run ends with the shipped predictor that suits it, and decide only for known kinds of training.
 
     Args:
         run: Extracted with `EXTRACTION`.
         threshold: The final accuracy from which on a run is good; None for the predictors' own.
         rate: The share of good runs that decisions may stop.
-        weights_alone: Whether a run may be stopped by what its weights alone tell.
+        weights_alone: Whether a run may be stopped on the evidence of its weights alone.
 
     Raises:
-        SettingError: As `shipped_predictor`, unless the weights of the run are NaN or infinite: then it is to be
-            stopped whatever else is known.
+        SettingError: As `shipped_predictor`, unless the weights of the run are NaN or infinite: then the decision is to
+            stop, whatever else is known.
     """
     try:
         situation, predictor = _chosen(run)
@@ -73,13 +73,13 @@ def shipped_prediction(
     if reason is not None:
         return replace(predicted, decision="abstain", reason=f"{reason}; {OWN}")
     if blind and predicted.decision == "stop" and divergence(run) is None and not weights_alone:
-        reason = "weights alone stop no run: log what is missing, or allow it with `--weights-alone`"
+        reason = "weights alone stop no run: log the missing metrics, or allow it with `--weights-alone`"
         return replace(predicted, decision="abstain", reason=reason)
     return predicted
 
 
 def _why_blind(run: Run, epoch: float) -> str:
-    """What the learning curve of a run lacks, up to an epoch."""
+    """What is missing from the learning curve of a run, up to an epoch."""
     if run.metrics.columns.empty:
         return "there are no metrics"
     reasons = []
@@ -89,11 +89,11 @@ def _why_blind(run: Run, epoch: float) -> str:
             reasons.append(f"the metrics have no {metric}, but {', '.join(like)}")
         else:
             reasons += _gaps(run, metric, epoch)
-    return "; ".join(reasons) or "no curve of such epochs is known"
+    return "; ".join(reasons) or "no predictor knows a curve at these epochs"
 
 
 def _gaps(run: Run, metric: str, epoch: float) -> list[str]:
-    """The epochs at which a metric that should be known is no number."""
+    """The epochs at which a metric is missing or not finite."""
     needed = [epoch] if epoch < 1 else np.arange(1.0, epoch + 1).tolist()
     values = {time: run.metrics[metric].get(time) for time in needed}
     absent = [f"{time:g}" for time, value in values.items() if value is None or np.isnan(value)]
@@ -103,21 +103,21 @@ def _gaps(run: Run, metric: str, epoch: float) -> list[str]:
 
 
 def shipped_predictor(run: Run) -> Predictor:
-    """The one that looks at as much as is known of a run: at the latest epoch, with the learning curve if there is one.
+    """The predictor that looks at the most: at the latest possible epoch, with the learning curve if there is one.
 
     Args:
         run: Extracted with `EXTRACTION`.
 
     Raises:
-        SettingError: The run has too few snapshots for any of them, or none of the initial weights; or some between
-            whole epochs, where the one before an epoch's is another than it was of the runs that they know; or
-            validation accuracies that are no fractions.
+        SettingError: The run has too few snapshots for any of them, or none of the initial weights; or snapshots
+            between whole epochs, so that changes since the previous snapshot mean something else than in training; or
+            validation accuracies that are not fractions.
     """
     return _chosen(run)[1]
 
 
 def _chosen(run: Run) -> tuple[str, Predictor]:
-    """The predictor for a run, and which of `SITUATIONS` it is of."""
+    """The predictor for a run, and its situation."""
     _check(run)
     missing = []
     for epoch, situation in ((epoch, situation) for epoch in reversed(SHIPPED_EPOCHS) for situation in SITUATIONS):
@@ -137,7 +137,7 @@ def _chosen(run: Run) -> tuple[str, Predictor]:
 
 
 def _check(run: Run) -> None:
-    """That a run is measured as those were that the predictors know."""
+    """Check that a run was measured as the runs were that the predictors were fitted on."""
     between = [time for time in run.signature.times.tolist() if time > 1 and time % 1]
     if between:
         raise SettingError(f"epochs of run {run.name!r}", between, "whole ones after the first: leave out the others")
@@ -152,6 +152,6 @@ def _check(run: Run) -> None:
 
 @cache
 def stored_predictor(situation: str, epoch: float) -> Predictor:
-    """The one of `SITUATIONS` and `SHIPPED_EPOCHS`."""
+    """The shipped predictor for a situation and an epoch."""
     with as_file(files(__name__) / file_name(situation, epoch)) as path:
         return read_predictor(path)

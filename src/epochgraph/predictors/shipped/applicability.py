@@ -1,8 +1,8 @@
-"""The kind of training that the predictors of the package know, and what the settings of a run say of its own.
+"""The kind of training that the shipped predictors know, and whether the settings of a run say that it is such one.
 
 They were fitted on image classifiers with ten classes, trained from scratch by SGD with a momentum of 0.9 at a constant
-learning rate. Elsewhere they have stopped good runs, and nothing in their features showed it; so they decide only where
-the settings say that all of this is so.
+learning rate. Elsewhere they have stopped good runs, and nothing in the features gave a warning; so they decide only
+where the settings confirm all of this.
 """
 
 import re
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from epochgraph.runs import Setting
 
 OF_A_ZOO = frozenset({"recipe", "scale", "architecture", "data", "threshold"})
-"""The settings of every run of a zoo (see `zoo.running.run_settings`), by which one is known."""
+"""The settings that every run of a zoo has (see `zoo.running.run_settings`): they identify one."""
 
 ZOO: Mapping[str, Setting] = {
     "optimizer": "sgd",
@@ -20,25 +20,25 @@ ZOO: Mapping[str, Setting] = {
     "task": "image classification",
     "pretrained": False,
 }
-"""What is true of a zoo's runs whose settings do not name it."""
+"""What is true of a zoo's runs even if their settings do not say so."""
 
 DATA = frozenset(
     {"cifar10", "cifar10jpeg", "cinic10", "digits", "fashionmnist", "imagenette", "kmnist", "mnist", "stl10", "svhn"}
 )
-"""Data sets of images that are known to have ten classes, in letters and digits alone."""
+"""Image data sets known to have ten classes, in lower-case letters and digits only."""
 
 KNOWN = "SGD with a momentum of 0.9, a constant learning rate, and image classification with ten classes, from scratch"
 
 
 @dataclass(frozen=True, slots=True)
 class _Aspect:
-    """Something that settings may say of a run.
+    """Something that settings may say about a run.
 
     Attributes:
         title: What it is.
-        keys: What it is called in settings, in letters and digits alone; the first is the one to recommend.
-        known: The values that the predictors know, in lower case, in letters and digits and points alone.
-        needed: Whether it must be named.
+        keys: Its names in settings, in letters and digits only; the first is the recommended one.
+        known: The values that the predictors know, in lower-case letters, digits and points only.
+        needed: Whether settings must name it.
     """
 
     title: str
@@ -90,7 +90,7 @@ _ASPECTS = (
 
 
 def why_not_applicable(settings: Mapping[str, Setting]) -> str | None:
-    """Why the predictors of the package do not decide about a run with such settings; None if they do."""
+    """Why the shipped predictors do not decide about a run with such settings; None if they do."""
     named = _named(settings)
     missing = []
     for aspect in _ASPECTS:
@@ -107,7 +107,7 @@ def why_not_applicable(settings: Mapping[str, Setting]) -> str | None:
 
 
 def _named(settings: Mapping[str, Setting]) -> dict[str, Setting]:
-    """The settings by their names in letters and digits alone, and what follows from the name of the data."""
+    """The settings by their names in letters and digits only, and what follows from the name of the data set."""
     of_zoo = settings.keys() >= OF_A_ZOO
     named = {_letters(name): value for name, value in ZOO.items() if of_zoo}
     named |= {_letters(name): value for name, value in settings.items() if not name.startswith("extraction.")}
