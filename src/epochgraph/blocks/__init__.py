@@ -1,7 +1,7 @@
 """Block: the weights of one join as a linear operator.
 
-A measure never sees a weight, it only multiplies. So a dense layer, a grouped convolution, a part of a concatenation
-and an unrolled convolution that would not fit in memory are all the same to it; a new kind of layer is one new Block.
+A measure never sees a weight, it only multiplies. So a dense layer, a grouped convolution, a slice of a concatenation
+and an unrolled convolution that would not fit in memory all look the same to it; a new kind of layer is a new Block.
 """
 
 from epochgraph.blocks.block import Block, Entries, Pair

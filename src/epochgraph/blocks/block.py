@@ -1,4 +1,4 @@
-"""What every Block is."""
+"""The abstract Block."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ TargetValues = Float64[np.ndarray, "targets"]
 Pair = tuple[TargetValues, SourceValues]
 
 Entries = tuple[Int64[np.ndarray, "edges"], Int64[np.ndarray, "edges"], Float64[np.ndarray, "edges"]]
-"""Target node, source node and weight of each edge."""
+"""The target node, source node and weight of each edge."""
 
 
 class Block(ABC):
@@ -25,18 +25,18 @@ class Block(ABC):
     @property
     @abstractmethod
     def shape(self) -> tuple[int, int]:
-        """Number of target nodes and of source nodes."""
+        """The number of target nodes and of source nodes."""
 
     @abstractmethod
     def products(self, source: SourceValues, target: TargetValues) -> Pair:
-        """Multiply by both sides in one pass over the weights, which is what a symmetric adjacency needs.
+        """Multiply from both sides in one pass over the weights, as a symmetric adjacency needs.
 
         Args:
-            source: One value a source node.
-            target: One value a target node.
+            source: One value per source node.
+            target: One value per target node.
 
         Returns:
-            The operator times `source` (one value a target node), and its transpose times `target`.
+            The operator times `source` (one value per target node), and its transpose times `target`.
         """
 
     def sums(self) -> Pair:
@@ -46,16 +46,16 @@ class Block(ABC):
 
     @property
     def work(self) -> int:
-        """Weights that a product passes over on one core; 0 where it is small, or uses all cores by itself."""
+        """The number of weights that a product reads on one core; 0 if it is small, or uses all cores by itself."""
         return 0
 
     @abstractmethod
     def entries(self) -> Entries:
-        """All edges one by one, zeros left out; for small graphs and for other libraries."""
+        """All edges, without those of weight zero; for small graphs and other libraries."""
 
     @abstractmethod
     def magnitudes(self) -> Iterator[Tensor]:
-        """The weights as non-negative tensors, each distinct one once, in an order that stays the same over a run."""
+        """The weights as non-negative tensors, each distinct one once, in the same order for all snapshots of a run."""
 
 
 def away(vector: Float64[np.ndarray, "nodes"], weights: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ def home(vector: Tensor) -> Float64[np.ndarray, "nodes"]:
 
 
 def matrix_entries(matrix: Tensor) -> Entries:
-    """The edges of a matrix, one by one."""
+    """The edges of a matrix."""
     values = matrix.detach().to(device="cpu", dtype=torch.float64).numpy()
     rows, columns = np.nonzero(values)
     return rows, columns, values[rows, columns]

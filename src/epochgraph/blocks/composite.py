@@ -1,4 +1,4 @@
-"""Blocks made of blocks."""
+"""Blocks made of other blocks."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from typing_extensions import override
 from epochgraph.blocks.block import Block, Entries, Pair, SourceValues, TargetValues
 
 Positions = Int64[np.ndarray, "readings"]
-"""A position or a node of each reading."""
+"""For each reading a position, or a node."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,9 +22,9 @@ class Gathered(Block):
 
     Attributes:
         block: Block from positions to target nodes.
-        positions: Position of each reading.
-        nodes: Source node of each reading; several at one position add up, and a position without any is zero.
-        size: Number of source nodes.
+        positions: The position of each reading.
+        nodes: The source node of each reading; several at one position add up, and a position without any is zero.
+        size: The number of source nodes.
     """
 
     block: Block
@@ -45,7 +45,7 @@ class Gathered(Block):
 
     @override
     def sums(self) -> Pair:
-        """Where each position is read by equally many nodes, those of the block do: it need not be multiplied."""
+        """The block's own sums, if each position is read equally often: then no product is needed."""
         readers = np.bincount(self.positions, minlength=self.block.shape[1])
         if len(readers) == 0 or readers.min() != readers.max():
             return super(Gathered, self).sums()
@@ -76,7 +76,7 @@ class Gathered(Block):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Transposed(Block):
-    """A block the other way round: a weight that lies in memory as (sources, targets).
+    """A transposed block: a weight that is stored as (sources, targets).
 
     Attributes:
         block: Block from target to source nodes.
@@ -117,7 +117,7 @@ class Transposed(Block):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scaled(Block):
-    """A block whose target nodes multiply their weights by a factor of their own: a folded batch norm.
+    """A block with a factor for each target node, by which its weights are multiplied: a folded batch norm.
 
     Attributes:
         block: The weights.
@@ -145,7 +145,7 @@ class Scaled(Block):
     @override
     def magnitudes(self) -> Iterator[Tensor]:
         begin = 0
-        for weights in self.block.magnitudes():  # those of some target nodes after those of others, or of all
+        for weights in self.block.magnitudes():  # a tensor holds the weights of some target nodes, or of all
             factors = torch.from_numpy(self.factors[begin % len(self.factors) :][: len(weights)])
             begin += len(weights)
             yield factors.reshape(-1, *[1] * (weights.dim() - 1)).to(weights.device) * weights
@@ -158,7 +158,7 @@ class Scaled(Block):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sum(Block):
-    """Parallel edges between the same two parts add up.
+    """The sum of parallel edges between the same two parts.
 
     Attributes:
         blocks: At least one block, all of one shape.

@@ -1,4 +1,4 @@
-"""Blocks of a matrix of weights."""
+"""Blocks made of a matrix of weights."""
 
 import threading
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from epochgraph.blocks.block import Block, Entries, Pair, SourceValues, TargetVa
 from epochgraph.blocks.kernels import ROWS, absolute_products, absolute_sums, plain
 
 CHUNK = 1024 * 1024
-"""Weights that a temporary copy is made of at a time: few enough to stay in the processor's cache."""
+"""The number of weights copied at a time: few enough to stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,8 +21,8 @@ class Dense(Block):
 
     Attributes:
         weights: Weights, shaped (targets, sources).
-        signed: Whether their absolute values are meant. They are then taken a chunk at a time, in the cache: a layer
-            whose edges are |W| costs no second copy of W.
+        signed: Whether weights may be negative. Absolute values are then taken one chunk at a time, in the cache: a
+            layer with edges |W| needs no second copy of W.
     """
 
     weights: Tensor
@@ -57,7 +57,7 @@ class Dense(Block):
         return self.weights.numel() if plain(self.weights) else 0
 
     def chunks(self) -> Iterator[tuple[int, Tensor]]:
-        """The first target node and the non-negative weights of some rows at a time; each is gone with the next."""
+        """Some rows at a time: their first target node and non-negative weights, which the next rows overwrite."""
         rows = max(1, CHUNK // max(1, self.shape[1])) if self.signed else max(1, self.shape[0])
         for begin in range(0, self.shape[0], rows):
             chunk = self.weights[begin : begin + rows]
@@ -112,13 +112,13 @@ class Grouped(Block):
 
 
 class _Scratch(threading.local):
-    """Memory for temporary copies, kept by each thread: to get it anew for each layer costs more than to use it."""
+    """Memory for temporary copies, kept by each thread: allocating it for each layer would cost more than using it."""
 
     def __init__(self) -> None:
         self.memory: dict[tuple[torch.dtype, torch.device], Tensor] = {}
 
     def like(self, tensor: Tensor) -> Tensor:
-        """Memory of the shape, dtype and device of a tensor; its content is arbitrary."""
+        """Memory with the shape, dtype and device of a tensor, and arbitrary content."""
         key = (tensor.dtype, tensor.device)
         if key not in self.memory or self.memory[key].numel() < tensor.numel():
             self.memory[key] = torch.empty(max(CHUNK, tensor.numel()), dtype=tensor.dtype, device=tensor.device)

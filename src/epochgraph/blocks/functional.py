@@ -1,4 +1,4 @@
-"""Blocks of a function that is never written out."""
+"""Blocks made of a linear function that is never written out."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,20 +12,21 @@ from epochgraph.blocks.block import Block, Entries, Pair, SourceValues, TargetVa
 from epochgraph.errors import SettingError
 
 MOST_ENTRIES = 100_000_000
-"""An operator with more source-target pairs than this is not written out entry by entry."""
+"""Operators with more source-target pairs than this are not written out."""
 
 
 @dataclass(frozen=True, eq=False)
 class Functional(Block):
     """Any linear function of a vector with non-negative coefficients, such as an unrolled convolution.
 
-    Its transpose comes from automatic differentiation, which for a convolution is the transposed convolution: so the
-    operator of millions of nodes needs no more memory than a forward and a backward pass of the layer.
+    Its transpose comes from automatic differentiation, which for a convolution gives the transposed convolution: so an
+    operator on millions of nodes needs no more memory than a forward and a backward pass of the layer.
 
     Attributes:
-        function: Linear function of a tensor with one value a source node; its result has one value a target node.
+        function: A linear function of a tensor with one value per source node; its result has one value per target
+            node.
         size: Number of target nodes and of source nodes.
-        weights: The non-negative weights in the function; it works in their dtype and on their device.
+        weights: The function's non-negative weights; it works in their dtype and on their device.
     """
 
     function: Callable[[Tensor], Tensor]
@@ -47,7 +48,7 @@ class Functional(Block):
 
     @cached_property
     def matrix(self) -> Tensor:
-        """The operator written out, a row for each target node; for small graphs only.
+        """The operator as a matrix, with a row for each target node; for small graphs only.
 
         Raises:
             SettingError: It has more than `MOST_ENTRIES` pairs of nodes.

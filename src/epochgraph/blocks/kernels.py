@@ -1,8 +1,8 @@
-"""Passes over weights in memory that read each of them once; compiled, since several torch calls would each read all.
+"""Compiled passes over weights in memory that read each weight once, where several torch calls would each read all.
 
-The kernels run on one core, which the memory keeps waiting already, and let other Python threads run meanwhile. What
-lies elsewhere or in another dtype goes the way of torch. Of bfloat16 no copy is made either: its bits are the upper
-half of a float32, and become one in the cache, a few of a row at a time.
+A kernel runs on one core, which is limited by memory anyway, and lets other Python threads run meanwhile. Weights on
+other devices or in other dtypes are left to torch. bfloat16 is not copied either: its bits are the upper half of a
+float32, and are converted in the cache, part of a row at a time.
 """
 
 import numpy as np
@@ -14,17 +14,17 @@ from epochgraph.blocks.block import Pair, SourceValues, TargetValues, home
 from epochgraph.compilation import compiled
 
 ROWS = 256
-"""Rows that are added up in the dtype of the weights; between such chunks the sum is in float64, so that rounding does
-not grow with the size of a layer."""
+"""The number of rows added up in the dtype of the weights; such chunks are added in float64, so that rounding errors
+do not grow with the size of a layer."""
 
 COLUMNS = 4096
-"""Likewise, weights of a row."""
+"""Likewise, the number of weights of a row."""
 
 _DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 
 
 def norms(weights: Float[Tensor, "pairs weights"]) -> Float[Tensor, "pairs"]:
-    """The L2 norm of each row; of bfloat16 in float32."""
+    """The L2 norm of each row; in float32 for bfloat16."""
     if not plain(weights):
         found = torch.empty(len(weights), dtype=weights.dtype, device=weights.device)
         torch.linalg.vector_norm(weights, dim=1, out=found)
@@ -70,18 +70,18 @@ def absolute_products(
 
 
 def plain(weights: Tensor) -> bool:
-    """Whether they lie in memory as the kernels read them."""
+    """Whether weights are laid out in memory as the kernels need."""
     return weights.is_cpu and weights.is_contiguous() and weights.dtype in _DTYPES
 
 
 def _bits(weights: Tensor) -> np.ndarray:
-    """The bits of bfloat16, which NumPy does not know."""
+    """The bits of bfloat16, a dtype that NumPy does not have."""
     return weights.view(torch.uint16).numpy()
 
 
 @compiled
 def _widened(bits: np.ndarray, wide: np.ndarray) -> None:
-    """The bits of |w| as float32, of those of w as bfloat16."""
+    """The bits of |w| in float32, from those of w in bfloat16."""
     for place in range(bits.size):
         wide[place] = np.uint32(bits[place] & np.uint16(0x7FFF)) << np.uint32(16)
 
@@ -109,7 +109,7 @@ def _norms_of_bits(bits: np.ndarray, found: np.ndarray) -> None:
 
 @compiled
 def _row(weights: np.ndarray, columns: np.ndarray) -> float:
-    """Sum of |w| over one row, which is added to the columns on the way."""
+    """The sum of |w| over one row, which is also added to the sums of the columns."""
     total = weights.dtype.type(0)
     for place in range(weights.size):
         magnitude = abs(weights[place])
@@ -150,7 +150,7 @@ def _absolute_sums_of_bits(
 
 @compiled
 def _row_products(weights: np.ndarray, x: np.ndarray, y: float, columns: np.ndarray) -> float:
-    """|w| times x over one row, whose products with y are added to the columns on the way."""
+    """The product of |w| and x over one row; the row times y is also added to the columns."""
     total = weights.dtype.type(0)
     for place in range(weights.size):
         magnitude = abs(weights[place])

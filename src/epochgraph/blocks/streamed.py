@@ -13,13 +13,13 @@ from epochgraph.blocks.block import Block, Entries, Pair, SourceValues, TargetVa
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Way:
-    """One way to take a weight as a block; a weight may be read in several, as by the heads of an attention.
+    """One way to read a weight as a block; there may be several for one weight, as for the heads of an attention.
 
     Attributes:
-        block: Makes the block into some target nodes of their rows of the weight, as they are stored, and of whether
-            the block lasts longer than they do.
-        sources: Number of source nodes of the block.
-        kept: Whether the block stays in memory once it was made.
+        block: Makes the block for some target nodes from their rows as stored, told whether the block must outlast the
+            rows.
+        sources: The number of source nodes of the block.
+        kept: Whether the block stays in memory once it is made.
         light: Whether it is much smaller than what is read for it: such a block is made whenever the weight is read.
     """
 
@@ -30,13 +30,13 @@ class Way:
 
 
 class Scan:
-    """One weight that is read for every product, some rows at a time, each of them gone with the next.
+    """One weight that is read again for every product, some rows at a time.
 
     Args:
-        rows: Reads the rows from one to before another, which last until it is asked again by the same thread.
-        count: Number of rows, which are the target nodes.
-        step: Rows to read at a time.
-        ways: The ways to take them.
+        rows: Reads a range of rows, which stay valid until the same thread calls it again.
+        count: The number of rows, which are the target nodes.
+        step: The number of rows to read at a time.
+        ways: The ways to read them.
     """
 
     def __init__(self, rows: Callable[[int, int], Tensor], count: int, step: int, ways: Sequence[Way]) -> None:
@@ -49,7 +49,7 @@ class Scan:
         self._lock = Lock()
 
     def blocks(self, way: int) -> Iterator[tuple[slice, Block]]:
-        """The blocks into some target nodes after others, from memory or from disk."""
+        """The blocks for consecutive ranges of target nodes, from memory or from disk."""
         kept = self._kept.get(way)
         if kept is not None:
             yield from zip(self._slices(), kept, strict=True)
@@ -58,8 +58,8 @@ class Scan:
             yield nodes, made[way]
 
     def sums(self, way: int) -> Pair:
-        """The sums of one way; those of all ways are made in one pass, and never again."""
-        with self._lock:  # threads that ask for several ways would read the weight once each
+        """The sums for one way; those for all ways are computed in a single pass, once."""
+        with self._lock:  # otherwise threads that ask for different ways would each read the weight
             if not self._sums:
                 self._sums = self._all_sums()
         return self._sums[way]
@@ -74,7 +74,7 @@ class Scan:
         return found
 
     def _made(self, wanted: set[int], kept: set[int]) -> Iterator[tuple[slice, dict[int, Block]]]:
-        """One pass over the weight: the blocks of some ways, of which some are kept when all has been read."""
+        """One pass over the weight: the blocks of some ways, some of which are kept at the end."""
         keep = sorted(kept - self._kept.keys())
         found: dict[int, list[Block]] = {way: [] for way in keep}
         for nodes in self._slices():

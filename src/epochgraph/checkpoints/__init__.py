@@ -1,6 +1,6 @@
 """path -> Checkpoint: named tensors, read lazily; folder -> CheckpointRun: the checkpoints of a run in time order.
 
-Files may come from strangers: nothing in them is ever imported or run.
+Files may come from untrusted sources: nothing in them is ever imported or run.
 """
 
 from epochgraph.checkpoints.checkpoint import Checkpoint, Stored

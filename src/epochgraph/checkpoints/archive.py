@@ -1,4 +1,4 @@
-"""What a file of torch.save is made of: a pickle, and the places of the storages that the pickle leaves outside."""
+"""The parts of a torch.save file: a pickle, and the regions of the storages that the pickle refers to."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ class Archive:
 
     Attributes:
         root: What its pickle would build.
-        region: Where the storage of a key lies; KeyError if there is none, ValueError if that place cannot be.
+        region: Where the storage with a key is; KeyError if there is none, ValueError if the region is impossible.
     """
 
     root: object
@@ -40,7 +40,7 @@ class Archive:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Let the operating system's errors appear as ours.
+    """Turn the operating system's errors into ours.
 
     Raises:
         UnreadableFileError: A file or folder could not be read.
@@ -53,10 +53,10 @@ def readable(path: Path) -> Iterator[None]:
 
 
 def exists(path: Path) -> bool:
-    """Whether anything is there.
+    """Whether the path exists.
 
     Raises:
-        UnreadableFileError: That cannot be looked at.
+        UnreadableFileError: It cannot be accessed.
     """
     with readable(path):
         return path.exists()
@@ -68,7 +68,7 @@ def damaged(path: Path, found: str) -> UnreadableFileError:
 
 
 def check_byte_order(order: str, path: Path) -> None:
-    """Refuse numbers that are written the other way round.
+    """Refuse numbers in the other byte order.
 
     Raises:
         UnreadableFileError: The order is not this machine's.

@@ -12,12 +12,12 @@ from epochgraph.errors import WeightDtypeError
 
 SCALED = (torch.float8_e4m3fn, torch.float8_e5m2, torch.float8_e4m3fnuz, torch.float8_e5m2fnuz, torch.int8)
 BLOCK = 128
-"""Rows and columns that share a scale where formats have blocks."""
+"""The rows and columns that share a scale in formats with blocks."""
 
 DEQUANTISE = "load the model with transformers, call model.dequantize(), and save_pretrained() it"
 UNPACKED = "those that it was quantised from, or {tool}"
 
-# What stands in place of a weight whose values several share a byte or a number, and what unpacks it.
+# What is stored in place of a packed weight, and what unpacks it.
 _PACKED = (
     (r"qweight", "GPTQ or AWQ", "unpack them with GPTQModel"),
     (r"weight_packed", "compressed-tensors", "load the model with CompressedTensorsConfig(run_compressed=False)"),
@@ -36,7 +36,7 @@ _SCALES = ("{name}_scale_inv", "{name}_scale", "{owner}scale_{leaf}", "{owner}SC
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a tensor before it is read."""
+    """What is known about a tensor before it is read."""
 
     shape: tuple[int, ...]
     dtype: torch.dtype
@@ -44,13 +44,13 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """A weight that is made of several tensors.
+    """A weight that is assembled from several tensors.
 
     Attributes:
         name: Its name in the model, such as fc.weight.
-        sources: The tensors that it is made of, the one with its shape first.
+        sources: The tensors that it is assembled from, the one with its shape first.
         shape: Its shape.
-        make: Makes it of the sources, read in that order.
+        make: Assembles it from the sources, given in that order.
     """
 
     name: str
@@ -60,12 +60,12 @@ class Assembled:
 
 
 def assembled(tensors: Mapping[str, Known]) -> dict[str, Assembled]:
-    """The weights that are made of several tensors, by the names that the model has for them.
+    """The weights that are assembled from several tensors, by their names in the model.
 
     Quantised values are multiplied with their scale: of the whole weight, of each row, or of each block of 128 by 128
     (fp8 of several libraries, int8 of compressed-tensors). bitsandbytes' int8 has the largest value of each row as its
-    scale, which stands for 127. A pruned weight is multiplied with its mask; of weight normalisation, the direction is
-    brought to the length; of spectral normalisation, the weight is divided by its norm, as it is outside of training.
+    scale, which stands for 127. A pruned weight is multiplied by its mask; with weight normalisation, the direction is
+    scaled to the length; with spectral normalisation, the weight is divided by its norm, as it is outside of training.
     """
     found = (each for name in tensors for each in _of(name, tensors))
     return {one.name: one for one in found}
@@ -84,7 +84,7 @@ def check_unpacked(tensors: Mapping[str, Known]) -> None:
 
 
 def unscaled(name: str, tensors: Mapping[str, Known]) -> WeightDtypeError | None:
-    """The refusal of quantised values with a scale that is no plain factor of them; None if they have none."""
+    """The error for quantised values whose scale is not a plain factor; None if there are none."""
     known = tensors[name]
     scale = _scale(name, tensors) if known.dtype in SCALED and len(known.shape) > 1 else None
     if scale is None or list(_scaled(name, known, tensors)):
@@ -94,14 +94,14 @@ def unscaled(name: str, tensors: Mapping[str, Known]) -> WeightDtypeError | None
 
 
 def packed(weight: str, tensors: Mapping[str, Known]) -> WeightDtypeError | None:
-    """The refusal of a weight that is not there, if what stands in its place is packed; else None."""
+    """The error for a missing weight that is stored packed; otherwise None."""
     owner = weight.removesuffix(".weight")
     near = (name for name in tensors if name.startswith((f"{weight}.", f"{weight}_", f"{owner}.")))
     return next(filter(None, (_packed(name, tensors) for name in near)), None)
 
 
 def is_piece(name: str) -> bool:
-    """Whether a tensor by its name belongs to a weight and is none: a mask, a scale, a length, a zero point."""
+    """Whether a tensor, by its name, belongs to a weight but is not one: a mask, a scale, a length, a zero point."""
     return _PIECES.fullmatch(name.rpartition(".")[2]) is not None
 
 
@@ -163,7 +163,7 @@ def _scaled(name: str, known: Known, tensors: Mapping[str, Known]) -> Iterator[A
 
 
 def _repeats(shape: tuple[int, ...], scale: tuple[int, ...]) -> tuple[int, ...] | None:
-    """How many values along each axis share a scale; None if the scale does not fit."""
+    """The number of values along each axis that share a scale; None if the scale does not fit."""
     if all(size == 1 for size in scale):
         return shape
     if len(scale) == 1 and scale[0] == shape[0]:

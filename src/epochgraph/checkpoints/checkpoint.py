@@ -1,4 +1,4 @@
-"""A checkpoint as a mapping from names to tensors that are still on disk."""
+"""A checkpoint as a mapping from names to tensors on disk."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +28,7 @@ class Stored:
     Attributes:
         shape: The tensor's shape.
         read: Returns the values, in memory of their own.
-        place: Where they lie in a file, if some of them can be read without the others.
+        place: Their location in a file, if some of them can be read without the others.
         refusal: Why they cannot be read (a sparse or quantised tensor, ...), which `read` raises; None if they can.
 
     Raises:
@@ -46,7 +46,7 @@ class Stored:
 
 
 def refused(shape: tuple[int, ...], refusal: EpochgraphError) -> Stored:
-    """A tensor that cannot be read: that matters only to those who ask for its values."""
+    """A tensor that cannot be read: an error only if its values are asked for."""
     return Stored(shape, partial(_raise, refusal), None, refusal)
 
 

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes: a file of torch or of safetensors whatever its name, or something else."""
+"""What a file is, judging by its first bytes: a torch or safetensors file whatever its name, or something else."""
 
 import struct
 import zipfile
@@ -12,7 +12,7 @@ from epochgraph.checkpoints.archive import COPY_AGAIN
 Kind = Literal["torch", "safetensors"]
 
 HEAD = 512
-"""Bytes that tell."""
+"""The number of first bytes to look at."""
 
 KERAS = (
     "Keras is not PyTorch: take the weights out with Keras or h5py, transpose each kernel (Keras has its inputs first) "
@@ -64,7 +64,7 @@ _BY_NAME = {
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """Something that is no checkpoint of PyTorch.
+    """Something that is not a PyTorch checkpoint.
 
     Attributes:
         found: What it is.
@@ -86,7 +86,7 @@ def head_of(path: Path) -> bytes:
 
 
 def kind_of(path: Path, head: bytes) -> Kind | None:
-    """Which format a file has, whatever it is called; None if none that is read here."""
+    """The format of a file, whatever its name; None if it is not one that can be read here."""
     if path.suffix == ".distcp":
         return None  # made by torch.save, of a piece of many tensors without their names
     if head.startswith(b"PK\3\4"):
@@ -98,7 +98,7 @@ def kind_of(path: Path, head: bytes) -> Kind | None:
 
 
 def foreign(path: Path, head: bytes) -> Foreign | None:
-    """Something else that a file is, with the way out; None if it may be a checkpoint, or is unknown."""
+    """What else a file is, with advice; None if it may be a checkpoint, or is unknown."""
     for magic, found, advice in _BY_BYTES:
         if head.startswith(magic):
             return Foreign(found, advice)
@@ -111,7 +111,7 @@ def foreign(path: Path, head: bytes) -> Foreign | None:
 
 
 def described(head: bytes) -> Foreign | None:
-    """Say what a file seems to be, from its first bytes, so that the user sees where it went wrong; None if unknown."""
+    """What a file seems to be, judging by its first bytes, so that the user sees the mistake; None if unknown."""
     if head.lstrip().lower().startswith(_HTML):
         return Foreign("it is a web page, not a checkpoint (a failed download?)", COPY_AGAIN)
     if head.startswith(b"version https://git-lfs"):

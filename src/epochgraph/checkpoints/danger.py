@@ -2,8 +2,8 @@
 
 import builtins
 
-# Nothing a pickle names is ever imported or called here (see pickles.py), so this list guards no door: it tells the
-# user that a file was made to attack whoever opens it with ordinary tools. A module stands for all that is in it.
+# Nothing that a pickle names is ever imported or called here (see pickles.py), so this list is not a safeguard: it
+# tells the user that a file was made to attack whoever opens it with ordinary tools. A module stands for its contents.
 _RUNS_CODE = frozenset(
     """
     os posix nt subprocess popen2 pty sys
@@ -20,7 +20,7 @@ _RUNS_CODE = frozenset(
     numpy.load numpy.f2py numpy.distutils numpy.testing pandas.read_pickle pandas.eval
     """.split()  # noqa: SIM905 - ninety quotes more would hide the list
 )
-# Modules that people's own packages are called like: what is in the standard library's runs code, the rest is theirs.
+# Modules whose names people also use for their own: only what the standard library's module contains runs code.
 _OF_COMMON_NAMES = {
     "code": "interact compile_command InteractiveConsole InteractiveInterpreter",
     "codeop": "compile_command Compile CommandCompiler",
@@ -31,7 +31,7 @@ _OF_COMMON_NAMES = {
     "timeit": "main repeat timeit Timer",
     "trace": "main Trace",
 }
-# Data that is kept in modules which can also run code.
+# Data in modules that can also run code.
 _DATA = frozenset(
     """
     os.stat_result posix.stat_result os.terminal_size os.uname_result posix.uname_result http.HTTPStatus http.HTTPMethod
@@ -41,7 +41,7 @@ _DATA = frozenset(
 )
 _BUILTINS = ("builtins", "__builtin__", "__builtins__")
 ATTRIBUTE_GETTERS = frozenset(f"{module}.getattr" for module in _BUILTINS)
-"""How pickles of old protocols write a nested class, `getattr(Outer, "Inner")`: whoever reads one looks at its use."""
+"""How old pickle protocols write a nested class, `getattr(Outer, "Inner")`: the reader checks how it is used."""
 
 _BUILTIN_DATA = {name for name, item in vars(builtins).items() if isinstance(item, type) or not callable(item)}
 _BUILTIN_DATA |= {"unicode", "long", "xrange"}  # what torch.save calls str, int and range

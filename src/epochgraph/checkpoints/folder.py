@@ -1,4 +1,4 @@
-"""What lies in a folder: the checkpoints of a run, or why there are none."""
+"""The contents of a folder: the checkpoints of a run, or why there are none."""
 
 import os
 import re
@@ -41,7 +41,7 @@ _FOLDERS = 500
 
 
 def checkpoints_in(folder: Path) -> list[Path]:
-    """Everything in a folder that is one checkpoint: files, whatever they are called, and folders that hold one.
+    """Everything in a folder that is a checkpoint: files, whatever their names, and folders that hold one.
 
     Raises:
         OSError: It cannot be read.
@@ -60,7 +60,7 @@ def only_file(folder: Path) -> Path | None:
 
 
 def inner_folder(folder: Path) -> Path | None:
-    """The folder in that of a run in which a trainer put its checkpoints; None if there is none, or several.
+    """The folder within a run's folder where a trainer put its checkpoints; None if there is none, or several.
 
     Raises:
         OSError: It cannot be read.
@@ -70,7 +70,7 @@ def inner_folder(folder: Path) -> Path | None:
 
 
 def otherwise(folder: Path) -> Foreign | None:
-    """What is in a folder that holds no checkpoints, and the way out; None if nothing of it is known.
+    """What is in a folder that holds no checkpoints, with advice; None if nothing is recognised.
 
     Raises:
         OSError: It cannot be read.
@@ -103,7 +103,7 @@ def _is_checkpoint(entry: Path) -> bool:
 
 
 def _of_another_tool(folder: Path) -> Foreign | None:
-    """What a folder is whose files together are a checkpoint that has to be converted."""
+    """What a folder is if its files together are a checkpoint that must be converted."""
     names = [entry.name for entry in folder.iterdir()]
     for pattern, found, advice in _TOOLS:
         if any(map(pattern.fullmatch, names)):
@@ -120,7 +120,7 @@ def _foreign(entry: Path) -> Foreign | None:
 
 
 def _below(folder: Path, depth: int = _DEPTH) -> Iterator[Path]:
-    """The folders in a folder, not too deep, but for those that are hidden or may not be read."""
+    """The folders within a folder, to a limited depth, except hidden or unreadable ones."""
     entries: list[Path] = []
     with suppress(OSError):
         entries = [entry for entry in sorted(folder.iterdir()) if entry.is_dir() and not entry.name.startswith(".")]

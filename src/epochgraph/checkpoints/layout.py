@@ -1,4 +1,4 @@
-"""Where the checkpoints of a run lie, what lies beside them, and what the run is called."""
+"""Where the checkpoints of a run are, what is beside them, and the name of the run."""
 
 import os
 from collections.abc import Collection, Iterator, Sequence
@@ -10,24 +10,24 @@ from epochgraph.errors import SettingError
 INNER_FOLDERS = frozenset(
     ["checkpoints", "checkpoint", "ckpts", "ckpt", "weights", "models", "model", "snapshots", "saved_models"]
 )
-"""Folders that trainers make inside that of a run: they do not tell one run from another."""
+"""Folders that trainers create inside a run's folder: they do not identify a run."""
 
-_LOGGED = ("version_*/", "*/version_*/")  # where Lightning's loggers write, if it is not the run's own folder
+_LOGGED = ("version_*/", "*/version_*/")  # where Lightning's loggers write, if not to the run's own folder
 
 
 def run_name(path: Path) -> str:
-    """The name of a run: that of the folder which tells it from others, `version_3` of `version_3/checkpoints`.
+    """The name of a run: that of the folder that identifies it, `version_3` for `version_3/checkpoints`.
 
-    The folder `.` has a name, too, and so has a link that leads to itself.
+    The folder `.` has a name, too, and so does a link to itself.
     """
     return _folder(path).name
 
 
 def run_names(paths: Sequence[Path]) -> dict[Path, str]:
-    """A name of its own for each run: where folders have the same name, with those above that tell them apart.
+    """A distinct name for each run: folders with the same name are prefixed by the folders above that distinguish them.
 
     Raises:
-        SettingError: Two are the same folder.
+        SettingError: Two runs are the same folder.
     """
     places = {path: _folder(path) for path in paths}
     names = {path: _name_among(place, set(places.values()) - {place}) for path, place in places.items()}
@@ -39,17 +39,17 @@ def run_names(paths: Sequence[Path]) -> dict[Path, str]:
 
 
 def beside(path: Path, name: str) -> Path:
-    """The file of a name that belongs to a run: beside its checkpoints, or in the run's own folder above.
+    """The file with a name that belongs to a run: beside its checkpoints, or in the run's own folder above.
 
     Args:
         path: The folder of the checkpoints, or one of them.
         name: Such as metrics.csv.
 
     Returns:
-        Its path; where there is none, that beside the checkpoints.
+        Its path; if there is none, the one that it would have beside the checkpoints.
 
     Raises:
-        UnreadableFileError: A folder cannot be looked at.
+        UnreadableFileError: A folder cannot be read.
     """
     folder = path if path.is_dir() else path.parent
     candidates = [place / name for place in _run_folders(folder)]
@@ -66,7 +66,7 @@ def _run_folders(folder: Path) -> Iterator[Path]:
 
 
 def _logged(folder: Path, name: str) -> Path | None:
-    """The file where a logger of Lightning wrote it, if there is just one."""
+    """The file that a Lightning logger wrote, if there is exactly one."""
     with readable(folder):
         found = [place for pattern in _LOGGED for place in folder.glob(pattern + name)]
     return found[0] if len(found) == 1 else None

@@ -19,10 +19,10 @@ _CHECK = "Check the path."
 
 
 def load_checkpoint(path: Path | str) -> Checkpoint:
-    """Open a checkpoint of PyTorch or safetensors: one file, an index with its shards, or a folder of Hugging Face.
+    """Open a PyTorch or safetensors checkpoint: one file, an index with its shards, or a Hugging Face folder.
 
-    Files may come from strangers. A pickle is read as data: nothing in it is imported or run, and a pickle that asks
-    for a function that could run code is refused. Everything that is not a weight is left alone, and a tensor of a
+    Files may come from untrusted sources. A pickle is read as data: nothing in it is imported or run, and a pickle that
+    asks for a function that could run code is refused. Everything that is not a weight is ignored, and a tensor of a
     special kind, such as a sparse one, is refused only when its values are asked for.
 
     Args:
@@ -30,8 +30,8 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
             `model.safetensors` or `pytorch_model.bin`.
 
     Returns:
-        The weights by the names that the bare model gives them, without what DataParallel, `torch.compile`, FSDP or
-        Lightning put in front. A tensor is read when it is asked for, whatever its values are.
+        The weights by their names in the bare model, without the prefixes of DataParallel, `torch.compile`, FSDP or
+        Lightning. A tensor is read when it is asked for, whatever its values are.
 
     Raises:
         UnreadableFileError: There is no such file, or it is damaged or of another format, or holds no weights.
@@ -63,10 +63,10 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
 
 
 def _check_whole(path: Path, stored: Mapping[str, Stored]) -> None:
-    """Refuse one part of a checkpoint whose weights lie elsewhere, or have lost their shapes.
+    """Refuse one part of a checkpoint whose weights are elsewhere, or have lost their shapes.
 
     Raises:
-        UnreadableFileError: It is one.
+        UnreadableFileError: It is such a part.
     """
     if len(stored) > 1 and all(tensor.shape == (0,) for tensor in stored.values()):
         found = f"all of its {len(stored)} tensors are empty, as in one part of a checkpoint of DeepSpeed's ZeRO-3"
@@ -103,7 +103,7 @@ def _no_checkpoint(folder: Path) -> UnreadableFileError:
 
 
 def _file_weights(path: Path) -> dict[str, Stored]:
-    """The tensors of a file, whose content says what it is, and its name only where that leaves it open."""
+    """The tensors of a file; its format is judged by its content, and only if that is unclear by its name."""
     head, suffix = head_of(path), path.suffix.lower()
     kind = kind_of(path, head)
     known = None if kind else foreign(path, head)

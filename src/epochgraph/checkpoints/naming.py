@@ -1,4 +1,4 @@
-"""The numbers in the name of a checkpoint, and what the words before them say that they are."""
+"""The numbers in the name of a checkpoint, and what they mean according to the words before them."""
 
 import re
 from collections.abc import Iterator
@@ -10,16 +10,16 @@ from typing import Literal
 from epochgraph.checkpoints.suffixes import bare_name
 
 Meaning = Literal["time", "counter", "unknown", "other"]
-"""Of a number: surely a time; counted with the checkpoints, which may be a time; unknown; surely something else."""
+"""The meaning of a number: surely a time; a count of checkpoints, which may be a time; unknown; surely no time."""
 
 WORDS_OF_TIME = ("epoch", "ep", "e", "step", "iter", "itr", "iteration", "update", "checkpoint", "ckpt")
 """The better ones first."""
 
 _COUNTERS = ("checkpoint", "ckpt")
 _WORD = re.compile(r"([a-z]+)[^a-z0-9#]*$")
-_MARKED = "q"  # stands for the digits of a name such as top1, which no number is read from
+_MARKED = "q"  # replaces the digits of names such as top1, which are not numbers
 
-# What a number is called that measures how good a network is.
+# Words for a number that measures how good a network is.
 _METRICS = frozenset(
     """
     acc accuracy loss val validation err error auc auroc roc ap map miou iou dice psnr ssim lpips fid kid bleu rouge
@@ -28,7 +28,7 @@ _METRICS = frozenset(
     """.split()  # noqa: SIM905 - as in danger.py
 )
 _METRIC_ENDINGS = ("loss", "acc", "accuracy", "error", "score", "auc", "psnr", "ssim")  # valloss, testacc
-# What tells a run, a piece of a run, or a setting from another.
+# Words for a number that identifies a run, a piece of a run, or a setting.
 _OTHERS = frozenset(
     """
     seed fold cv split run trial exp experiment version v ver rev rank shard part chunk piece of worker gpu device node
@@ -38,7 +38,7 @@ _OTHERS = frozenset(
     classes cls class job id pid uid subject patient bit bits fp bf int date time
     """.split()  # noqa: SIM905 - as in danger.py
 )
-# Architectures that are told apart by a number right behind their name.
+# Architectures whose names end in a number.
 _ARCHITECTURES = frozenset(
     """
     resnet resnext wrn wideresnet preresnet vgg densenet lenet inception inceptionv mobilenet mobilenetv shufflenet
@@ -67,12 +67,12 @@ class Number:
     """A number in a name.
 
     Attributes:
-        column: What tells that it is the same number in other names: the word of time before it, or its place and the
-            text before it.
-        meaning: What the word says that it is.
-        value: Its value; of Lightning's epochs, which count from 0, one more.
+        column: What identifies the same number in other names: the word of time before it, or its position and the text
+            before it.
+        meaning: What it is, according to the word.
+        value: Its value; one more for Lightning's epochs, which count from 0.
         whole: Whether it is written without a fraction.
-        glued: Whether it is glued to the word before it, as in `net3`.
+        glued: Whether it directly follows a word, as in `net3`.
         start: Where it begins in the name.
         end: Where it ends.
     """
@@ -87,12 +87,12 @@ class Number:
 
 
 def numbers(path: Path) -> list[Number]:
-    """The numbers in a checkpoint's name; dates, powers of ten and pieces of hashes are none."""
+    """The numbers in a checkpoint's name, except in dates, powers of ten and hashes."""
     return list(_numbers(_marked(bare_name(path).lower()), of_lightning=path.suffix == ".ckpt"))
 
 
 def template(path: Path, chosen: Number) -> str:
-    """The pattern of `epochs_from` that takes a number of a name, and takes the others for anything."""
+    """The pattern for `epochs_from` that picks one number of a name, and allows anything for the others."""
     name, pieces, start = path.name, [], 0
     for number in numbers(path):
         pieces += [name[start : number.start], "{epoch}" if number.start == chosen.start else "{_}"]
@@ -117,7 +117,7 @@ def _numbers(name: str, *, of_lightning: bool) -> Iterator[Number]:
 
 
 def _word_before(text: str) -> tuple[str, bool, bool]:
-    """The last word of the text before a number, whether it is glued to the number, and whether anything is to it."""
+    """The last word before a number, and whether the word, or any text, directly precedes it."""
     found = _WORD.search(text)
     if found is None:
         return "", False, True
@@ -125,7 +125,7 @@ def _word_before(text: str) -> tuple[str, bool, bool]:
 
 
 def _word_of_time(word: str, *, alone: bool) -> str | None:
-    """The word of time that a word is, in singular; one letter counts where nothing stands right before it."""
+    """The word of time in the singular; a single letter counts only if nothing precedes it."""
     singular = word if word in WORDS_OF_TIME else word.removesuffix("s")
     return singular if singular in WORDS_OF_TIME and (singular != "e" or alone) else None
 
@@ -140,7 +140,7 @@ def _meaning(time: str | None, word: str, *, glued: bool) -> Meaning:
 
 
 def _marked(name: str) -> str:
-    """The name with marks in place of digits that belong to a date, a power of ten, a hash or a metric's name."""
+    """The name with marks in place of digits in dates, powers of ten, hashes and names of metrics."""
     name = _MOMENT.sub(_unless_a_time, name)
     name = _POWER.sub(lambda match: "#" * len(match[0]), name)
     name = _TOKEN.sub(lambda match: "#" * len(match[0]) if _is_hash(match[0]) else match[0], name)
@@ -148,7 +148,7 @@ def _marked(name: str) -> str:
 
 
 def _unless_a_time(match: re.Match[str]) -> str:
-    """Marks for a date, but not for a number of eight digits behind a word such as `step`."""
+    """Marks for a date, but not for an eight-digit number after a word such as `step`."""
     word = _WORD.search(match.string[: match.start()])
     time = _word_of_time(word[1], alone=True) if word else None
     sure = time is not None and time not in _COUNTERS and match[0].isdecimal()
@@ -156,6 +156,6 @@ def _unless_a_time(match: re.Match[str]) -> str:
 
 
 def _is_hash(token: str) -> bool:
-    """Whether letters and digits take turns as in no word: `5c106cde`, `f37072fd`."""
+    """Whether letters and digits alternate as in no word: `5c106cde`, `f37072fd`."""
     turns = sum(a.isdigit() != b.isdigit() for a, b in pairwise(token))
     return turns > 3 or (turns > 1 and set(token) <= set("0123456789abcdef"))

@@ -1,4 +1,4 @@
-"""Where the weights are inside what torch.save was given, and what their names were before a wrapper changed them."""
+"""Where the weights are in what torch.save was given, and their names without the changes of wrappers."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -25,7 +25,8 @@ def weights(root: object, path: Path) -> dict[str, object]:
         path: The file, for messages.
 
     Returns:
-        Those directly in the mapping, or under one of the usual keys; a Lightning module's own attribute is removed.
+        Those directly in the mapping, or under one of the usual keys; the name of a Lightning module's attribute is
+        removed.
 
     Raises:
         UnreadableFileError: There are no tensors, or there is a whole pickled model in their place.
@@ -39,11 +40,11 @@ def weights(root: object, path: Path) -> dict[str, object]:
 
 
 def plain_names(names: Iterable[str]) -> dict[str, str]:
-    """Each name -> the name that the bare model gives the parameter; without what an average counts, which is none.
+    """Each name -> the parameter's name in the bare model; the counter of an average is left out.
 
-    `torch.compile`, FSDP and activation checkpointing put a segment anywhere in the name, DataParallel puts `module.`
-    in front of every one, and so does `AveragedModel`, beside its counter. If two parameters would get one name, all
-    keep theirs.
+    `torch.compile`, FSDP and activation checkpointing insert a segment anywhere in the name; DataParallel puts
+    `module.` in front of every name, and so does `AveragedModel`, which adds a counter. If two parameters would get the
+    same name, all names are kept.
     """
     names = list(names)
     if _COUNTER in names and all(name.startswith("module.") for name in names if name != _COUNTER):
@@ -55,7 +56,7 @@ def plain_names(names: Iterable[str]) -> dict[str, str]:
 
 
 def _tensors(node: object, path: Path, levels: int) -> dict[str, object]:
-    """The tensors inside, at most so many levels down; a usual key goes before tensors beside it."""
+    """The tensors inside, down to a limited depth; a usual key takes precedence over tensors beside it."""
     _refuse_module(node, path)
     items = _items(node)
     for key in _KEYS if levels else ():

@@ -1,4 +1,4 @@
-"""Where the user says that the epoch stands in the names of checkpoints."""
+"""The user's pattern for the epoch in the names of checkpoints."""
 
 import re
 from collections.abc import Sequence
@@ -11,16 +11,15 @@ _PLACES = {EPOCH: r"(?P<epoch>[0-9]+(?:\.[0-9]+)?)", ANYTHING: ".*?"}
 
 
 def times_from(pattern: str, paths: Sequence[Path]) -> list[float | None]:
-    """The time of each checkpoint, from where a pattern says.
+    """The time of each checkpoint, from the place that a pattern names.
 
     Args:
         pattern: A whole name with its ending, in which `{epoch}` stands for the number that is the epoch, and `{_}` for
-            anything: `weights.{epoch}-{_}.pt`. Lightning's `epoch={epoch}...ckpt` counts from 0, and is read as one
-            more.
+            anything: `weights.{epoch}-{_}.pt`. Lightning's `epoch={epoch}...ckpt` counts from 0, so one is added.
         paths: The checkpoints.
 
     Returns:
-        A time for each path; None where the name is another one.
+        A time for each path; None if its name does not fit.
 
     Raises:
         SettingError: The pattern has no `{epoch}`, or more than one, or fits no name.

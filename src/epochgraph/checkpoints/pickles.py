@@ -1,8 +1,8 @@
 """A pickle read as data: what it would build is described; nothing in it is imported, called or built.
 
 Unpickling runs whatever the file asks for, and `torch.load(weights_only=True)` refuses any file that also holds a
-path, an enum or a config. The third way: the standard library's disassembler decodes the instructions, this module
-keeps the stack that they work on, and a class or function stays a name.
+path, an enum or a config. Here the standard library's disassembler decodes the instructions, this module keeps the
+stack that they work on, and a class or function remains a name.
 """
 
 import pickletools
@@ -50,14 +50,14 @@ class Made:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outside:
-    """What the pickle leaves to its surroundings: for torch, the identity of a storage."""
+    """A reference to something outside the pickle: for torch, the identity of a storage."""
 
     key: object
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pickle:
-    """What a pickle would build, and everything in it that lies outside."""
+    """What a pickle would build, and its references to the outside."""
 
     root: object
     outside: list[Outside]
@@ -66,8 +66,8 @@ class Pickle:
 def read_pickle(file: BufferedReader | BytesIO, path: Path) -> Pickle:
     """Describe what the pickle at the file's position would build; the position moves behind its end.
 
-    Containers are lists, tuples and dicts, of which only the entries under strings are kept: that is where weights
-    are, and hashing a stranger's nested tuples could take for ever.
+    Containers are lists, tuples and dicts; of dicts only entries with string keys are kept: that is where weights are,
+    and hashing untrusted nested tuples could take for ever.
 
     Raises:
         UnsafeCheckpointError: The pickle names a function that could run code.
@@ -129,7 +129,7 @@ class _Machine:
         self.push(Named(f"{module}.{name}", module))
 
     def made(self, callee: object, arguments: object) -> None:
-        """Describe a call; to take an attribute by its name is none, as old pickles do it for nested classes."""
+        """Describe a call, except where an old pickle gets a nested class as an attribute."""
         if not isinstance(callee, Named) or callee.name not in ATTRIBUTE_GETTERS:
             self.push(Made(callee, arguments))
             return
@@ -169,7 +169,7 @@ class _Machine:
         items.update({k: v for k, v in zip(entries[::2], entries[1::2], strict=True) if isinstance(k, str)})
 
     def extend(self, items: list[Any]) -> None:
-        if isinstance(self.stack[-1], list):  # what a subclass of list or set holds, nobody asks for
+        if isinstance(self.stack[-1], list):  # the contents of a subclass of list or set are not needed
             self.stack[-1].extend(items)
 
     def dictionary(self, _: object) -> None:

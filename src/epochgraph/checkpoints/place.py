@@ -1,4 +1,4 @@
-"""Where the values of a tensor lie in a file, to read some rows of it and not the others."""
+"""Where the values of a tensor are in a file, so that some of its rows can be read without the others."""
 
 import math
 import os
@@ -15,7 +15,7 @@ from epochgraph.errors import UnreadableFileError
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What tells that a file is still the one that was opened.
+    """What shows whether a file is still the one that was opened.
 
     Attributes:
         size: Its size in bytes.
@@ -28,18 +28,18 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A tensor in a file, as its values lie there.
+    """The location of a tensor's values in a file.
 
-    It is read and not mapped into memory: a file that is cut short while it is mapped would end the whole process, and
-    the pages that were looked at would count as memory in use.
+    They are read and not mapped into memory: truncating a mapped file would end the whole process, and pages that were
+    read would count as memory in use.
 
     Attributes:
         path: The file.
         stamp: The file as it was when the tensor was found in it.
-        position: Byte of the first value.
-        dtype: Of the values.
+        position: The byte at which the first value begins.
+        dtype: The dtype of the values.
         shape: The tensor's shape.
-        stride: How many values apart neighbours along each axis are.
+        stride: The distance between neighbours along each axis, in values.
     """
 
     path: Path
@@ -51,7 +51,7 @@ class Place:
 
     @property
     def splits(self) -> bool:
-        """Whether rows lie one behind another, so that some can be read without the others."""
+        """Whether rows are stored one after another, so that some can be read without the others."""
         return len(self.shape) > 0 and 0 not in self.shape and self.stride[0] >= _span(self.shape[1:], self.stride[1:])
 
     @property
@@ -61,16 +61,16 @@ class Place:
 
     @property
     def dense(self) -> bool:
-        """Whether the values lie one behind another."""
+        """Whether the values are contiguous."""
         return self.stride == contiguous(self.shape)
 
     @property
     def turned(self) -> "Place":
-        """The matrix the other way round."""
+        """The transposed matrix."""
         return replace(self, shape=self.shape[::-1], stride=self.stride[::-1])
 
     def viewed(self, offset: int, shape: tuple[int, ...], stride: tuple[int, ...]) -> "Place":
-        """A tensor of some of the values: `offset` behind the first one, with a shape and strides of its own."""
+        """A tensor of some of the values: it begins `offset` after the first one, with its own shape and strides."""
         return replace(self, position=self.position + offset * self.dtype.itemsize, shape=shape, stride=stride)
 
     def rows(self, begin: int, end: int, buffer: "Buffer | None" = None) -> Tensor:
@@ -78,12 +78,12 @@ class Place:
 
         Args:
             begin: The first row.
-            end: The row behind the last one.
-            buffer: What to read them into: they last until it is used again by the same thread. None for memory of
-                their own.
+            end: The row after the last one.
+            buffer: What to read them into: they are valid until the same thread uses it again. None to allocate new
+                memory.
 
         Raises:
-            UnreadableFileError: The file is not as it was, or cannot be read.
+            UnreadableFileError: The file has changed, or cannot be read.
         """
         position = self.position + begin * self.row_bytes
         return self._read(position, (end - begin, *self.shape[1:]), Buffer() if buffer is None else buffer)
@@ -92,7 +92,7 @@ class Place:
         """Read all values, in their own dtype and in memory of their own.
 
         Raises:
-            UnreadableFileError: The file is not as it was, or cannot be read.
+            UnreadableFileError: The file has changed, or cannot be read.
         """
         return self._read(self.position, self.shape, Buffer())
 
@@ -117,13 +117,13 @@ class Place:
 
 
 class Buffer(threading.local):
-    """Memory to read into, of each thread. New memory for each reading would end in pieces, between what is kept."""
+    """Memory to read into, for each thread. New memory for each reading would fragment the memory."""
 
     def __init__(self) -> None:
         self.memory = torch.empty(0, dtype=torch.uint8)
 
     def bytes(self, size: int) -> Tensor:
-        """So many bytes, of arbitrary values."""
+        """A number of bytes with arbitrary content."""
         if len(self.memory) < size:
             self.memory = torch.empty(size, dtype=torch.uint8)
         return self.memory[:size]
@@ -136,7 +136,7 @@ def stamp(descriptor: int) -> Stamp:
 
 
 def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The strides of a tensor whose values lie one behind another."""
+    """The strides of a contiguous tensor."""
     return tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
 
 

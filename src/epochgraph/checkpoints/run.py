@@ -35,8 +35,8 @@ _NAMING = "Name each file by its epoch, such as epoch_3.pt"
 class CheckpointRun(_Checkpoints):
     """The checkpoints of one run in time order; each is opened when it is asked for, and closed again.
 
-    Every checkpoint is compared with the first: the weights and biases of layers have the same names and shapes. What
-    else there is may come, go and grow: buffers, observers, memory banks. Access raises what `load_checkpoint` raises,
+    Every checkpoint is compared with the first: the weights and biases of layers must have the same names and shapes.
+    Other tensors may come, go and grow: buffers, observers, memory banks. Access raises what `load_checkpoint` raises,
     and CheckpointMismatchError.
 
     Attributes:
@@ -71,20 +71,20 @@ class CheckpointRun(_Checkpoints):
 def read_run(folder: Path | str, *, allow_gaps: bool = False, epochs_from: str | None = None) -> CheckpointRun:
     """Find the checkpoints of one run and put them in the order of the times in their names.
 
-    Only the first is opened now. Files that stand beside checkpoints (optimizer.pt, training_args.bin, ...), hidden
-    files and other folders are ignored. Where a trainer put the checkpoints into a folder of the run's own, such as
-    `checkpoints`, they are found there.
+    Only the first is opened now. Other files beside checkpoints (optimizer.pt, training_args.bin, ...), hidden files
+    and other folders are ignored. If a trainer put the checkpoints into a subfolder of the run, such as `checkpoints`,
+    they are found there.
 
     Args:
         folder: A folder of checkpoint files, or of folders with one checkpoint each; or a single checkpoint.
         allow_gaps: Accept whole-numbered times that are not evenly spaced, such as 1, 2, 4.
-        epochs_from: Where the epoch stands in the names, such as `weights.{epoch}-{_}.pt` (see `times_from`); None to
-            find it there. Names that do not fit are skipped.
+        epochs_from: Where the epoch is in the names, such as `weights.{epoch}-{_}.pt` (see `times_from`); None to find
+            it automatically. Names that do not fit are skipped.
 
     Raises:
         MissingCheckpointError: There is a gap in the times.
-        UnknownEpochsError: The names have several numbers, and nothing tells which is the epoch.
-        SettingError: `epochs_from` is no pattern, or fits no name.
+        UnknownEpochsError: The names have several numbers, and it is unclear which is the epoch.
+        SettingError: `epochs_from` is not a pattern, or fits no name.
         UnreadableFileError: There are no checkpoints, their order is unknown, or two have the same time.
         EpochgraphError: The first checkpoint cannot be read; see `load_checkpoint`.
 
@@ -114,7 +114,7 @@ def read_run(folder: Path | str, *, allow_gaps: bool = False, epochs_from: str |
 
 
 def _checkpoints(path: Path) -> tuple[Path, list[Path]]:
-    """The folder of a run's checkpoints, and these; a path that is no folder is one itself."""
+    """The folder of a run's checkpoints, and the checkpoints; a path that is not a folder is a checkpoint itself."""
     if not path.is_dir():
         return path, [path]
     found = checkpoints_in(path)
@@ -123,7 +123,7 @@ def _checkpoints(path: Path) -> tuple[Path, list[Path]]:
 
 
 def _single(path: Path, found: Sequence[Path]) -> CheckpointRun:
-    """A run of one checkpoint, whose name needs no number."""
+    """A run with one checkpoint, whose name needs no number."""
     if not found:
         with readable(path):
             known = otherwise(path) or _NOTHING
@@ -136,7 +136,7 @@ def _single(path: Path, found: Sequence[Path]) -> CheckpointRun:
 
 
 def _naming(path: Path) -> str:
-    """How to say which number is the epoch, if the name of a checkpoint has any."""
+    """Advice on how to say which number is the epoch, if a checkpoint's name has any."""
     there = numbers(path)
     if not there:
         return f"{_NAMING}."

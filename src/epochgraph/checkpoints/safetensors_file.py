@@ -37,7 +37,7 @@ def safetensors_weights(path: Path) -> dict[str, Stored]:
     The format does not keep the order of the model, so the names come in natural order: `layer2` before `layer10`.
 
     Raises:
-        UnreadableFileError: The header is damaged, or lies about the data.
+        UnreadableFileError: The header is damaged, or does not match the data.
         OSError: The file cannot be read.
     """
     try:
@@ -55,7 +55,7 @@ def safetensors_weights(path: Path) -> dict[str, Stored]:
 
 
 def _places(path: Path, found: Mapping[str, tuple[tuple[int, ...], str]]) -> dict[str, Place]:
-    """Where the tensors of the usual dtypes lie; the library has checked the header, but does not tell.
+    """The locations of the tensors with common dtypes; the library has checked the header, but does not expose them.
 
     The file begins with the length of the header (8 bytes, the least first) and the header, a JSON object.
     """
@@ -73,7 +73,7 @@ def _places(path: Path, found: Mapping[str, tuple[tuple[int, ...], str]]) -> dic
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """A key that sorts numbers by size: the longer number is the larger one."""
+    """A sort key that orders numbers by size: the longer number is the larger one."""
     pieces = re.split("([0-9]+)", name)
     return [(len(p) if n % 2 else 0, p) for n, p in enumerate(pieces)]
 
@@ -88,7 +88,7 @@ def _stored(path: Path, name: str, shape: tuple[int, ...], dtype: str, place: Pl
 
 
 def _read(path: Path, name: str) -> torch.Tensor:
-    """Copy a tensor out of the file: what the library returns would change when the file is written anew."""
+    """Copy a tensor out of the file: what the library returns would change if the file were overwritten."""
     try:
         with safe_open(path, framework="pt") as file:
             tensor: torch.Tensor = file.get_tensor(name)

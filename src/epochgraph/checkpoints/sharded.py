@@ -30,9 +30,9 @@ def is_shard(path: Path) -> bool:
 
 
 def model_file(folder: Path) -> Path | None:
-    """The file with the weights in a folder of Hugging Face, of which there may be several kinds; None if none.
+    """The file with the weights in a Hugging Face folder, in whichever format; None if there is none.
 
-    In one of DeepSpeed it is that of the first process, if there are no more parts of the model.
+    In a DeepSpeed folder it is the file of the first process, if the model is not split further.
     """
     found = next((folder / name for name in _MODEL_FILES if (folder / name).is_file()), None)
     if found is not None or any(folder.glob("*mp_rank_01*")):
@@ -52,7 +52,7 @@ def sharded_weights(index: Path, shard_weights: Callable[[Path], dict[str, Store
         shard_weights: Reads one shard.
 
     Raises:
-        UnreadableFileError: The index is damaged, or names a shard that is missing or lies elsewhere.
+        UnreadableFileError: The index is damaged, or names a shard that is missing or in another folder.
         EpochgraphError: A shard cannot be read.
         OSError: A file cannot be read.
     """

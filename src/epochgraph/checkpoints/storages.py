@@ -1,4 +1,4 @@
-"""What a pickle of torch says about a storage."""
+"""What a torch pickle says about a storage."""
 
 from dataclasses import dataclass
 
@@ -53,7 +53,7 @@ def storage(outside: Outside) -> Storage:
     """Read the identity that torch.save gives a storage.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not the identity of a storage.
     """
     match outside.key:
         case ("storage", Named(name), str(key), str(), int(size), *view) if view in ([], [None]):

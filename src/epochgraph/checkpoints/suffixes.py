@@ -1,4 +1,4 @@
-"""How the names of checkpoints end."""
+"""The suffixes of checkpoints."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ _ALL = (*_NAMED, *(f"{suffix}.tar" for suffix in TORCH_SUFFIXES), ".tar", ".pkl"
 
 
 def is_named_like_a_checkpoint(path: Path) -> bool:
-    """Say whether a name ends like a checkpoint's; what is called otherwise may be one, too."""
+    """Whether a name ends like a checkpoint's; files with other names may be checkpoints, too."""
     return path.name.lower().endswith(_NAMED)
 
 

@@ -1,4 +1,4 @@
-"""A tensor as a pickle of torch describes it -> the bytes to read for it."""
+"""A tensor as a torch pickle describes it -> the bytes to read for it."""
 
 import math
 import re
@@ -49,7 +49,7 @@ def is_tensor(node: object) -> bool:
 def stored_tensor(node: object, name: str, archive: Archive, path: Path, state: Stamp) -> Stored:
     """Find a tensor's values in the file, and check that they can be there.
 
-    One that is quantised, sparse or of another special kind is refused only when its values are asked for.
+    A quantised, sparse or otherwise special tensor is refused only when its values are asked for.
 
     Args:
         node: The tensor, as the pickle describes it.
@@ -76,8 +76,8 @@ def stored_tensor(node: object, name: str, archive: Archive, path: Path, state: 
 def _unwrapped(node: object) -> object:
     """The tensor inside a parameter, or inside a subclass that adds only attributes.
 
-    Only tuples are looked into, as torch writes them: what is in one was there before it, so that the search ends. A
-    list may hold itself.
+    Only tuples are searched, as torch writes them: their contents exist before they do, so the search ends. A list may
+    contain itself.
     """
     while True:
         match node:
@@ -109,7 +109,7 @@ def _view(node: object) -> _View:
 
 
 def _dtype_name(maker: str, source: Storage, rest: list[object]) -> str | None:
-    """The dtype of the values, if a function makes its tensor of a storage's values as they are."""
+    """The dtype of the values, if a function builds its tensor from a storage's values as they are."""
     if any(isinstance(item, dict) and item for item in rest):
         return None  # marked as conjugated or negated: those in the file are not the true ones
     match maker, rest:
@@ -140,7 +140,7 @@ def _stored(view: _View, dtype: torch.dtype, archive: Archive, path: Path, state
     if announced > region.size:
         raise _DamagedError(f"lies in a storage of {announced} bytes, of which the file has {region.size}")
     capacity = announced // dtype.itemsize
-    needed = max(math.prod(view.shape), view.offset + view.span) if view.span else 0  # an empty one may lie anywhere
+    needed = max(math.prod(view.shape), view.offset + view.span) if view.span else 0  # an empty one may be anywhere
     if needed > capacity:
         raise ValueError(f"needs {needed} values, but its storage has {capacity}")
     place = Place(path, state, region.position + view.offset * dtype.itemsize, dtype, view.shape, view.stride)

@@ -11,10 +11,10 @@ from epochgraph.errors import UnknownEpochsError
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """One number, followed through all names that have it.
+    """One number, as it appears in all names that have it.
 
     Attributes:
-        key: What tells it from other numbers of a name.
+        key: What distinguishes it from other numbers in a name.
         meaning: What the word before it says.
         glued: Whether it is glued to that word.
         values: Its value in each name that has it.
@@ -34,11 +34,11 @@ class _Column:
 
     @property
     def fractional(self) -> bool:
-        """Whether it is no whole number anywhere, though it differs: more like a metric than like a time."""
+        """Whether it differs and is nowhere a whole number: more like a metric than a time."""
         return self.moves and not any(value.is_integer() for value in self.values)
 
     def steps(self) -> set[float]:
-        """How far neighbours are apart; none, if two names have the same number."""
+        """The distances between neighbours; none if two names have the same number."""
         ordered = sorted(self.values)
         found = {after - before for before, after in pairwise(ordered)}
         return set() if 0 in found else found
@@ -57,7 +57,7 @@ class _Column:
 def time_of(path: Path) -> float | None:
     """The time in a single name: `epoch_3.pt` -> 3, `checkpoint-500` -> 500, `resnet50.pt` -> None.
 
-    Where several numbers may be the time, and other names do not tell which, it is none.
+    None if several numbers may be the time, as there are no other names to compare with.
     """
     return times([path])[0]
 
@@ -65,15 +65,15 @@ def time_of(path: Path) -> float | None:
 def times(paths: Sequence[Path]) -> list[float | None]:
     """The time of each checkpoint of one run.
 
-    The time is the number that differs between the names, best one behind a word such as `epoch` or `step`. A number
-    that all names share belongs to the name (`resnet50_epoch3.pt`), and one that is called otherwise is no time
+    The time is the number that differs between the names, preferably after a word such as `epoch` or `step`. A number
+    that all names share belongs to the name (`resnet50_epoch3.pt`), and a number after other words is not a time
     (`val_loss=0.25`, `seed3`), nor is a date. Without a word of time, whole numbers that rise by one, or are evenly
-    spaced, are it before fractions. Lightning numbers the passes from 0 and saves after each: its `epoch=0.ckpt` is of
+    spaced, are preferred to fractions. Lightning counts passes from 0 and saves after each: its `epoch=0.ckpt` is after
     one completed pass.
 
     Returns:
-        A time for each path, in completed passes or steps; None where the name lacks the number that is the time in
-        the others.
+        A time for each path, in completed passes or steps; None if its name lacks the number that is the time in the
+        others.
 
     Raises:
         UnknownEpochsError: Several numbers may be the time, or one that may as well be a metric.
@@ -92,9 +92,9 @@ def times(paths: Sequence[Path]) -> list[float | None]:
 def gap(times: Sequence[float]) -> tuple[float, float, float] | None:
     """Find where checkpoints are missing.
 
-    Whole-numbered times are evenly spaced. Only the first or last interval may be shorter, where it is no divisor of
-    the others and so cannot be the true spacing: epochs 1, 5, 10, 15 or steps 500, 1000, 1500, 1700. Fractions, the
-    first moments of training, are spaced as they like.
+    Whole-numbered times should be evenly spaced. Only the first or last interval may be shorter, if it does not divide
+    the others and so cannot be the true spacing: epochs 1, 5, 10, 15 or steps 500, 1000, 1500, 1700. Fractions, from
+    the first moments of training, may be spaced in any way.
 
     Args:
         times: In ascending order.
@@ -133,7 +133,7 @@ def _columns(rows: Sequence[Sequence[Number]]) -> Mapping[object, _Column]:
 
 
 def _chosen(columns: Sequence[_Column], names: int) -> _Column | list[_Column] | None:
-    """The number that is the time; a list of those that may be it, None if none may."""
+    """The number that is the time, or a list of those that may be; None if none may."""
     sure = [column for column in columns if column.meaning == "time" or _counts(column)]
     loose = [column for column in columns if column not in sure and column.meaning in ("unknown", "counter")]
     moving = [column for column in loose if column.moves]
@@ -154,12 +154,12 @@ def _chosen(columns: Sequence[_Column], names: int) -> _Column | list[_Column] |
 
 
 def _counts(column: _Column) -> bool:
-    """Whether a number behind `checkpoint` is a time: not, if it is a fraction everywhere."""
+    """Whether a number after `checkpoint` is a time: not if it is a fraction everywhere."""
     return column.meaning == "counter" and not column.fractional
 
 
 def _of_pattern(moving: list[_Column]) -> _Column | list[_Column]:
-    """Of numbers whose words say nothing, the one that the names together show to be the time."""
+    """Among numbers without a telling word, the one that must be the time, judging by all names."""
     if len(moving) == 1:
         return moving if moving[0].fractional else moving[0]
     whole = [column for column in moving if column.whole]
@@ -172,7 +172,7 @@ def _of_pattern(moving: list[_Column]) -> _Column | list[_Column]:
 
 
 def _rank(column: _Column) -> tuple[bool, int, bool, int]:
-    """How good a word of time is, the lowest first: one whose number differs, in most names and without repeats."""
+    """A rank for words of time, the best lowest: the number should differ, be in most names and not repeat."""
     repeats = len(set(column.values)) < len(column.values)
     return not column.moves, -len(column.values), repeats, WORDS_OF_TIME.index(str(column.key))
 

@@ -13,7 +13,7 @@ from epochgraph.errors import UnreadableFileError
 
 
 def torch_weights(path: Path) -> dict[str, Stored]:
-    """The tensors of a model in a file of torch.save, of any age; whatever else the file holds is left alone.
+    """The tensors of a model in a torch.save file of any age; everything else in the file is ignored.
 
     Raises:
         UnreadableFileError: The file is damaged, or not one of torch.save, or holds no weights.

@@ -1,4 +1,4 @@
-"""The format of torch.save since PyTorch 1.6: an uncompressed zip archive with one entry a storage."""
+"""The format of torch.save since PyTorch 1.6: an uncompressed zip archive with one entry per storage."""
 
 import struct
 import zipfile
@@ -17,7 +17,7 @@ _LOCAL_HEADER = struct.Struct("<26xHH")  # at its end, the lengths of the name a
 
 
 def zip_archive(file: BufferedReader, path: Path, size: int) -> Archive:
-    """Read the table of contents and the pickle; the storages stay where they are.
+    """Read the table of contents and the pickle, but not the storages.
 
     Python's `zipfile` reads the table, but not the entries: it would insist on checksums, which torch may leave out.
 
@@ -48,7 +48,7 @@ def _table(file: BufferedReader, path: Path) -> list[zipfile.ZipInfo]:
 
 
 def _prefix(names: Sequence[str], path: Path) -> str:
-    """The folder inside the archive in which everything lies."""
+    """The folder inside the archive that contains everything."""
     if any(name.endswith("/constants.pkl") for name in names):
         raise UnreadableFileError(path, "it is a TorchScript program, not a file of weights", SCRIPT)
     pickles = [name for name in names if name.rpartition("/")[2] == "data.pkl" and name.count("/") <= 1]

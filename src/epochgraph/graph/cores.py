@@ -1,4 +1,4 @@
-"""Work that is shared out to the processor's cores."""
+"""Work that is shared among the processor's cores."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -11,19 +11,19 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 MUCH = 1 << 24
-"""Work for which it pays to start threads."""
+"""The least amount of work for which starting threads pays off."""
 
 
 def shared_out(function: Callable[[_T], _R], items: Sequence[_T], work: Sequence[int]) -> Iterator[_R]:
     """The results of a function, in the order of the items.
 
-    It uses as many threads as torch would (`torch.set_num_threads`), and lets those items alone that torch works on
-    with all of them. A result is the same whichever thread makes it, and the order does not change: so do sums of them.
+    It uses as many threads as torch would (`torch.set_num_threads`), except for items that torch itself works on with
+    all cores. A result does not depend on the thread that makes it, and the order is fixed, so sums are reproducible.
 
     Args:
-        function: What is done; it has to let other threads run for most of the time.
-        items: What it is done with.
-        work: How much there is to do for each item; 0 for what is small, or done by all cores together.
+        function: What to do; it must let other threads run for most of the time.
+        items: What to do it with.
+        work: The amount of work for each item; 0 for small items, and for those that use all cores by themselves.
     """
     if sum(work) < MUCH:
         return map(function, items)
@@ -36,7 +36,7 @@ def shared_out(function: Callable[[_T], _R], items: Sequence[_T], work: Sequence
 
 
 def _results(function: Callable[[int], _R], numbers: Sequence[int], threads: int) -> dict[int, _R]:
-    """The result for each number, of which each thread takes the next when it is done with one."""
+    """The result for each number; a thread takes the next number whenever it is done with one."""
     left, found, failures = deque(numbers), {}, deque[Exception]()
 
     def act() -> None:
@@ -57,7 +57,7 @@ def _results(function: Callable[[int], _R], numbers: Sequence[int], threads: int
             thread.start()
         act()
     finally:
-        left.clear()  # also where the user interrupts: the others end with what they have begun
+        left.clear()  # also on an interrupt: the other threads finish what they have begun
         for thread in others:
             thread.join()
     if failures:

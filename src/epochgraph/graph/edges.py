@@ -8,21 +8,21 @@ import numpy as np
 from epochgraph.graph.graph import Graph
 
 MOST_PAIRS = 50_000_000
-"""Pairs of nodes that are looked at one by one, to count the edges among them."""
+"""The most pairs of nodes that are looked at one by one to count the edges among them."""
 
 PAIR = 100
-"""Bytes that looking at one of them may take: its nodes, its weight, and copies of these."""
+"""The bytes that looking at one of them may take: its nodes, its weight, and copies of these."""
 
 
 def edge_count(graph: Graph, room: int) -> int | None:
-    """The number of edges; None where there are too many to look at each.
+    """The number of edges; None if there are too many to look at each.
 
     As the adjacency is symmetric, two nodes are joined by one edge, whichever of them reads the other and how often:
     the weights add up. A node that reads itself has an edge of its own.
 
     Args:
         graph: The graph.
-        room: Bytes that this may take; one pair of parts is looked at after another.
+        room: The bytes that this may take; pairs of parts are looked at one after another.
     """
     joined: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for source, target in graph.blocks:

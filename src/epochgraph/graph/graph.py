@@ -17,21 +17,21 @@ from epochgraph.graph.cores import shared_out
 from epochgraph.topology import Part
 
 NodeValues = Float64[np.ndarray, "nodes"]
-"""One value a node: the input comes first, then part by part in forward order."""
+"""One value per node: the input comes first, then part by part in forward order."""
 
 PartValues = Float64[np.ndarray, "parts"]
-"""One value a part, in forward order; NaN where a part has none."""
+"""One value per part, in forward order; NaN for a part without one."""
 
 _Reading = tuple[Block, int, tuple[int, ...]]
 """A block, its target and the sources that it reads."""
 
 
 class Product(NamedTuple):
-    """What a product with the adjacency comes to through one layer.
+    """What one layer contributes to a product with the adjacency.
 
     Attributes:
         target: Index of the part that reads.
-        sources: Indices of the parts whose sum it reads, which have equally many nodes.
+        sources: Indices of the parts whose sum it reads; they have equally many nodes.
         forward: For each node of the target, its weights times the values of what it reads.
         backward: For each node of a source, the weights of its readers times their values.
     """
@@ -52,9 +52,9 @@ class Graph:
     Attributes:
         parts: Name and number of nodes of each part, in forward order; the input comes first.
         blocks: (source, target) part indices -> weights, as an operator from source to target nodes.
-        features: Node features asked for, by name; for each part an array with one row a node, or None.
-        epoch: When in training it was taken, where that is known.
-        nonfinite: Parameter -> number of NaN or infinite weights, of a snapshot that is recorded as diverged.
+        features: The requested node features, by name; for each part an array with one row per node, or None.
+        epoch: When in training it was taken, if known.
+        nonfinite: Parameter -> number of NaN or infinite weights, for a snapshot recorded as diverged.
 
     Example:
         >>> import numpy as np
@@ -86,7 +86,7 @@ class Graph:
 
     @cached_property
     def ranges(self) -> tuple[slice, ...]:
-        """Where the nodes of each part stand in a vector of node values."""
+        """The positions of each part's nodes in a vector of node values."""
         ends = np.cumsum([0, *self.sizes]).tolist()
         return tuple(slice(begin, end) for begin, end in pairwise(ends))
 
@@ -109,22 +109,22 @@ class Graph:
         """Multiply the adjacency by `x`, in time proportional to the number of weights.
 
         Args:
-            x: One value a node.
+            x: One value per node.
 
         Raises:
-            ShapeMismatchError: `x` has another length than the graph has nodes.
+            ShapeMismatchError: The length of `x` is not the number of nodes.
             NonFiniteWeightsError: The graph is recorded as diverged.
         """
         return self.added(self.products(x))
 
     def products(self, x: NodeValues) -> Iterator[Product]:
-        """Multiply the adjacency by `x`, and keep apart what comes of each layer.
+        """Multiply the adjacency by `x`, and keep the contributions of the layers separate.
 
         Args:
-            x: One value a node.
+            x: One value per node.
 
         Raises:
-            ShapeMismatchError: `x` has another length than the graph has nodes.
+            ShapeMismatchError: The length of `x` is not the number of nodes.
             NonFiniteWeightsError: The graph is recorded as diverged.
         """
         x = np.asarray(x, dtype=np.float64)
@@ -144,7 +144,7 @@ class Graph:
             yield Product(target, sources, forward, backward)
 
     def added(self, products: Iterable[Product]) -> NodeValues:
-        """What the products of layers come to: one value a node."""
+        """The sum of the layers' products: one value per node."""
         result = np.zeros(self.size)
         parts = [result[nodes] for nodes in self.ranges]  # views of it
         for product in products:
@@ -155,7 +155,7 @@ class Graph:
 
     @cached_property
     def _readings(self) -> tuple[_Reading, ...]:
-        """Blocks with their target and all sources they read: one reader of a sum is multiplied once for all terms."""
+        """Blocks with their target and all their sources: a block that reads a sum is multiplied once for all terms."""
         sources: dict[tuple[int, int], list[int]] = {}
         blocks = {}
         for (source, target), block in self.blocks.items():
@@ -165,12 +165,12 @@ class Graph:
 
     @property
     def work(self) -> int:
-        """Weights of large layers: what a product takes is mostly to read them."""
+        """The number of weights in large layers: reading them takes most of the time of a product."""
         return sum(self._work)
 
     @cached_property
     def _work(self) -> tuple[int, ...]:
-        """How much there is to multiply for each reading."""
+        """The amount of work for each reading."""
         return tuple(block.work for block, _, _ in self._readings)
 
     def to_scipy(self) -> sparse.csr_array:
@@ -178,7 +178,7 @@ class Graph:
 
         Raises:
             NonFiniteWeightsError: The graph is recorded as diverged.
-            SettingError: It is unrolled, and too large to be written out.
+            SettingError: It is an unrolled graph that is too large to write out.
         """
         if self.nonfinite:
             raise NonFiniteWeightsError(self.nonfinite)
@@ -190,16 +190,16 @@ class Graph:
         return sparse.csr_array(directed + directed.T)
 
     def to_networkx(self) -> nx.Graph:
-        """The graph in NetworkX, for its measures and drawings.
+        """The graph as a NetworkX graph, to measure and draw it there.
 
         Returns:
             Nodes 0, 1, ... in the order of node values, with attributes `part` (name), `layer` (its index), `index`
-            (within the part) and the node features that were asked for; edges with attribute `weight`. The entry of a
-            node's edge to itself is twice the weight, since it counts both ways; NetworkX doubles it in a degree.
+            (within the part) and the requested node features; edges with attribute `weight`. The weight of a self-loop
+            is doubled, since it counts both ways; NetworkX doubles it once more in a degree.
 
         Raises:
             NonFiniteWeightsError: The graph is recorded as diverged.
-            SettingError: It is unrolled, and too large to be written out.
+            SettingError: It is an unrolled graph that is too large to write out.
         """
         graph = nx.from_scipy_sparse_array(self.to_scipy())
         for layer, (part, nodes) in enumerate(zip(self.parts, self.ranges, strict=True)):

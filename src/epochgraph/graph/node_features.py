@@ -1,4 +1,4 @@
-"""Node features: what else is known of a filter or neuron, beside its edges."""
+"""Node features: what is known about a filter or neuron besides its edges."""
 
 from collections.abc import Collection
 
@@ -12,7 +12,7 @@ from epochgraph.topology import Topology
 FEATURES = ("bias", "filter_map")
 
 PartFeatures = tuple[np.ndarray | None, ...]
-"""For each part an array with one row a node, or None where the part has no such feature."""
+"""For each part an array with one row per node, or None if the part has no such feature."""
 
 
 def node_features(weights: Weights, topology: Topology, names: Collection[str]) -> dict[str, PartFeatures]:
@@ -25,7 +25,7 @@ def node_features(weights: Weights, topology: Topology, names: Collection[str]) 
             each filter the L2 norm over its input channels at each kernel position, shaped (filters, *kernel).
 
     Raises:
-        SettingError: There is no feature of such a name.
+        SettingError: There is no feature with such a name.
     """
     unknown = [name for name in names if name not in FEATURES]
     if unknown:

@@ -1,4 +1,4 @@
-"""Pooling as edges: which places a pooled place is joined to."""
+"""Pooling as edges: which positions a pooled position is joined to."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,11 +27,11 @@ ADAPTIVE_MAXIMA = {
 
 @dataclass(frozen=True, slots=True)
 class Pooling:
-    """One pooling, as functions of a value without batch dimension.
+    """One pooling operation, as functions of a value without batch dimension.
 
     Attributes:
-        total: Sum over each window.
-        largest: Largest non-negative value in each window.
+        total: The sum over each window.
+        largest: The largest non-negative value in each window.
     """
 
     total: Callable[[Tensor], Tensor]
@@ -43,12 +43,12 @@ def pooling(step: Step, dimensions: Shape, before: Shape, after: Shape) -> Pooli
 
     Args:
         step: The pooling.
-        dimensions: The dimensions it goes over, of the value without batch.
+        dimensions: The dimensions that it pools over, of the value without batch.
         before: Shape of the value that is pooled, without batch.
         after: Shape of the result.
 
     Raises:
-        TracingError: It is a resizing whose windows overlap in fractions.
+        TracingError: It is a resizing whose windows overlap partially.
     """
     name = ops.base(step.operation)
     if name in ops.REDUCTIONS:
@@ -78,10 +78,10 @@ def _adaptive(before: Shape, after: Shape, n: int) -> Pooling:
 
 
 def _windows(step: Step, before: Shape, after: Shape, n: int) -> Pooling:
-    """Windows that slide with a stride: summed by a convolution with ones, each channel for itself.
+    """Windows that slide with a stride: summed by a convolution with ones, each channel separately.
 
-    What reaches over the border is padded with zeros, and what no window reaches is cut off, so that rounding the
-    number of windows up or down needs no case of its own.
+    Beyond the border the value is padded with zeros, and parts that no window reaches are cut off, so that rounding the
+    number of windows up or down needs no special case.
     """
     positional = dict(zip(("kernel_size", "stride", "padding", "dilation"), step.arguments[1:], strict=False))
     if ops.base(step.operation).startswith("avg"):

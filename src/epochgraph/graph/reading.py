@@ -1,4 +1,4 @@
-"""One join's weight -> its block: norms between nodes, wherever the weight comes from."""
+"""The weight of a join -> its block: norms between nodes, wherever the weight comes from."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -18,13 +18,13 @@ class Reading:
     """How a join reads its weight.
 
     Attributes:
-        columns: Positions of the weight's input axis that carry nodes, all of them for None.
-        repeat: Consecutive positions that are taken together, as one position of the block.
-        groups: Number of groups of inputs and targets that do not see each other.
-        sources: Number of positions of the block.
-        positions: Where the block's positions are not the part's nodes in order, the position of each of its readings.
-        nodes: The node of each.
-        size: Number of nodes of the part that is read.
+        columns: Positions of the weight's input axis that carry nodes; None for all.
+        repeat: The number of consecutive positions that form one position of the block.
+        groups: The number of groups of inputs and targets that do not see each other.
+        sources: The number of positions of the block.
+        positions: If the block's positions are not the part's nodes in order, the position of each reading.
+        nodes: The node of each reading.
+        size: The number of nodes of the part that is read.
     """
 
     columns: slice | Tensor | None
@@ -37,14 +37,14 @@ class Reading:
 
     @property
     def way(self) -> tuple[object, ...]:
-        """What tells one block of a weight from another; joins may share it, and gather different nodes for it."""
+        """What identifies a block of a weight; joins may share a block, and gather different nodes for it."""
         columns = self.columns
         key = columns.numpy().tobytes() if isinstance(columns, Tensor) else columns and (columns.start, columns.stop)
         return key, self.repeat, self.groups
 
     @property
     def plain(self) -> bool:
-        """Whether the block is the weight as it lies there."""
+        """Whether the block is the weight as it is stored."""
         return self.columns is None and self.repeat == 1 and self.groups == 1
 
     def block(self, weight: Tensor, *, copy: bool) -> Block:
@@ -54,24 +54,24 @@ class Reading:
         return _dense(weight if self.columns is None else weight[:, self.columns], self.repeat, copy=copy)
 
     def gathered(self, block: Block) -> Block:
-        """Let the block read source nodes in an order of its own, if it is not theirs."""
+        """Let the block read source nodes in a different order, if necessary."""
         if self.positions is None or self.nodes is None:
             return block
         return Gathered(block, self.positions, self.nodes, self.size)
 
 
 class Readings:
-    """How the joins of a topology read their weights; layers that read in the same way share the lists of it."""
+    """How the joins of a topology read their weights; layers that read in the same way share their lists."""
 
     def __init__(self, topology: Topology) -> None:
         self.topology = topology
         self.of_spans = cache(_reading)
 
     def __call__(self, join: Join, shape: tuple[int, ...]) -> Reading:
-        """How a join reads a weight of a shape.
+        """How a join reads a weight with a shape.
 
         Raises:
-            ShapeMismatchError: The topology says another shape.
+            ShapeMismatchError: The topology expects another shape.
         """
         width = sum([span.count * span.repeat for span in join.inputs])
         expected = (self.topology.parts[join.target].size, width // join.groups)
@@ -83,7 +83,7 @@ class Readings:
 def _reading(inputs: tuple[Span, ...], groups: int, size: int) -> Reading:
     first, width = inputs[0], sum(span.count * span.repeat for span in inputs)
     if groups == 1 and (first.first, first.count, first.width) == (0, size, 1) and first.count * first.repeat == width:
-        return Reading(None, first.repeat, 1, size, None, None, size)  # without looking at each position
+        return Reading(None, first.repeat, 1, size, None, None, size)  # without looking at every position
     read, widths = nodes(inputs)
     if groups > 1:
         positions, found = _places(read, widths, size)
@@ -111,7 +111,7 @@ def _dense(weight: Tensor, repeat: int, *, copy: bool) -> Block:
 def _norms(weight: Tensor, sources: int, *, copy: bool) -> Tensor:
     """L2 norms of all weights between a target and each of its sources, shaped (targets, sources).
 
-    Of a single weight it is the absolute value or, without a copy, the weight itself.
+    For a single weight it is the absolute value or, without a copy, the weight itself.
     """
     pairs = weight.shape[0] * sources
     if weight.numel() == pairs:
@@ -121,7 +121,7 @@ def _norms(weight: Tensor, sources: int, *, copy: bool) -> Tensor:
 
 
 def _repeat(read: np.ndarray) -> int:
-    """How often in a row each node is read, if that is the same for all and no node comes again; otherwise 1."""
+    """How many times in a row each node is read, if equally often and only in one place; otherwise 1."""
     starts = np.flatnonzero(np.diff(read, prepend=read[0] - 1))
     repeat = len(read) // len(starts)
     even = np.array_equal(starts, np.arange(len(starts)) * repeat) and repeat * len(starts) == len(read)
@@ -129,7 +129,7 @@ def _repeat(read: np.ndarray) -> int:
 
 
 def _places(read: np.ndarray, widths: np.ndarray, size: int) -> tuple[Positions, Positions] | tuple[None, None]:
-    """Position and node of each reading; None where the positions are the nodes in order."""
+    """The position and node of each reading; None if the positions are the nodes in order."""
     if (widths == 1).all() and np.array_equal(read, np.arange(size)):
         return None, None
     positions = np.repeat(np.arange(len(read)), widths)

@@ -1,4 +1,4 @@
-"""Topology and weights -> the rolled graph: one node a channel, filter or neuron."""
+"""Topology and weights -> the rolled graph: one node per channel, filter or neuron."""
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -34,30 +34,29 @@ def rolled_graph(
 ) -> Graph:
     """The paper's compact graph of one snapshot: filters and neurons are nodes, norms of their weights are edges.
 
-    The edge between filter k and a filter l that reads it weighs the Frobenius norm of all weights through which l
-    reads k: of K[l, k] for a convolution, of W[l, k] for a linear layer, of the weights of all k's positions after a
-    flatten.
+    The weight of the edge between filter k and a filter l that reads it is the Frobenius norm of all weights through
+    which l reads k: of K[l, k] for a convolution, of W[l, k] for a linear layer, of the weights of all k's positions
+    after a flatten.
 
     Args:
         source: A module, tensors by name, or a checkpoint.
         topology: Its wiring; None for the layers in a chain (`chain(source)`).
         fold_batch_norm: Multiply the scale of a batch norm, gamma / sqrt(variance + epsilon), into the weights that it
-            follows; otherwise batch norm takes no part, as in the paper.
+            follows; otherwise batch norms are ignored, as in the paper.
         features: Node features to compute: any of "bias" and "filter_map" (see `node_features`).
         nonfinite: What NaN or infinite weights mean: an error, or a snapshot that is recorded as diverged.
-        copy: Whether the graph has weights of its own, and so may be kept while training goes on. Without a copy, a
-            linear layer or 1x1 convolution is read where it lies: faster, for a graph that is measured at once.
-        memory: Of a checkpoint, the bytes that the graph's weights and the iteration of a measure may take. Weights
-            beyond that stay on disk: each product reads them anew, some rows at a time, so the file has to stay as it
-            is. None for all weights in memory, also those of a module or of tensors by name, which are there already.
-        watch: Called with the number of bytes whenever some of a file have been read, to show how far it is; by any
-            thread.
+        copy: Whether the graph gets its own copy of the weights, so that it can be kept while training goes on. Without
+            a copy, linear layers and 1x1 convolutions are read in place: faster, for a graph that is measured at once.
+        memory: For a checkpoint, the bytes that the graph's weights and the iteration of a measure may take. Further
+            weights stay on disk: each product reads them again, some rows at a time, so the file must not change.
+            None to hold all weights in memory, where those of a module or of tensors by name are anyway.
+        watch: Called with the number of bytes whenever part of a file has been read, to show progress; by any thread.
 
     Raises:
-        SettingError: Another `nonfinite`, an unknown feature, or a negative memory.
-        TracingError: No topology is given, and the weights are no chain.
+        SettingError: `nonfinite` or a feature is unknown, or the memory is negative.
+        TracingError: No topology is given, and the weights are not a chain.
         MissingParameterError: A weight of the topology is not in `source`.
-        ShapeMismatchError: A weight has another shape than the topology says.
+        ShapeMismatchError: The shape of a weight is not the one in the topology.
         NonFiniteWeightsError: Weights are NaN or infinite and `nonfinite` is "raise".
         WeightDtypeError: A weight is quantised.
         UnreadableFileError: A file has been changed since it was opened; measures raise it, too.
@@ -95,18 +94,18 @@ def rolled_graph(
 def finite(
     build: Callable[[Weights], Graph], weights: Weights, *, folds: Collection[Fold], nonfinite: NonFinite = "raise"
 ) -> Graph:
-    """Build a graph and see that its weights are finite, by the product that also is the degree.
+    """Build a graph and check that its weights are finite, using the product that is also the degree.
 
-    Weights of a run on its way to infinity may be finite while their squares are not: they get a second try in float64.
+    While a run diverges, its weights may still be finite when their squares are not: those get a second try in float64.
 
     Args:
         build: Makes the graph.
-        weights: What it is made of.
+        weights: Its weights.
         folds: The batch norms that are folded.
         nonfinite: Whether NaN or infinite weights are an error or recorded.
 
     Raises:
-        NonFiniteWeightsError: As said.
+        NonFiniteWeightsError: Weights are NaN or infinite and `nonfinite` is "raise".
     """
     graph = build(weights)
     if np.isfinite(graph.row_sums).all():
@@ -135,7 +134,7 @@ def batch_norm_factors(fold: Fold, weights: Weights) -> Tensor:
 def _blocks(
     topology: Topology, weights: Weights, storage: Storage | None, *, fold_batch_norm: bool, copy: bool
 ) -> dict[tuple[int, int], Block]:
-    """One block for each pair of joined parts; what several joins read in the same way is one and the same block."""
+    """One block for each pair of joined parts; joins that read a weight in the same way share their block."""
     first = sorted(set(topology.readers))
     readers = [topology.joins[place] for place in first]
     if storage is None:

@@ -1,4 +1,4 @@
-"""Blocks of weights on disk, and which of them stay in memory."""
+"""Blocks of weights on disk, and the choice of those that stay in memory."""
 
 import math
 from collections import Counter
@@ -16,16 +16,16 @@ from epochgraph.graph.weights import Weights
 from epochgraph.topology import Join, Topology
 
 PIECE = 1 << 20
-"""Values that are read together: few enough to be still in the processor's cache when they are added up."""
+"""The number of values read at a time: few enough to be in the processor's cache when they are added up."""
 
 ROWS = 256
-"""Rows are read in multiples of these, after which sums go on in float64: they are those of the whole, to the bit."""
+"""Rows are read in multiples of this, after which sums continue in float64, so that results are the same to the bit."""
 
 VECTORS = 24
 """Values a node that an iteration holds."""
 
 WORKING = 96 << 20
-"""Bytes for the rows in work, of all threads, and for what it takes beside to know how to read them."""
+"""Bytes for the rows that all threads are working on, and for the data on how to read them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class Storage:
 
     Attributes:
         memory: Bytes that the graph and the iteration of a measure may take.
-        watch: Told the number of bytes whenever some have been read.
-        buffer: What they are read into.
+        watch: Called with the number of bytes whenever some have been read.
+        buffer: The memory that they are read into.
     """
 
     memory: int
@@ -48,10 +48,10 @@ class _Weight:
     """One weight on disk, before any of it is read.
 
     Attributes:
-        key: Equal for weights that are the same values.
-        shape: Its shape, as it lies there.
-        place: Where its rows lie; None if it has to be made as a whole.
-        turned: Whether it lies there the other way round than the join reads it.
+        key: Equal for weights with the same values.
+        shape: Its shape on disk.
+        place: The location of its rows; None if it has to be computed as a whole.
+        turned: Whether it is stored transposed to how the join reads it.
     """
 
     key: object
@@ -61,12 +61,12 @@ class _Weight:
 
     @property
     def itemsize(self) -> int:
-        """Bytes of a value where it is read."""
+        """The bytes of a value on disk."""
         return 4 if self.place is None else self.place.dtype.itemsize
 
     @property
     def bytes(self) -> int:
-        """Bytes that are read for all of it."""
+        """The bytes to read for the whole weight."""
         return math.prod(self.shape) * self.itemsize
 
 
@@ -96,10 +96,11 @@ class _Use:
 
 
 def streamed_blocks(joins: Sequence[Join], topology: Topology, weights: Weights, storage: Storage) -> list[Block]:
-    """The blocks of joins whose weights are on disk; none is read now.
+    """The blocks of joins whose weights are on disk, without reading them yet.
 
-    A weight is read once for all sums, and for a product once for each way to take it that is not kept in memory.
-    Those are kept that save most reading for their size: norms of kernels and of heads first, then what is read twice.
+    A weight is read once for all sums, and in a product once for each of its uses that is not kept in memory. The
+    blocks kept are those that save most reading for their size: first norms of kernels and of heads, then blocks read
+    twice.
 
     Raises:
         ShapeMismatchError, MissingParameterError, WeightDtypeError: As `rolled_graph`.
@@ -139,7 +140,7 @@ def _by_weight(uses: Sequence[_Use]) -> list[list[_Use]]:
 
 
 def _kept(uses: Sequence[_Use], room: int, *, wide: bool) -> set[tuple[object, ...]]:
-    """Which blocks stay in memory: first those that save the most reading for their size."""
+    """The blocks that stay in memory: first those that save the most reading for their size."""
     counts = Counter(use.key for use in uses)
     offers = [(counts[use.key] * use.weight.bytes / _bytes(use, wide=wide), use) for use in uses if use.size]
     kept: set[tuple[object, ...]] = set()
@@ -151,7 +152,7 @@ def _kept(uses: Sequence[_Use], room: int, *, wide: bool) -> set[tuple[object, .
 
 
 def _bytes(use: _Use, *, wide: bool) -> int:
-    """Bytes of a block in memory: its weights are as they are stored, or in a dtype to calculate with."""
+    """The bytes of a block in memory: its weights are kept as stored, or in the dtype of the computation."""
     stored = use.weight.itemsize
     if wide or stored == 8:
         return 8 * use.size
@@ -159,7 +160,7 @@ def _bytes(use: _Use, *, wide: bool) -> int:
 
 
 def _narrow(use: _Use) -> bool:
-    """Whether the block is made of bfloat16, for which there are kernels, and not of a copy in float32."""
+    """Whether the block uses bfloat16 directly, for which there are kernels, instead of a copy in float32."""
     weight, taken = use.weight, use.taken
     if weight.place is None or weight.place.dtype != torch.bfloat16:
         return False
@@ -197,6 +198,6 @@ def _rows(weight: _Weight, weights: Weights, storage: Storage) -> Callable[[int,
 
 
 def _gathering(uses: Sequence[_Use]) -> int:
-    """Bytes of the lists of nodes that blocks gather, each of which exists once."""
+    """The bytes of the lists of nodes that blocks gather; each list exists once."""
     lists = {id(index): index for use in uses for index in (use.how.positions, use.how.nodes) if index is not None}
     return sum(index.nbytes for index in lists.values())

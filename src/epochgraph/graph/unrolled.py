@@ -26,24 +26,24 @@ from epochgraph.topology.program import Shape, Source, Step
 def unrolled_graph(
     source: WeightSource, topology: Topology, input_shape: Shape, *, fold_batch_norm: bool = False
 ) -> Graph:
-    """The graph of every single multiplication: a node for each place of every feature map, an edge weighs |w|.
+    """The graph of every single multiplication: one node per position of every feature map, edges of weight |w|.
 
-    It has a node for each place of the input, of the result of each convolution and linear layer, and of each pooling;
-    zero padding has no nodes. It is never built: a block multiplies by a convolution with |K| and, for the other
-    direction, by the transposed convolution, so that it takes the memory of a forward pass. Two conventions follow the
-    paper's authors: pooling joins every place of its window to the pooled place, and that edge weighs as much as the
-    strongest weight of the filter whose output is pooled (1 where the input itself is pooled), so that scaling all
-    weights of the network scales all edges behind its first layer alike.
+    It has a node for each position of the input, of the output of each convolution and linear layer, and of each
+    pooling; zero padding has no nodes. It is never built: a block multiplies by a convolution with |K| and, in the
+    other direction, by the transposed convolution, so it takes the memory of a forward pass. Two conventions follow the
+    paper's authors: pooling joins every position of its window to the pooled position, and the weight of that edge is
+    the largest weight of the filter whose output is pooled (1 if the input itself is pooled), so that scaling all
+    weights of the network scales all edges after its first layer alike.
 
     Args:
         source: A module, tensors by name, or a checkpoint.
-        topology: Its wiring, from `trace`: parameters alone do not tell strides, padding and pooling.
-        input_shape: Shape of one input without the batch, such as (3, 32, 32).
+        topology: Its wiring, from `trace`: parameters alone do not show strides, padding and pooling.
+        input_shape: The shape of one input without the batch, such as (3, 32, 32).
         fold_batch_norm: As in `rolled_graph`.
 
     Raises:
         TracingError: The topology comes from `chain`, has several inputs, or an operation is not understood.
-        SettingError: The input shape is none of the model's.
+        SettingError: The model does not accept the input shape.
         ShapeMismatchError, NonFiniteWeightsError, MissingParameterError, WeightDtypeError: As in `rolled_graph`.
 
     Example:
@@ -77,7 +77,7 @@ def unrolled_graph(
         blocks = {pair: found[0] if len(found) == 1 else Sum(tuple(found)) for pair, found in wiring.blocks.items()}
         return Graph(tuple(wiring.parts), blocks)
 
-    try:  # the graph is multiplied by ones, too, which shows whether its layers take what they read
+    try:  # the graph is also multiplied by ones, which shows whether its layers accept what they read
         return finite(build, Weights(source, topology), folds=topology.folds if fold_batch_norm else ())
     except EpochgraphError:
         raise
@@ -94,12 +94,12 @@ def _folds(topology: Topology) -> dict[str, Fold]:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What one layer of a flow takes from one part: which of its nodes stands at each place.
+    """What one layer of a flow reads from one part: which of its nodes is at each position.
 
     Attributes:
         part: Index of the part.
-        shape: Shape of the value, without the batch.
-        nodes: Node of the part at each place, its number of nodes where there is none; None if they are all in order.
+        shape: The shape of the value, without the batch.
+        nodes: The node at each position, or the number of nodes where there is none; None if all are in order.
     """
 
     part: int
@@ -107,14 +107,14 @@ class _Read:
     nodes: Tensor | None
 
     def values(self, x: Tensor) -> Tensor:
-        """The value at each place, from the values of the part's nodes; zero where there is no node."""
+        """The value at each position, from the values of the part's nodes; zero where there is no node."""
         if self.nodes is None:
             return x.reshape(self.shape)
         return torch.cat([x, x.new_zeros(1)])[self.nodes].reshape(self.shape)
 
 
 class _UnrolledWiring(Wiring):
-    """Collects parts and blocks; every place of a feature map is a node."""
+    """Collects parts and blocks; every position of a feature map is a node."""
 
     most_layers = inf
     most_bytes = 1 << 31
@@ -203,7 +203,7 @@ class _UnrolledWiring(Wiring):
 
     @override
     def fold(self, parameters: tuple[str, ...]) -> None:
-        """Node features are the rolled graph's."""
+        """Node features belong to the rolled graph."""
 
     @override
     def batch_norm(self, step: Step, flow: Flow, sources: dict[str, Source], epsilon: float) -> Flow:
@@ -211,11 +211,11 @@ class _UnrolledWiring(Wiring):
 
     @override
     def leave_out(self, parameters: tuple[str, ...], reason: str) -> None:
-        """Whatever is left out of the rolled graph is left out here: its coverage tells."""
+        """What the rolled graph leaves out is left out here, too, and listed in its coverage."""
 
     @override
     def unused(self, parameters: tuple[str, ...], reason: str) -> None:
-        """As with what is left out."""
+        """Likewise."""
 
     # Nodes and edges.
 
@@ -223,7 +223,7 @@ class _UnrolledWiring(Wiring):
         return shape[1:] if self.batched else shape
 
     def part(self, name: str, shape: Shape, strength: Tensor) -> Flow:
-        """Add a part with a node for each place; a batch shares them."""
+        """Add a part with a node for each position; the samples of a batch share them."""
         size = strength.numel()
         nodes = torch.arange(self.offsets[-1], self.offsets[-1] + size).reshape(self.sample(shape))
         self.parts.append(Part(self.unique(name), size))
@@ -264,7 +264,7 @@ class _UnrolledWiring(Wiring):
                 self.add(read, apply, like)
 
     def add(self, read: _Read, apply: Callable[[Tensor], Tensor], like: Tensor) -> None:
-        """Join a part, read in some way, to the part that was added last."""
+        """Join a part, in the way it is read, to the part that was added last."""
         target = len(self.parts) - 1
         shape = (self.parts[target].size, self.parts[read.part].size)
         block = Functional(lambda x: apply(read.values(x)), shape, like)

@@ -19,10 +19,10 @@ WeightSource = nn.Module | Mapping[str, Tensor]
 
 
 COUNTED = 1 << 22
-"""Values that are looked at together when those are counted that are not finite."""
+"""The number of values looked at together when counting those that are not finite."""
 
 LARGEST = 1e150
-"""Weights beyond this have squares that not even float64 can add up: they count as infinite."""
+"""The squares of larger weights cannot be added up even in float64: they count as infinite."""
 
 
 class Weights:
@@ -30,9 +30,9 @@ class Weights:
 
     Args:
         source: Where they come from.
-        topology: Tells the names that share one tensor, of which a file may hold any, and whether a prefix belongs to
-            the names.
-        wide: Whether to calculate in float64 whatever the weights are stored in.
+        topology: Says which names share one tensor, of which a file may hold any, and whether a prefix belongs to the
+            names.
+        wide: Whether to compute in float64, whatever dtype the weights are stored in.
     """
 
     def __init__(self, source: WeightSource, topology: Topology, *, wide: bool = False) -> None:
@@ -43,7 +43,7 @@ class Weights:
 
     @cached_property
     def known(self) -> dict[str, Known]:
-        """Shape and dtype of every tensor, without reading any; of one on disk that does not lie plainly, no dtype."""
+        """The shape and dtype of every tensor, without reading any; float32 for those not stored as plain values."""
         if isinstance(self.tensors, Checkpoint):
             stored = self.tensors.stored.items()
             return {name: Known(one.shape, one.place.dtype if one.place else torch.float32) for name, one in stored}
@@ -51,14 +51,14 @@ class Weights:
 
     @cached_property
     def pieces(self) -> dict[str, Assembled]:
-        """The weights that are there in pieces."""
+        """The weights that are stored in pieces."""
         return assembled(self.known)
 
     def _in_pieces(self, name: str) -> Assembled | None:
-        """How a weight is made of several tensors, if it is.
+        """How a weight is assembled from several tensors, if it is.
 
         Raises:
-            WeightDtypeError: Its values are packed, or have a scale that is no plain factor of them.
+            WeightDtypeError: Its values are packed, or their scale is not a plain factor.
         """
         held = self._alias(name)
         if held is None:
@@ -73,14 +73,14 @@ class Weights:
         return found
 
     def widened(self) -> "Weights":
-        """The same weights, to calculate with in float64."""
+        """The same weights, for computing in float64."""
         return Weights(self.tensors, self.topology, wide=True)
 
     def __getitem__(self, name: str) -> Tensor:
         """The tensor as it is stored, detached.
 
         Raises:
-            MissingParameterError: There is none of this name.
+            MissingParameterError: There is no parameter with this name.
         """
         found = self.tensors[self._held(name)]
         tensor = found.detach() if found.requires_grad else found
@@ -88,15 +88,15 @@ class Weights:
         return whole
 
     def _alias(self, name: str) -> str | None:
-        """The name under which a parameter is there: its own, or another one of the same tensor; None if it is not."""
+        """The name that a parameter is stored under: its own, or that of a tensor it shares; None if it is missing."""
         names = (name, *self.topology.aliases.get(name, ()))
         return next((alias for alias in names if alias in self.tensors), None)
 
     def _held(self, name: str) -> str:
-        """The name under which a parameter is there.
+        """The name under which a parameter is stored.
 
         Raises:
-            MissingParameterError: It is not.
+            MissingParameterError: It is missing.
         """
         held = self._alias(name)
         if held is None:
@@ -104,13 +104,13 @@ class Weights:
         return held
 
     def place(self, name: str) -> Place | None:
-        """Where the values of a weight lie in a file; None if they do not, or are computed of others.
+        """Where the values of a weight are in a file; None if they are not in one, or are computed from others.
 
-        A weight that is only a view of a parameter (a slice, its transposition) lies there, too. Which values it is of
-        is found by taking the view of a tensor that has no values.
+        A weight that is only a view of a parameter (a slice, its transpose) is in the file, too. Which of the values it
+        has is found by taking the view of a tensor without data.
 
         Raises:
-            MissingParameterError: There is none of this name.
+            MissingParameterError: There is no parameter with this name.
         """
         program = self._program(name)
         if program is None:
@@ -128,7 +128,7 @@ class Weights:
         return base.viewed(int(view.storage_offset()), tuple(view.shape), view.stride())
 
     def _place(self, name: str) -> Place | None:
-        """Where the values of a parameter lie, if they are real numbers as they lie there."""
+        """Where the values of a parameter are in a file, if they are stored as real numbers."""
         if self._in_pieces(name) is not None:
             return None
         place = self._stored(name).place
@@ -141,12 +141,12 @@ class Weights:
         return self.tensors.stored[self._held(name)]
 
     def numbers(self, name: str) -> Tensor:
-        """The tensor to calculate with: float64 if it is stored so, else float32; of complex numbers the modulus.
+        """The tensor to compute with: float64 if it is stored so, otherwise float32; complex numbers as moduli.
 
         Raises:
-            MissingParameterError: There is none of this name.
+            MissingParameterError: There is no parameter with this name.
             WeightDtypeError: It does not hold floating-point numbers.
-            ShapeMismatchError: A weight cannot be computed of parameters that have other shapes.
+            ShapeMismatchError: A weight cannot be computed, because its parameters have other shapes.
             TracingError: It cannot be computed as the topology says.
         """
         program = self._program(name)
@@ -154,7 +154,7 @@ class Weights:
         return found.abs() if found.is_complex() else found
 
     def _values(self, name: str) -> Tensor:
-        """The tensor as it is stored, complex or not, in a dtype to calculate with; one in pieces is assembled.
+        """The tensor as it is stored, complex or not, in a dtype to compute with, and assembled if it is in pieces.
 
         Raises:
             MissingParameterError, WeightDtypeError: As `numbers`.
@@ -170,17 +170,17 @@ class Weights:
         return self.calculable(tensor)
 
     def calculable(self, tensor: Tensor) -> Tensor:
-        """A tensor in a dtype to calculate with, as `numbers` has it."""
+        """A tensor in a dtype to compute with, as in `numbers`."""
         if tensor.is_complex():
             return tensor.to(torch.complex128 if self.wide or tensor.dtype == torch.complex128 else torch.complex64)
         dtype = torch.float64 if self.wide else torch.float32
         return tensor if tensor.dtype in (dtype, torch.float64) else tensor.to(dtype)
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a weight of a checkpoint; one that is computed is computed for that.
+        """The shape of a weight in a checkpoint; a computed weight has to be computed for it.
 
         Raises:
-            MissingParameterError: There is none of this name.
+            MissingParameterError: There is no parameter with this name.
         """
         if name in self.topology.computed:
             return tuple(self.numbers(name).shape)
@@ -191,7 +191,7 @@ class Weights:
         """How a weight is computed; None for a parameter.
 
         Raises:
-            TracingError: It is not to be computed so.
+            TracingError: The computation is refused.
         """
         refused = self.topology.refused.get(name)
         if refused is not None:
@@ -199,7 +199,7 @@ class Weights:
         return self.topology.computed.get(name)
 
     def _computed(self, name: str, program: Program) -> Tensor:
-        """A weight that is no parameter, computed of those that are, once they are seen to have the shapes for it."""
+        """A weight that is computed from parameters, after checking that their shapes fit."""
         sources = {
             source.name: torch.tensor(source.values).reshape(source.shape)
             if source.values is not None
@@ -219,12 +219,12 @@ class Weights:
         return made
 
     def nonfinite(self, names: set[str]) -> dict[str, int]:
-        """How many values of each tensor are NaN or infinite, of those that have any."""
+        """The number of NaN or infinite values of each tensor that has any."""
         counts = {name: sum(map(_nonfinite, self._pieces(name))) for name in sorted(names)}
         return {name: count for name, count in counts.items() if count}
 
     def _pieces(self, name: str) -> Iterator[Tensor]:
-        """The values of a weight, of one on disk no more than some rows at a time."""
+        """The values of a weight; from disk only some rows at a time."""
         place = self.place(name) if isinstance(self.tensors, Checkpoint) else None
         turned = place and (place if place.splits else place.turned)
         if turned is None or not turned.splits:

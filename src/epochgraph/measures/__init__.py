@@ -1,4 +1,4 @@
-"""Graph -> one number a node, a part or the whole graph; one measure a file."""
+"""Graph -> one number per node, per part or for the whole graph; one measure per file."""
 
 from collections.abc import Callable
 
@@ -20,16 +20,16 @@ STANDARD: tuple[Measure, ...] = (degree, eigenvector_centrality)
 """The paper's measures."""
 
 MEASURES: tuple[Measure, ...] = (*STANDARD, pagerank)
-"""All of nodes."""
+"""All measures of nodes."""
 
 OF_PARTS: tuple[PartMeasure, ...] = (layer_fluctuation, neural_persistence)
-"""Those with one number a part."""
+"""The measures with one number per part."""
 
 OF_GRAPHS: tuple[GraphMeasure, ...] = (spectral_gap, normalized_cut)
-"""Those with one number."""
+"""The measures with one number for the whole graph."""
 
 SUMMARIES: tuple[Summary, ...] = (*OF_PARTS, *OF_GRAPHS)
-"""All that are not of nodes."""
+"""All measures of parts and of whole graphs."""
 
 __all__ = [
     "MEASURES",

@@ -10,43 +10,43 @@ from epochgraph.graph import Graph, NodeValues, PartValues, Product
 from epochgraph.measures.vectors import inner, norm
 
 SHRINKS = 3.0
-"""By how much a step has to shrink the error for the next to be worth its product. Parts of random or trained weights
-give ten to a thousand, as a matrix of norms has one large singular value; parts that fall into groups give less."""
+"""The factor by which a step must shrink the error for the next to be worth its product. Parts with random or trained
+weights give ten to a thousand, as a matrix of norms has one large singular value; parts that fall into groups less."""
 
 TIED = 1e-9
-"""Eigenvalues between parts that differ by less, relative to the largest, count as one."""
+"""Eigenvalues between parts that differ by less than this, relative to the largest, count as equal."""
 
 FAINT = 1e-9
-"""What a part keeps of its length where the others take it all: enough to be found again, too little to be seen."""
+"""The length that a part keeps when others take it all: enough to recover, too little to be seen."""
 
 Between = Float64[np.ndarray, "parts parts"]
 """One value for each pair of parts."""
 
 Shares = Float64[np.ndarray, "_"]
-"""One value for each of the parts that a layer reads."""
+"""One value for each part that a layer reads."""
 
 
 def aggregated(graph: Graph, *, tolerance: float) -> tuple[NodeValues, bool]:
-    """The leading eigenvector by iterative aggregation and disaggregation: parts are mixed anew after each product.
+    """The leading eigenvector by iterative aggregation and disaggregation: parts are rescaled after each product.
 
-    Each step asks for one product with the adjacency. From it comes the small adjacency between whole parts, whose
-    nodes are taken together in the proportions that they have so far; its leading eigenvector says how much each part
-    should have had, and the product is put together with as much. It starts from the degree. What converges slowly in a
-    power iteration is how much each part has, and that is exact here at every step; what is left is how the nodes of
-    one part share it. A layer that reads a sum of parts is multiplied once for all of them: its product is then shared
-    out to them by what each has in common with its targets.
+    Each step takes one product with the adjacency. It gives the small adjacency between whole parts, whose nodes are
+    aggregated in their current proportions; its leading eigenvector says how much weight each part should have, and the
+    product is rescaled accordingly. The iteration starts from the degree. What converges slowly in a power iteration is
+    the weight of each part, and that is exact here at every step; what remains is how the nodes of one part share it. A
+    layer that reads a sum of parts is multiplied once for all of them, and its product is then divided among them by
+    what each has in common with its targets.
 
     Args:
         graph: The graph; it has weights other than zero.
-        tolerance: The residual |A x - lambda x| / lambda of the vector x of unit length at which to end, if no mixture
-            of its parts has a larger lambda; what is returned is one step better.
+        tolerance: The residual |A x - lambda x| / lambda of the unit vector x at which to end, if no mixture of its
+            parts has a larger lambda; the result is one step better.
 
     Returns:
-        A non-negative vector of unit length, and whether the residual was reached. If a step shrinks it too little, the
-        iteration ends without.
+        A non-negative vector of unit length, and whether the residual was reached. If a step shrinks the residual too
+        little, the iteration ends without reaching it.
 
     References:
-        Rayleigh-Ritz on one vector a part; for Markov chains, where the step is the same, Koury, McAllister and
+        Rayleigh-Ritz on one vector per part; for Markov chains, where the step is the same, Koury, McAllister and
         Stewart 1984, "Iterative methods for computing stationary distributions of nearly completely decomposable
         Markov chains".
     """
@@ -79,9 +79,9 @@ def _between(products: Sequence[Product], shares: Sequence[Shares], parts: int) 
     """The adjacency between whole parts, x_p' A_pq x_q for the parts of a vector x: the Galerkin product.
 
     Args:
-        products: Of each layer with x.
-        shares: x_p' A_pq x_q of each, for all q that it reads.
-        parts: Number of parts.
+        products: The product of each layer with x.
+        shares: x_p' A_pq x_q of each layer, for all q that it reads.
+        parts: The number of parts.
     """
     found = np.zeros((parts, parts))
     for product, of_each in zip(products, shares, strict=True):
@@ -90,7 +90,7 @@ def _between(products: Sequence[Product], shares: Sequence[Shares], parts: int) 
 
 
 def _best(between: Between, lengths: PartValues) -> tuple[float, PartValues]:
-    """The largest eigenvalue between parts, and by how much to multiply each of them to have its eigenvector.
+    """The largest eigenvalue between parts, and the factor for each of them that gives its eigenvector.
 
     Args:
         between: The adjacency between whole parts.

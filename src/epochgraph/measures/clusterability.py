@@ -1,4 +1,4 @@
-"""Clusterability: the normalised cut of the clusters that the spectrum tells."""
+"""Clusterability: the normalised cut of the clusters found by the spectrum."""
 
 from collections.abc import Callable
 
@@ -11,36 +11,37 @@ from epochgraph.errors import ConvergenceError, EmptyGraphError
 from epochgraph.graph import Graph
 
 CLUSTERS = 12
-"""As many as Filan et al. look for."""
+"""The number of clusters that Filan et al. look for."""
 
 NODES = 4
-"""Fewer are looked for where there would be fewer nodes than these a cluster, on average."""
+"""Fewer clusters are looked for if they would have fewer nodes than this on average."""
 
 APART = 1e-6
-"""How far an eigenvalue must be above the next one for clusters to end there: what is nearer, rounding may exchange."""
+"""How far an eigenvalue must be above the next one to separate clusters: closer ones may be swapped by rounding."""
 
 CONVERGED = 1e-7
-"""How exact ARPACK makes the eigenvalues: no more is in products of float32."""
+"""The accuracy of ARPACK's eigenvalues: products in float32 allow no more."""
 
 SMALL = 64
-"""Up to this many nodes the normalised adjacency is written out, by a product a column: ARPACK has no room there."""
+"""Up to this many nodes the normalised adjacency is written out, one product per column: ARPACK has no room there."""
 
 
 def normalized_cut(graph: Graph) -> float:
-    """How badly the network falls into clusters: the share of its weights that leaves each of twelve, added up.
+    """How poorly the network separates into twelve clusters: the sum of the shares of weights that leave each cluster.
 
-    Low is clusterable. The clusters are those of a spectral clustering, from the leading eigenvectors of the normalised
-    adjacency; the result is their n-cut, the sum over clusters of (weights of edges that leave it) / (degrees in it).
+    Low values mean clusterable. The clusters come from spectral clustering with the leading eigenvectors of the
+    normalised adjacency; the result is their n-cut, the sum over clusters of (weights of edges that leave it) /
+    (degrees in it).
 
-    Filan et al. have k-means find the clusters among the eigenvectors. It may end elsewhere from another start, so for
-    another order of the neurons, too. Here those neurons are chosen that stand furthest apart, by pivoted QR, and all
-    others join the one that they are most like: no chance is in it (Damle et al.; "cluster_qr" in scikit-learn). Their
-    edges are the L1 norms of a convolution's kernels, ours L2. They compare with shuffled weights; here a signature
-    compares with the network as it began. It is a step function of the weights: where a neuron is about as like one
-    cluster as another, a small change makes a small jump.
+    Filan et al. find the clusters with k-means, which depends on its start, and so on the order of the neurons. Here
+    the neurons that are furthest apart are chosen by pivoted QR, and all others join the most similar one, without any
+    randomness (Damle et al.; "cluster_qr" in scikit-learn). Their edges are the L1 norms of a convolution's kernels,
+    ours L2. They compare with shuffled weights; here a signature compares with the initial network. The result is a
+    step function of the weights: where a neuron is about equally similar to two clusters, a small change makes a small
+    jump.
 
-    Clusters are fewer in small networks, and where the spectrum does not tell the last of them from the next. Nodes
-    without weights are left out. It takes some hundreds of products with the adjacency.
+    There are fewer clusters in small networks, and where the spectrum does not separate the last cluster from the next.
+    Nodes without weights are left out. It takes a few hundred products with the adjacency.
 
     Returns:
         From 0 (there are as many components, or one cluster) up to the number of clusters. Rescaling all weights does
@@ -73,7 +74,7 @@ def normalized_cut(graph: Graph) -> float:
 
 
 def _components(graph: Graph, most: int) -> Bool[np.ndarray, "components nodes"]:
-    """Which nodes each component has, of those with weights; at most `most` of them, as no more are looked for."""
+    """The nodes of each component, among those with weights; at most `most` components, as no more are looked for."""
     left = graph.row_sums > 0
     found: list[np.ndarray] = []
     while left.any() and len(found) < most:
@@ -89,10 +90,10 @@ def _components(graph: Graph, most: int) -> Bool[np.ndarray, "components nodes"]
 def _leading(
     graph: Graph, joined: Int64[np.ndarray, "joined"], components: Bool[np.ndarray, "components joined"], most: int
 ) -> Float64[np.ndarray, "joined clusters"]:
-    """The leading eigenvectors of the normalised adjacency of the nodes with weights: as many as clusters can be told.
+    """The leading eigenvectors of the normalised adjacency of the nodes with weights: as many as there are clusters.
 
-    Each component has an eigenvector of eigenvalue one, the roots of its degrees: these are known, and moved to the
-    other end of the spectrum, as Lanczos iteration from one vector misses some of those that share an eigenvalue.
+    Each component has an eigenvector with eigenvalue one, the roots of its degrees. These are known and are moved to
+    the other end of the spectrum, as Lanczos iteration from one vector misses some that share an eigenvalue.
     """
     strengths = graph.row_sums[joined]
     roots = np.sqrt(strengths)
@@ -118,7 +119,7 @@ def _largest(
         matrix = np.stack([product(column) for column in np.eye(size)])
         values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     else:
-        start = np.random.default_rng(0).standard_normal(size)  # fixed: the same clusters twice
+        start = np.random.default_rng(0).standard_normal(size)  # fixed, so that the clusters are always the same
         operator = LinearOperator((size, size), matvec=product, dtype=np.float64)
         try:
             values, vectors = eigsh(operator, k=count, which="LA", v0=start, tol=CONVERGED)
@@ -129,7 +130,7 @@ def _largest(
 
 
 def _labels(vectors: Float64[np.ndarray, "nodes clusters"]) -> Int64[np.ndarray, "nodes"]:
-    """The cluster of each node, which are turned so that each lies close to one axis."""
+    """The cluster of each node, after a rotation that brings each node close to one axis."""
     _, _, order = qr(vectors.T, mode="economic", pivoting=True)
     rotation, _ = polar(vectors[order[: vectors.shape[1]]].T)
     return np.asarray(np.abs(vectors @ rotation).argmax(axis=1))

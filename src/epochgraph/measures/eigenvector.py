@@ -9,38 +9,40 @@ from epochgraph.measures.lanczos import TOLERANCE, leading
 from epochgraph.measures.vectors import inner, norm
 
 POLISH = 2
-"""Power steps at the end. They shrink what the rounding of float32 products has left of all other eigenvectors but that
-of -lambda, which has the same absolute values."""
+"""Power steps at the end. They shrink what rounding in float32 has left of all eigenvectors, except that of -lambda,
+which has the same absolute values."""
 
 LARGE = 1 << 20
-"""Weights in large layers beyond which each product counts."""
+"""The number of weights in large layers from which on each product matters."""
 
 TOLERANCE_IF_LARGE = 3e-7
-"""The residual at which to end then: one more step or two is to come, and products in float32 tell hardly more."""
+"""The residual at which to end then: one or two more steps follow, and products in float32 hardly give more."""
 
 SHARE = 1e-3
-"""How much of the degree Lanczos starts from for sure, if parts alone did not do: so it leaves no component out."""
+"""The share of the degree that Lanczos starts from if parts alone were not enough, so that no component is left out."""
 
 
 def eigenvector_centrality(graph: Graph) -> NodeValues:
     """Score each node by the scores of its neighbours, weighted by the strength of the edges.
 
-    A chain of layers is bipartite, so its adjacency has eigenvalues +lambda and -lambda of equal size and power
-    iteration may oscillate for ever. Lanczos asks for +lambda directly, and starts from a vector of ones, so that the
-    same graph gives the same scores. In a large graph the eigenvector between whole parts is taken out of every product
-    (`aggregated`), from the degree on: that needs four or five products, where Lanczos needs ten to thirty.
-    They are unique if one component has the largest eigenvalue (Perron-Frobenius); the nodes of every other component,
-    isolated nodes among them, then score 0. If several components share it exactly, the scores are the part of the
-    vector of ones, or of the degree, that lies in the space of their eigenvectors, which favours none. In a large graph
-    the residual is 3e-7 of the eigenvalue: other components score up to that over their relative distance in
-    eigenvalue, and those that are nearer than some 1e-5 are not told apart.
+    A chain of layers is bipartite, so its adjacency has eigenvalues +lambda and -lambda of equal size, and power
+    iteration may oscillate for ever. Lanczos computes +lambda directly, and starts from a vector of ones, so that the
+    same graph gives the same scores. In a large graph the eigenvector between whole parts is solved for at every
+    product (`aggregated`), starting from the degree: that takes four or five products, where Lanczos takes ten to
+    thirty.
+
+    The scores are unique if one component has the largest eigenvalue (Perron-Frobenius); the nodes of all other
+    components, including isolated nodes, then score 0. If several components share it exactly, the scores are the
+    projection of the vector of ones, or of the degree, onto the space of their eigenvectors, which favours none. In a
+    large graph the residual is 3e-7 of the eigenvalue: other components score up to that divided by their relative
+    distance in eigenvalue, and those closer than about 1e-5 are not distinguished.
 
     Returns:
         Non-negative scores of unit Euclidean length; rescaling all weights does not change them.
 
     Raises:
         EmptyGraphError: All weights are zero.
-        ConvergenceError: Two components are so nearly equal that Lanczos cannot tell them apart.
+        ConvergenceError: Two components are so nearly equal that Lanczos cannot separate them.
         NonFiniteWeightsError: The graph is recorded as diverged.
 
     Example:
@@ -65,7 +67,7 @@ def eigenvector_centrality(graph: Graph) -> NodeValues:
 
 
 def _iterated(graph: Graph, start: NodeValues, tolerance: float) -> NodeValues:
-    largest = graph.row_sums.max()  # makes eigenvalues of the order of one
+    largest = graph.row_sums.max()  # scales eigenvalues to the order of one
     _, vector = leading(lambda x: np.asarray(graph.matvec(x) / largest), start, tolerance=tolerance)
     scores: NodeValues = np.abs(vector)
     for _ in range(POLISH):

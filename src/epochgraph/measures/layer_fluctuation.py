@@ -6,15 +6,15 @@ from epochgraph.graph import Graph, PartValues
 
 
 def layer_fluctuation(graph: Graph) -> PartValues:
-    """How unlike the neurons of a layer are: the standard deviation of their strengths, for each part.
+    """How different the neurons of a layer are: the standard deviation of their strengths, for each part.
 
-    The strength of a neuron is its weighted degree, of edges in and out. La Malfa et al. add up signed weights, here
-    edges are their magnitudes; and they have a node for each neuron, the rolled graph one for each filter. In a
-    signature of each part it is the same number as the standard deviation of the degree.
+    The strength of a neuron is its weighted degree over incoming and outgoing edges. La Malfa et al. add up signed
+    weights, while edges here are their magnitudes; and they have a node for each neuron, the rolled graph one for each
+    filter. In the signature of a part it equals the standard deviation of the degree.
 
     Returns:
-        One non-negative number a part, in the unit of the weights: 0 for a part of one node, or of nodes alike, so also
-        where all weights are zero. Scaling all weights scales it.
+        One non-negative number per part, in the unit of the weights: 0 for a part with one node or identical nodes, and
+        so also if all weights are zero. Scaling all weights scales it.
 
     Raises:
         NonFiniteWeightsError: The graph is recorded as diverged.

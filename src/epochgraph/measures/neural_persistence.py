@@ -10,26 +10,26 @@ from epochgraph.graph import Graph, PartValues
 
 
 def neural_persistence(graph: Graph) -> PartValues:
-    """How long the neurons of a layer and of those that it reads stay apart, as their edges appear by weight.
+    """How long the neurons of a layer and of those it reads stay unconnected, as edges are added by weight.
 
-    All nodes are there from the start, at a threshold of one; it falls, and the edges whose weight, in units of the
-    largest, reaches it appear. Where two components meet, one of them ends; its persistence is one less the weight of
-    the edge. These edges are those of a maximum spanning tree. The result is the Euclidean norm of all persistences, in
-    units of what it would be if all were one: near one where few edges stand out, zero where all weights are equal.
+    All nodes exist from the start, at a threshold of one; as it falls, edges appear whose weight, relative to the
+    largest, reaches it. When two components meet, one of them ends; its persistence is one minus the weight of the
+    edge. These edges form a maximum spanning tree. The result is the Euclidean norm of all persistences, relative to
+    its value if all were one: near one if few edges stand out, zero if all weights are equal.
 
-    An edge that is missing and one of weight zero are the same: components that never meet end at zero. A part that
-    reads several others (a skip connection) is taken with all of them.
+    A missing edge is the same as one of weight zero: components that never meet end at zero. A part that reads several
+    others (a skip connection) is taken together with all of them.
 
-    Rieck et al. divide by the largest weight of the whole network. Here it is the largest into the part: the edges of a
-    rolled graph are norms of one weight in one layer and of hundreds in another, and one layer would hide the others.
-    Much of the number is the spread of the weights, as Girrbach et al. 2023 found.
+    Rieck et al. divide by the largest weight of the whole network. Here it is the largest weight into the part: an edge
+    of a rolled graph is the norm of one weight in one layer and of hundreds in another, so one layer would hide the
+    others. Much of the number reflects the spread of the weights, as Girrbach et al. 2023 found.
 
-    It needs the edges themselves, as no product tells which of them is the largest: memory for all edges into a part,
-    and time for them to be sorted. So it is for rolled graphs, and unrolled ones of small images.
+    It needs the edges themselves, as no product shows which of them is the largest: memory for all edges into a part,
+    and time to sort them. So it is meant for rolled graphs, and unrolled ones of small images.
 
     Returns:
-        One number from 0 to 1 a part; NaN for the input, and for a part into which all weights are zero. Rescaling all
-        weights does not change it.
+        One number from 0 to 1 per part; NaN for the input, and for a part into which all weights are zero. Rescaling
+        all weights does not change it.
 
     Raises:
         EmptyGraphError: All weights are zero.
@@ -45,7 +45,7 @@ def neural_persistence(graph: Graph) -> PartValues:
 
 
 def _persistence(graph: Graph, part: int) -> float:
-    """The number of one part, from the graph of the edges into it."""
+    """The value for one part, from the graph of the edges into it."""
     into = {pair: block for pair, block in graph.blocks.items() if pair[1] == part}
     nodes = np.concatenate(
         [np.arange(graph.size)[graph.ranges[index]] for index in sorted({part, *(s for s, _ in into)})]
@@ -55,7 +55,7 @@ def _persistence(graph: Graph, part: int) -> float:
         return np.nan
     edges.data = (
         2 - edges.data / edges.data.max()
-    )  # the shortest tree of the heaviest edges; none is zero, that is missing
+    )  # the shortest tree has the heaviest edges; no length is zero, as that would mean no edge
     met = minimum_spanning_tree(edges).data - 1
     apart = len(nodes) - 1 - len(met)
     return float(np.sqrt((np.square(met).sum() + apart) / (len(nodes) - 1)))

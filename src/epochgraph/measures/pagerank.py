@@ -7,24 +7,25 @@ from epochgraph.errors import ConvergenceError
 from epochgraph.graph import Graph, NodeValues
 
 DAMPING = 0.85
-"""The probability of a step along an edge; Brin and Page's."""
+"""The probability of a step along an edge, as Brin and Page chose it."""
 
 TOLERANCE = 1e-7
-"""Length of the residual, in units of the right-hand side: no less can be had of products in float32."""
+"""The length of the residual, relative to the right-hand side: products in float32 allow no less."""
 
 MAX_PRODUCTS = 1_000
-"""Products with the adjacency before the iteration is given up; the damping bounds them to some dozens."""
+"""The number of products before the iteration gives up; because of the damping, a few dozen suffice."""
 
 
 def pagerank(graph: Graph) -> NodeValues:
-    """Score each node by how often a walker is there who follows edges by their weights, and now and then jumps.
+    """Score each node by how often a random walker visits it, who follows edges by their weights and sometimes jumps.
 
-    A walker takes an edge with probability 0.85, else jumps to any node; from a node without weights it always jumps.
-    Other than eigenvector centrality, which may rest on a few heavy nodes, no node scores less than a jump gives.
+    The walker takes an edge with probability 0.85, otherwise it jumps to any node; from a node without weights it
+    always jumps. Unlike with eigenvector centrality, which may concentrate on a few heavy nodes, every node scores at
+    least what a jump gives.
 
-    The scores x solve (I - d A / D) x = c 1 for some c, whatever becomes of nodes without weights; scaled by the root
-    of the degrees D the matrix is symmetric and positive definite, with eigenvalues from 1 - d to 1 + d. So conjugate
-    gradients need a third of the products of power iteration, whose error shrinks by d only.
+    The scores x solve (I - d A / D) x = c 1 for some c, however nodes without weights are treated; scaled by the root
+    of the degrees D, the matrix is symmetric and positive definite, with eigenvalues from 1 - d to 1 + d. So conjugate
+    gradients take a third of the products of power iteration, whose error shrinks only by d.
 
     Returns:
         Positive scores that sum to one; rescaling all weights does not change them.

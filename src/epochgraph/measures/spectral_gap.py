@@ -8,27 +8,27 @@ from epochgraph.measures.lanczos import leading
 from epochgraph.measures.vectors import inner, norm
 
 TOLERANCE = 1e-7
-"""Length of the residual at which the eigenvalue is found: no less can be had of products in float32."""
+"""The length of the residual at which the eigenvalue counts as found: products in float32 allow no less."""
 
 
 def spectral_gap(graph: Graph) -> float:
-    """How well all is joined to all: what the second eigenvalue of the normalised adjacency lacks to its first, one.
+    """How well connected the graph is: how far the second eigenvalue of its normalised adjacency is below one.
 
-    The normalised adjacency N = D^-1/2 A D^-1/2, of the degrees D, belongs to a walker who follows edges by their
-    weights; the larger the gap, the sooner the walker's start is forgotten, and the more costly is any cut of the graph
+    The normalised adjacency N = D^-1/2 A D^-1/2, with degrees D, describes a random walker who follows edges by their
+    weights; the larger the gap, the sooner the walker's start is forgotten, and the more costly it is to cut the graph
     in two (Cheeger). It is the second smallest eigenvalue of the normalised Laplacian, I - N.
 
-    Of a graph of several components the gap is 0. Nodes without weights are left out: else one dead neuron would hide
-    all else. A chain of layers is bipartite, so -1 is an eigenvalue, too; as in Chung, that is no gap of zero: the
-    second largest eigenvalue counts by its value, not its size.
+    The gap of a graph with several components is 0. Nodes without weights are left out: otherwise one dead neuron would
+    hide everything else. A chain of layers is bipartite, so -1 is an eigenvalue, too; as in Chung, that does not make
+    the gap zero: the second largest eigenvalue counts by its value, not its magnitude.
 
-    The eigenvector of the first eigenvalue is known, the roots of the degrees. So Lanczos is asked for the largest
-    eigenvalue of N with that one moved to the other end, from a fixed random vector: a vector of ones would lie in a
-    space of its own where degrees are all alike.
+    The eigenvector of the first eigenvalue is known, the roots of the degrees. So Lanczos computes the largest
+    eigenvalue of N with that one moved to the other end, from a fixed random vector: a vector of ones would be an
+    eigenvector if all degrees are equal.
 
     Returns:
-        A number from 0 to 2; 1 where every node of a layer is joined to every one of the next by the same weight, more
-        only of graphs of very few nodes. Rescaling all weights does not change it.
+        A number from 0 to 2; 1 if every node of a layer is joined to every node of the next by the same weight, and
+        more only in graphs with very few nodes. Rescaling all weights does not change it.
 
     Raises:
         EmptyGraphError: All weights are zero.

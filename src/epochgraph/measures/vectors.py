@@ -1,7 +1,7 @@
-"""Products of vectors with one value a node, as machine code.
+"""Products of vectors with one value per node, compiled to machine code.
 
-BLAS would wake its threads for some thousand nodes already: they wait for each other longer than one of them needs, and
-go on waiting while torch and others want the cores.
+BLAS would wake its threads for as little as a thousand nodes: they wait for each other longer than one thread takes,
+and keep waiting while torch and others need the cores.
 """
 
 import numpy as np
@@ -35,7 +35,7 @@ def shares(basis: np.ndarray, vector: NodeValues) -> np.ndarray:
 
 @compiled
 def take(basis: np.ndarray, amounts: np.ndarray, vector: NodeValues) -> None:
-    """Take some of each vector (row) of a basis away from another vector, in place."""
+    """Subtract a multiple of each vector (row) of a basis from another vector, in place."""
     for index in range(basis.shape[0]):
         for node in range(vector.size):
             vector[node] -= amounts[index] * basis[index, node]

@@ -27,7 +27,7 @@ TITLES = {"degree": "Weighted degree", "eigenvector_centrality": "Eigenvector ce
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What was predicted of each run of a population while it was held out.
+    """What was predicted for each held-out run of a population.
 
     Attributes:
         epoch: The last epoch that was looked at.
@@ -45,9 +45,9 @@ def population_picture(runs: Sequence[Run], outlook: Outlook, title: str, path: 
 
     Args:
         runs: Runs whose metrics have validation_accuracy and test_accuracy, with recordings of both measures.
-        outlook: What was predicted of each of them.
-        title: Title of the picture.
-        path: Where to write it; the suffix (.png or .svg) decides on the format.
+        outlook: What was predicted for each of them.
+        title: The title of the picture.
+        path: Where to write it; the suffix (.png or .svg) decides the format.
 
     Raises:
         OutputError: The file cannot be written.
@@ -77,8 +77,8 @@ def population_picture(runs: Sequence[Run], outlook: Outlook, title: str, path: 
 def _bands(axis: Axes, runs: Sequence[Run], measure: str, colour: str) -> None:
     """The distribution of the node values of all runs over the epochs: median, and bands of percentiles.
 
-    Each percentile is the median over the runs, and relative to the run's own initial median: what moves is what
-    training does, not what the initial weights were.
+    Each percentile is the median over the runs, relative to the run's own initial median: it shows the effect of
+    training and not of the initial weights.
     """
     axis.set_xlabel("epoch")
     axis.set_ylabel("node value / initial median")
@@ -93,12 +93,12 @@ def _bands(axis: Axes, runs: Sequence[Run], measure: str, colour: str) -> None:
         axis.fill_between(epochs, middle[low], middle[high], color=colour, alpha=opacity, lw=0, label=f"{low}-{high} %")
     axis.plot(epochs, middle[50], color=colour, lw=2, label="median node")
     axis.set_xlim(epochs[0], epochs[-1])
-    if measure == "degree":  # one legend a row
+    if measure == "degree":  # one legend per row
         axis.legend(loc="upper left", frameon=False, fontsize=8)
 
 
 def _relative_percentiles(recording: Recording) -> pd.DataFrame:
-    """`QUANTILES` of the node values, a column each, indexed by the epoch; relative to the initial median."""
+    """The `QUANTILES` of the node values, one column each, indexed by epoch and relative to the initial median."""
     percentiles = np.percentile(recording.values.astype(np.float64), QUANTILES, axis=1).T
     return pd.DataFrame(percentiles / np.median(recording.values[0]), recording.times, QUANTILES)
 
@@ -108,7 +108,7 @@ def _title(axis: Axes, text: str) -> None:
 
 
 def _share_limits(first: Axes, second: Axes) -> None:
-    """Give two panels one scale, so that they can be compared."""
+    """Give two panels the same scale, so that they can be compared."""
     limits = [first.get_ylim(), second.get_ylim()]
     low, high = min(limit[0] for limit in limits), max(limit[1] for limit in limits)
     first.set_ylim(low, high)
@@ -116,7 +116,7 @@ def _share_limits(first: Axes, second: Axes) -> None:
 
 
 def _curves(axis: Axes, sides: dict[str, tuple[list[Run], str]], outlook: Outlook) -> None:
-    """The validation accuracy of every run, and what of it had been seen."""
+    """The validation accuracy of every run, and the part that had been seen."""
     for chosen, colour in sides.values():
         for run in chosen:
             curve = run.metrics["validation_accuracy"].dropna()
@@ -130,7 +130,7 @@ def _curves(axis: Axes, sides: dict[str, tuple[list[Run], str]], outlook: Outloo
 
 
 def _predictions(axis: Axes, runs: Sequence[Run], good: Sequence[bool], outlook: Outlook) -> None:
-    """Predicted against true final accuracy, each run predicted while it was held out."""
+    """The predicted against the true final accuracy of the held-out runs."""
     true = [run.final_accuracy() for run in runs]
     axis.plot([0, 1], [0, 1], color=FAINT, lw=0.8)
     axis.axhline(outlook.threshold, color=INK, lw=0.8, ls="--")

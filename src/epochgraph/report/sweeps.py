@@ -1,4 +1,4 @@
-"""Many sweeps at a glance: the learning curves of every run, a panel a sweep."""
+"""Many sweeps at a glance: the learning curves of all runs, one panel per sweep."""
 
 import math
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ DIVERGED = "#c8553d"
 
 
 def sweeps_picture(runs: Sequence[Run], title: str, path: Path) -> None:
-    """Draw the learning curves of sweeps: the validation metric against the share of the budget, a panel a sweep.
+    """Draw the learning curves of sweeps: the validation metric against the share of the budget, one panel per sweep.
 
     A curve's colour is its learning rate among those of its sweep, from low (dark) to high (bright); a cross marks a
     run that has diverged. Values worse than those of untrained networks are cut off.
@@ -32,7 +32,7 @@ def sweeps_picture(runs: Sequence[Run], title: str, path: Path) -> None:
     Args:
         runs: Runs of one or more sweeps, whose settings name their sweep, metric and learning rate.
         title: Title of the picture.
-        path: Where to write it; the suffix (.png or .svg) decides on the format.
+        path: Where to write it; the suffix (.png or .svg) decides the format.
 
     Raises:
         OutputError: The file cannot be written.

@@ -1,4 +1,4 @@
-"""The epochs of a log's rows: what its numbers count, and one row for each moment.
+"""The epochs of a log's rows: what the log counts, and one row for each moment.
 
 Lightning, Keras, YOLO and timm call the first pass epoch 0; here it is 1, and 0 is the untrained network.
 """
@@ -16,7 +16,7 @@ from epochgraph.runs.entries import Entries
 EPOCH, STEP = ("epoch", "epochs"), ("step", "global_step", "iteration", "iter")
 
 TRAINING = ("train_", "training_", "train/")
-"""How the names of what is measured in training begin: of several values in an epoch, the mean is taken."""
+"""Prefixes of metrics that are measured during training: several values in an epoch are averaged."""
 
 ONE_ROW = "Give one row an epoch, of completed passes, or Lightning's rows with their column `step`."
 WHICH = (
@@ -26,11 +26,11 @@ WHICH = (
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """What is known of a run's time beside its log.
+    """What is known about a run's time besides its log.
 
     Attributes:
-        times: Of its checkpoints.
-        steps: Whether these are steps, and not epochs.
+        times: The times of its checkpoints.
+        steps: Whether these are steps instead of epochs.
         first_pass: The number that the log gives the first pass, if the user says so.
     """
 
@@ -40,16 +40,16 @@ class Clock:
 
 
 def timed(path: Path, entries: Entries, clock: Clock, renamed: Mapping[str, str]) -> tuple[pd.DataFrame, list[str]]:
-    """One row of metrics for each moment, and what was read otherwise than it is written.
+    """One row of metrics for each moment, and notes on what was read differently from how it is written.
 
     Args:
         path: The log.
         entries: What it says.
-        clock: What else is known.
-        renamed: What columns are called here.
+        clock: What else is known about its times.
+        renamed: The names that columns get here.
 
     Raises:
-        UnreadableFileError: It has no epochs, one of them twice, or ones of unknown meaning.
+        UnreadableFileError: It has no epochs, repeats one, or does not make clear what it counts.
     """
     epoch, step = entries.column(*EPOCH), entries.column(*STEP)
     names = [name for name in entries.columns if name not in (epoch, step)]
@@ -71,13 +71,13 @@ def timed(path: Path, entries: Entries, clock: Clock, renamed: Mapping[str, str]
 
 
 def without_clock(path: Path, columns: Sequence[str]) -> UnreadableFileError:
-    """The error for a log that tells neither epochs nor steps."""
+    """The error for a log with neither epochs nor steps."""
     shown = ", ".join(columns[:6]) or "none"
     return UnreadableFileError(path, f"it is no table of metrics: no column 'epoch', but {shown}", ONE_ROW)
 
 
 def _in_steps(path: Path, steps: np.ndarray, clock: Clock) -> np.ndarray:
-    """The steps of the rows, counted as the checkpoints count them; Lightning logs the last one's number from 0."""
+    """The steps of the rows, counted as the checkpoints count them; Lightning counts them from 0 in logs."""
     _check_moments(path, steps, "step")
     whole = [time for time in clock.times if time > 0]
     for shift in (0, 1):
@@ -88,7 +88,7 @@ def _in_steps(path: Path, steps: np.ndarray, clock: Clock) -> np.ndarray:
 
 
 def _check_rows(path: Path, epochs: np.ndarray) -> None:
-    """Refuse several rows an epoch where no column of steps tells what they are of."""
+    """Refuse several rows for one epoch if no column of steps tells them apart."""
     times, counts = np.unique(epochs[np.isfinite(epochs)], return_counts=True)
     if (counts > 1).any():
         raise UnreadableFileError(path, f"epoch {times[counts > 1][0]:.12g} has several rows", ONE_ROW)
@@ -103,7 +103,7 @@ def _check_moments(path: Path, moments: np.ndarray, what: str) -> None:
 def _in_epochs(
     path: Path, entries: Entries, epoch: str, step: str | None, clock: Clock, renamed: Mapping[str, str]
 ) -> tuple[np.ndarray, list[str]]:
-    """The completed passes of the rows, and whether that is another number than the log's."""
+    """The completed passes at each row, and whether this differs from the log's number."""
     epochs = entries.of(epoch)
     _check_moments(path, epochs, "epoch")
     steps = None if step is None else entries.of(step)
@@ -125,7 +125,7 @@ def _counts_from_zero(
     clock: Clock,
     renamed: Mapping[str, str],
 ) -> bool:
-    """Whether epoch 0 is the first pass, by the steps, the layout or the checkpoints."""
+    """Whether epoch 0 is the first pass, judging by the steps, the layout or the checkpoints."""
     if path.suffix == ".json":  # transformers counts completed passes
         return False
     by_steps = None if steps is None else _by_steps(epochs, steps)
@@ -143,13 +143,13 @@ def _counts_from_zero(
 
 
 def _trained(entries: Entries, renamed: Mapping[str, str]) -> np.ndarray:
-    """Which rows tell something of the training."""
+    """Which rows hold metrics of the training."""
     of_training = [renamed.get(name, name).startswith(TRAINING) for name in entries.columns]
     return np.asarray(entries.written[:, of_training].any(axis=1))
 
 
 def _by_steps(epochs: np.ndarray, steps: np.ndarray) -> bool | None:
-    """What the steps tell: those of epoch 0 lie behind a first pass, or each epoch ends with as many more."""
+    """What the steps imply: those of epoch 0 come after a first pass, or each epoch adds equally many."""
     known = np.isfinite(steps)
     if not known.any():
         return None
@@ -165,7 +165,7 @@ def _by_steps(epochs: np.ndarray, steps: np.ndarray) -> bool | None:
 
 
 def _is_of_a_tool(columns: tuple[str, ...]) -> bool:
-    """Whether it is in the layout of YOLO, of timm, or of Keras, which sorts its names."""
+    """Whether the columns are in the layout of YOLO, timm or Keras, which sorts its names."""
     names = [name for name in columns if name.lower() not in EPOCH]
     yolo = any(name.startswith("train/") for name in names) and any(name.startswith("metrics/") for name in names)
     timm = "eval_top1" in names
@@ -174,7 +174,7 @@ def _is_of_a_tool(columns: tuple[str, ...]) -> bool:
 
 
 def _without_progress(epochs: np.ndarray, steps: np.ndarray, trained: np.ndarray) -> np.ndarray:
-    """The epochs; a test after the last pass, which Lightning gives the next number, is of that pass."""
+    """The epochs; a test after the last pass, to which Lightning gives the next number, belongs to that pass."""
     last, before = epochs == epochs.max(), epochs < epochs.max()
     if not before.any() or trained[last].any() or not np.isfinite(steps).all():
         return epochs
@@ -184,7 +184,7 @@ def _without_progress(epochs: np.ndarray, steps: np.ndarray, trained: np.ndarray
 
 
 def _check_once(path: Path, entries: Entries, steps: np.ndarray, names: list[str]) -> None:
-    """Refuse a log in which two runs, or a run and its repetition, follow each other."""
+    """Refuse a log that holds two runs, or a run and its repetition, one after the other."""
     for name in names:
         written = entries.written[:, entries.columns.index(name)]
         known, counts = np.unique(steps[written & np.isfinite(steps)], return_counts=True)
@@ -196,9 +196,9 @@ def _check_once(path: Path, entries: Entries, steps: np.ndarray, names: list[str
 def _joined(
     path: Path, entries: Entries, moments: np.ndarray, names: list[str], renamed: Mapping[str, str]
 ) -> pd.DataFrame:
-    """A row a moment; of several values, the mean of what is measured in training, the last of all else."""
+    """One row per moment; of several values, the mean if measured during training, otherwise the last."""
     times = np.unique(moments)
-    columns, of_json = {}, path.suffix == ".json"  # transformers may evaluate its best model in the end
+    columns, of_json = {}, path.suffix == ".json"  # transformers may evaluate its best model at the end
     for name in names:
         values, written = entries.of(name), entries.written[:, entries.columns.index(name)]
         own = renamed.get(name, name)
@@ -213,7 +213,7 @@ def _one(values: np.ndarray, name: str, *, first: bool = False) -> float:
 
 
 def _with_means(table: pd.DataFrame, entries: Entries, moments: np.ndarray, renamed: Mapping[str, str]) -> pd.DataFrame:
-    """The table with the means over whole epochs of what transformers logs several times in each."""
+    """The table, with the epoch means of what transformers logs several times an epoch."""
     table = table.copy()
     for name in entries.columns:
         own = renamed.get(name, name)

@@ -1,8 +1,9 @@
 """A run as the columns of a table, and back.
 
-A row is a time: an epoch of the signature, of the metrics, of a recording, or of several. Columns: `run`, `epoch`,
+A row is a time: an epoch of the signature, the metrics or a recording. Columns: `run`, `epoch`,
 `diverged` (null: no snapshot), `feature:...`, `metric:...`, `vector:...` (lists of 16-bit numbers) and, in a file of
-many runs, `setting:...` (the same in all rows of a run). What was not recorded then is null; a NaN stays NaN.
+many runs, `setting:...` (the same in all rows of a run). Values that were not recorded at that time are null; a NaN
+stays NaN.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +39,7 @@ def run_columns(run: Run) -> pa.Table:
 
 
 def setting_columns(runs: Sequence[Run], rows: Sequence[int]) -> dict[str, pa.Array]:
-    """The settings of runs, each as often as the run has rows; as text where runs differ in the type."""
+    """The settings of runs, each repeated for every row of the run; as text if their types differ between runs."""
     columns = {}
     for name in dict.fromkeys(name for run in runs for name in run.settings):
         values = [run.settings.get(name) for run in runs]
@@ -51,13 +52,13 @@ def setting_columns(runs: Sequence[Run], rows: Sequence[int]) -> dict[str, pa.Ar
 
 
 def run_of(name: str, settings: Mapping[str, Setting], table: pa.Table, *, alone: bool = True) -> Run:
-    """Put a run together from its rows; a ValueError if they are not what `run_columns` makes.
+    """Build a run from its rows; raises a ValueError if they are not as `run_columns` makes them.
 
     Args:
         name: Name of the run.
         settings: Its settings.
         table: Its rows.
-        alone: Whether no other run is in the same file: otherwise columns without any value are those of others.
+        alone: Whether the file holds no other run: otherwise, columns without any value belong to others.
     """
     kept = [n for n in table.column_names if not n.startswith(SETTING) and n != "run"]
     always = ("diverged", "epoch")
@@ -77,7 +78,7 @@ def run_of(name: str, settings: Mapping[str, Setting], table: pa.Table, *, alone
 
 
 def _typed(table: pa.Table) -> bool:
-    """Whether every column is of the type that it is written in."""
+    """Whether every column has the type that it is written with."""
     expected = {"diverged": pa.bool_(), "epoch": pa.float64()}
     numbers = {FEATURE: pa.float64(), METRIC: pa.float64(), VECTOR: pa.list_(pa.float16())}
     types = {f.name: expected.get(f.name) or numbers.get(f.name.partition(":")[0] + ":") for f in table.schema}
@@ -92,9 +93,9 @@ def _column(values: np.ndarray, present: np.ndarray) -> pa.Array:
 
 
 def _matrix(table: pa.Table, prefix: str, kept: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, list[str], np.ndarray]:
-    """Epochs, names, less the prefix, and values of the columns of one kind, in the rows that are kept."""
+    """The epochs, names (without the prefix) and values of the columns of one kind, in the rows that are kept."""
     names = [name for name in table.column_names if name.startswith(prefix)]
-    rows = table.select(["epoch", *names]).filter(kept)  # the lists take much longer
+    rows = table.select(["epoch", *names]).filter(kept)  # converting lists takes much longer
     values = np.array([rows[name].to_numpy() for name in names], dtype=np.float64).reshape(len(names), len(rows))
     return rows["epoch"].to_numpy().copy(), [name.removeprefix(prefix) for name in names], values.T.copy()
 

@@ -1,4 +1,4 @@
-"""Which runs have come to their end: what a stopped one would have ended with is not known."""
+"""Which runs were trained to their end: how a stopped one would have ended is not known."""
 
 import math
 import re
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from epochgraph.runs.run import Run, Setting
 
 BUDGET = ("epochs", "maxepochs", "numepochs", "nepochs", "numtrainepochs", "totalepochs", "trainepochs", "nbepochs")
-"""Settings that tell how many epochs a run was to have, in letters alone."""
+"""Settings that say how many epochs a run was planned to have, in letters only."""
 
 STOPPED = ("stopped", "stoppedearly", "earlystopped", "pruned", "interrupted", "crashed", "failed", "killed", "aborted")
 FINISHED = ("finished", "completed", "done")
@@ -17,14 +17,14 @@ ENDED = frozenset(
 )
 
 ENOUGH = 0.98
-"""Share of its epochs after which a run counts as finished: what tools log last may lie a little before the end."""
+"""The share of its epochs after which a run counts as finished: the last log entry may be a little before the end."""
 
 
 def unfinished(runs: Sequence[Run]) -> dict[str, str]:
-    """The runs that were stopped before their end, by name, and what tells so.
+    """The runs that were stopped before their end, by name, and the evidence.
 
-    That is what their settings say (`stopped`, `status`), or that their metrics end before the epochs that the settings
-    name; where these name none, before the longest of the runs does.
+    Either their settings say so (`stopped`, `status`), or their metrics end before the number of epochs in the
+    settings; without such a setting, before those of the longest run.
     """
     lasts = [float(run.metrics.index[-1]) if len(run.metrics) else 0.0 for run in runs]
     budgets = [_budget(run.settings) for run in runs]
@@ -42,7 +42,7 @@ def unfinished(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def _budget(settings: Mapping[str, Setting]) -> float | None:
-    """The epochs that a run was to have, if its settings tell."""
+    """The number of epochs that a run was planned to have, if its settings say."""
     named = _named(settings)
     values = [named[key] for key in BUDGET if key in named]
     numbers = [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
@@ -50,7 +50,7 @@ def _budget(settings: Mapping[str, Setting]) -> float | None:
 
 
 def _said(settings: Mapping[str, Setting]) -> str | None:
-    """What the settings say of a run that has not ended."""
+    """What the settings say about a run that did not finish."""
     named = _named(settings)
     for key in STOPPED:
         if named.get(key) is True:

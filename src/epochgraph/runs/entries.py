@@ -1,4 +1,4 @@
-"""What a log says, before anything is known of its clock."""
+"""The contents of a log, before its epochs are interpreted."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class Row:
     """A row of a text file.
 
     Attributes:
-        line: Where it stands, counted from 1.
+        line: Its line number, counted from 1.
         fields: The text of each column.
     """
 
@@ -25,10 +25,10 @@ class Entries:
     """The rows of a log, as numbers.
 
     Attributes:
-        columns: Their names, as the log has them.
-        values: NaN where there is no number.
-        written: Whether something stands there: a NaN that does was measured.
-        lines: Where each row stands.
+        columns: The names of the columns, as in the log.
+        values: The numbers; NaN where there is none.
+        written: Whether a field has content: a NaN that is written was measured.
+        lines: The line number of each row.
         words: Columns without any number, which are left out.
     """
 
@@ -39,7 +39,7 @@ class Entries:
     words: tuple[str, ...]
 
     def column(self, *names: str) -> str | None:
-        """The first column of one of the names, in any case."""
+        """The first column that has one of the names, in upper or lower case."""
         return next((column for column in self.columns if column.lower() in names), None)
 
     def of(self, column: str) -> Float64[np.ndarray, "rows"]:

@@ -1,7 +1,7 @@
-"""A run's folder -> what its training loop wrote of its metrics: `metrics.csv`, or what other tools write.
+"""A run's folder -> the metrics that its training loop logged: `metrics.csv`, or the log of another tool.
 
-Nothing is guessed: a row that does not fit the header, a word among numbers or an epoch of unknown meaning is one line
-that says where it stands. `docs/metrics.md` tells what is read.
+Nothing is guessed: a row that does not fit the header, a word among numbers or an unclear epoch is an error of one
+line that says where it is. `docs/metrics.md` says what is read.
 """
 
 import csv
@@ -24,23 +24,23 @@ from epochgraph.runs.entries import Entries, Row
 from epochgraph.runs.metrics import canonical_names, direction_of
 
 NAMES = ("metrics.csv", "trainer_state.json", "results.csv")
-"""What is looked for beside checkpoints, in this order: ours and Lightning's, transformers', YOLO's."""
+"""The logs that are looked for beside checkpoints, in this order: ours and Lightning's, transformers', YOLO's."""
 
 MISSING = frozenset({"", "na", "n/a", "null", "none"})
-"""What stands where nothing was measured; a NaN is one that was."""
+"""What is written where nothing was measured; a NaN was measured."""
 
 LARGEST = 256 * 2**20
-"""Bytes of a log that is read: far more than a run writes."""
+"""The most bytes of a log that is read: far more than a run writes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Log:
-    """What a run's log tells.
+    """The contents of a run's log.
 
     Attributes:
-        metrics: As `Run.metrics`; empty where there is no log.
-        path: The file; None where there is none.
-        notes: What was read otherwise than it is written, a sentence each.
+        metrics: As `Run.metrics`; empty without a log.
+        path: The file; None if there is none.
+        notes: What was read differently from how it is written, one sentence each.
     """
 
     metrics: pd.DataFrame
@@ -53,9 +53,9 @@ class LogOptions:
     """What the user says about the logs of runs.
 
     Attributes:
-        names: What columns are called here, by their own names.
+        names: New names of columns, by their own names.
         file: The name of the file; None for `NAMES`.
-        first_pass: The number that logs give the first pass, 0 or 1; None for what their layout tells.
+        first_pass: The number that logs give the first pass, 0 or 1; None to go by their layout.
     """
 
     names: Mapping[str, str] = field(default_factory=dict)
@@ -64,16 +64,16 @@ class LogOptions:
 
 
 def read_log(folder: Path, times: Sequence[float], options: LogOptions, *, steps: bool = False) -> Log:
-    """Read the log that lies beside the checkpoints of a run.
+    """Read the log beside the checkpoints of a run.
 
     Args:
         folder: The folder of the checkpoints, or one of them.
-        times: Those of the checkpoints.
-        options: What the user says.
-        steps: Whether the times are steps, and not epochs.
+        times: The times of the checkpoints.
+        options: What the user says about it.
+        steps: Whether the times are steps instead of epochs.
 
     Raises:
-        UnreadableFileError: The log is damaged or leaves open what it means, or the named one is missing.
+        UnreadableFileError: The log is damaged or ambiguous, or the named one is missing.
     """
     path = log_path(folder, options.file)
     if path is None:
@@ -92,9 +92,9 @@ def read_log(folder: Path, times: Sequence[float], options: LogOptions, *, steps
 
 
 def log_path(folder: Path, name: str | None = None) -> Path | None:
-    """Where the log of a run lies: beside its checkpoints, or in the run's own folder above (see `beside`).
+    """Where the log of a run is: beside its checkpoints, or in the run's own folder above (see `beside`).
 
-    Of transformers' checkpoints, each has the log up to it, so that the last one's is taken.
+    Each of transformers' checkpoints has the log up to it, so the last one's is taken.
     """
     for file in NAMES if name is None else (name,):
         found = beside(folder, file)
@@ -120,7 +120,7 @@ def _text(path: Path) -> str:
 
 
 def _csv(path: Path) -> Entries:
-    """The rows of a table with a header; each has as many fields as that has names."""
+    """The rows of a table with a header; each has as many fields as the header."""
     reader = csv.reader(io.StringIO(_text(path), newline=""))
     advice = "Separate fields by commas, and quote those that have one."
     try:
@@ -150,7 +150,7 @@ def _check_fields(path: Path, header: Sequence[str], line: tuple[int, Sequence[s
 
 
 def _check_header(path: Path, header: Sequence[str], rows: Sequence[Row]) -> None:
-    """Refuse names that no column can have; a column without one is left out if there is nothing in it."""
+    """Refuse invalid names of columns; an empty column without a name is left out."""
     twice = [name for name in header if name and header.count(name) > 1]
     found = f"two of its columns are called {twice[0]!r}" if twice else ""
     filled = [row.line for row in rows if row.fields.get("")]
@@ -161,7 +161,7 @@ def _check_header(path: Path, header: Sequence[str], rows: Sequence[Row]) -> Non
 
 
 def _numbers(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> Entries:
-    """The rows as numbers; a column of words alone, such as dates, is passed over if nobody asks for it."""
+    """The rows as numbers; a column of words only, such as dates, is skipped unless it is asked for."""
     values = {name: [_number(row.fields[name]) for row in rows] for name in columns}
     asked = {*EPOCH, *STEP}
     kept: list[str] = []
@@ -179,7 +179,7 @@ def _numbers(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> Entries
 
 
 def _number(text: str) -> float | None:
-    """The number that a field has, NaN where it has none; None for what is neither."""
+    """The number in a field, NaN for an empty one; None for anything else."""
     if text.lower() in MISSING:
         return math.nan
     try:
@@ -189,7 +189,7 @@ def _number(text: str) -> float | None:
 
 
 def _json(path: Path) -> Entries:
-    """What transformers' trainer has logged; its summary of the whole training is no row."""
+    """The log of transformers' trainer, without its summary of the whole training."""
     advice = "Give transformers' trainer_state.json as it was written."
     try:
         history = json.loads(_text(path))["log_history"]
@@ -205,7 +205,7 @@ def _json(path: Path) -> Entries:
 
 
 def _renamed(path: Path, table: pd.DataFrame) -> pd.DataFrame:
-    """The table, if a run can have it."""
+    """The table, if it is one that a run can have."""
     if table.columns.empty and len(table):
         found, advice = "it has no column beside 'epoch'", "Give a metric a column, such as validation_accuracy."
         raise UnreadableFileError(path, found, advice)

@@ -8,14 +8,14 @@ from typing import Literal
 from epochgraph.errors import SettingError
 
 Direction = Literal["rises", "falls"]
-"""Which way a metric goes as a network gets better."""
+"""Which way a metric moves as a network gets better."""
 
 ROLES: Mapping[str, str] = {
     **dict.fromkeys(("train", "training", "trn"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "eval", "evaluation", "dev"), "validation"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
-"""Words for the data that a metric is measured on."""
+"""Words for the data set that a metric is measured on."""
 
 ACCURACIES = frozenset(
     {
@@ -33,7 +33,7 @@ ACCURACIES = frozenset(
         "top1 accuracy",
     }
 )
-"""What the share of correct predictions is called, as words."""
+"""Names for the share of correct predictions, as words."""
 
 FALLING = frozenset(
     {"bpc", "cer", "err", "error", "loss", "mae", "mape", "mse", "nll", "perplexity", "ppl", "rmse", "wer"}
@@ -47,7 +47,7 @@ _PIECE = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z]+[0-9]*|[0-9]+")
 
 
 def direction_of(metric: str) -> Direction | None:
-    """Which way a metric improves, where its name leaves no doubt.
+    """Which way a metric improves, if its name leaves no doubt.
 
     Example:
         >>> direction_of("val_loss"), direction_of("macro-F1"), direction_of("reward")
@@ -61,10 +61,10 @@ def direction_of(metric: str) -> Direction | None:
 
 
 def direction_for(metric: str, given: Direction | None) -> Direction:
-    """The direction that the user gave, or else the one that the name tells.
+    """The direction that the user gave, or the one that follows from the name.
 
     Raises:
-        SettingError: Neither says it.
+        SettingError: Neither says.
     """
     direction = given or direction_of(metric)
     if direction is None:
@@ -73,17 +73,17 @@ def direction_for(metric: str, given: Direction | None) -> Direction:
 
 
 def canonical_names(columns: Sequence[str], given: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What the columns of a log are called here: `train_loss`, `validation_accuracy`, ... where that is certain.
+    """The standard names of a log's columns, `train_loss`, `validation_accuracy`, ..., where they are certain.
 
-    A column that has such a name already keeps it, and no other is given it. Where two columns could have one name,
-    neither does. `docs/metrics.md` is the table.
+    A column that already has such a name keeps it, and no other gets it. If two columns could get the same name,
+    neither does. `docs/metrics.md` has the table.
 
     Args:
         columns: The names in a log.
-        given: What the user says of some of them.
+        given: Names that the user gave some of them.
 
     Returns:
-        The new name of each column that is called otherwise.
+        The new name of each column that is renamed.
 
     Example:
         >>> canonical_names(["loss", "accuracy", "val_accuracy", "lr"])
@@ -101,34 +101,34 @@ def canonical_names(columns: Sequence[str], given: Mapping[str, str] | None = No
 
 
 def alike(metric: str, known: Sequence[str]) -> list[str]:
-    """Those of the known metrics that measure what `metric` does, such as any accuracy; of the same data first."""
+    """The known metrics that measure the same quantity as `metric`, such as any accuracy; on the same data first."""
     role, quantity = _parts(metric)
     found = [name for name in known if name != metric and set(_words(name)) & _synonyms(quantity)]
     return sorted(found, key=lambda name: _parts(name)[0] != role)
 
 
 def _synonyms(quantity: str | None) -> frozenset[str]:
-    """Words that tell that a metric is an accuracy, or a loss."""
+    """Words that mark a metric as an accuracy, or a loss."""
     return ACCURACIES if quantity == "accuracy" else frozenset({quantity or ""})
 
 
 def _canonical(column: str, columns: Sequence[str]) -> str | None:
-    """`<role>_loss` or `<role>_accuracy`, if a column is surely that."""
+    """`<role>_loss` or `<role>_accuracy`, if a column certainly is one."""
     role, quantity = _parts(column)
     if quantity is None:
         return None
-    if role is None:  # as Keras names what is measured in training
+    if role is None:  # as Keras names metrics of the training
         beside = any(_parts(other) in {("validation", quantity), ("test", quantity)} for other in columns)
         role = "train" if quantity == "loss" or beside else None
     return None if role is None else f"{role}_{quantity}"
 
 
 def _parts(column: str) -> tuple[str | None, str | None]:
-    """The role and the quantity that a column's name tells; None where it does not."""
+    """The role and the quantity in a column's name; None where it has none."""
     words = _words(column)
     if words[-1:] == ["epoch"]:  # Lightning's mean over an epoch
         words = words[:-1]
-    if words[:1] == ["metrics"]:  # so YOLO calls what it measures in validation
+    if words[:1] == ["metrics"]:  # YOLO's name for validation
         words = ["validation", *words[1:]]
     roles = {ROLES[word] for word in words if word in ROLES}
     rest = " ".join(word for word in words if word not in ROLES)
@@ -137,5 +137,5 @@ def _parts(column: str) -> tuple[str | None, str | None]:
 
 
 def _words(metric: str) -> list[str]:
-    """The words of a name in lower case: `valAcc`, `val/acc` and `val_acc` have the same."""
+    """The words of a name in lower case: those of `valAcc`, `val/acc` and `val_acc` are the same."""
     return [piece.lower() for piece in _PIECE.findall(metric)]

@@ -1,4 +1,4 @@
-"""A published population as three plain tables, for research of one's own."""
+"""A published population as three plain tables, for your own research."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +11,12 @@ from epochgraph.runs.table import FEATURE, METRIC, SETTING, runs_table
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PopulationTables:
-    """Training runs as three tables of pandas.
+    """Training runs as three pandas tables.
 
     Attributes:
-        runs: A row a run, indexed by its name: its settings, and whether it `diverged`.
-        curves: A row a run and moment, indexed by `run` and `epoch`: losses, metrics, learning rate, seconds.
-        features: Likewise: what the graphs, weights, gradients and units of the network were like then.
+        runs: One row per run, indexed by its name: its settings, and whether it `diverged`.
+        curves: One row per run and time, indexed by `run` and `epoch`: losses, metrics, learning rate, seconds.
+        features: Likewise the features of the network's graphs, weights, gradients and units.
     """
 
     runs: pd.DataFrame
@@ -58,6 +58,6 @@ def read_population(path: str | Path) -> PopulationTables:
 
 
 def _named(table: pd.DataFrame, prefix: str) -> pd.DataFrame:
-    """The columns of one kind, by their own names."""
+    """The columns of one kind, without their prefix."""
     chosen = [name for name in table.columns if name.startswith(prefix)]
     return table[chosen].rename(columns=lambda name: name.removeprefix(prefix))

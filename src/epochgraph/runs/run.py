@@ -15,7 +15,7 @@ Setting = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
-    """A vector of a run, such as the degrees of all nodes, as it was at some times.
+    """A vector of a run at several times, such as the degrees of all nodes.
 
     Attributes:
         times: Epochs, strictly increasing.
@@ -40,10 +40,10 @@ class Run:
     Attributes:
         name: Name of the run.
         signature: What its graphs say over time.
-        metrics: One float64 column a metric (train_loss, validation_accuracy, test_accuracy, ...), indexed by
+        metrics: One float64 column per metric (train_loss, validation_accuracy, test_accuracy, ...), indexed by
             `epoch`, float64 and strictly increasing; NaN where a metric was not measured.
         settings: Learning rate, dropout, architecture, ..., and how the signature was extracted.
-        recordings: Vectors over time by name: node values, the parameters of a layer.
+        recordings: Vectors over time, by name: node values, the parameters of a layer.
 
     Raises:
         SettingError: The metrics or the settings are not of this form.
@@ -72,7 +72,7 @@ class Run:
                 raise SettingError(f"settings[{name!r}]", value, "a str, int, float, bool or None")
 
     def final_accuracy(self, column: str = "test_accuracy") -> float:
-        """The accuracy (or another metric) after the last epoch, in the unit it was recorded in.
+        """The accuracy (or another metric) after the last epoch, in the unit in which it was recorded.
 
         Raises:
             SettingError: The run did not measure it at its last epoch.

@@ -1,4 +1,4 @@
-"""Runs in Parquet files: one in a file, which is written when it is done, or a whole population."""
+"""Runs in Parquet files: one per file, written when the run is done, or a whole population in one."""
 
 import json
 import re
@@ -20,12 +20,12 @@ from epochgraph.runs.table import FEATURE
 
 VERSION = 2
 KEY = b"epochgraph runs"
-"""Of the schema metadata: a JSON document with the version, and name and settings of each run."""
+"""The key of the schema metadata: a JSON document with the version, and the name and settings of each run."""
 
 ADVICE = "Write it anew with `write_run` or `write_runs`, or take the file out of the folder."
 
 SMALLEST = {"compression": "zstd", "compression_level": 15, "use_dictionary": ["run"], "write_statistics": False}
-"""Parquet options for files that are published: numbers with many digits gain nothing from a dictionary."""
+"""Parquet options for published files: numbers with many digits do not profit from a dictionary."""
 
 
 def write_run(run: Run, path: Path | str) -> None:
@@ -38,18 +38,18 @@ def write_run(run: Run, path: Path | str) -> None:
 
 
 def write_runs(runs: Sequence[Run], path: Path | str, *, about: Mapping[str, str] | None = None) -> None:
-    """Write many runs as one small Parquet file, whole or not at all: to publish them.
+    """Write many runs as one small Parquet file, whole or not at all, to publish them.
 
-    Features are rounded to 32 bits, that is seven digits; all else stays as it is. Any reader of Parquet can use the
-    file: `runs.columns` says what is in it.
+    Features are rounded to 32 bits (seven digits); everything else stays as it is. Any Parquet reader can use the file;
+    `runs.columns` says what is in it.
 
     Args:
         runs: The runs.
         path: The file.
-        about: Whatever else belongs to them, as texts by name; `read_about` reads them back.
+        about: Further texts that belong to them, by name; `read_about` reads them back.
 
     Raises:
-        SettingError: There are no runs, or two have one name.
+        SettingError: There are no runs, or two have the same name.
         OutputError: The file cannot be written.
     """
     names = [run.name for run in runs]
@@ -59,10 +59,10 @@ def write_runs(runs: Sequence[Run], path: Path | str, *, about: Mapping[str, str
 
 
 def read_stored_run(path: Path | str) -> Run:
-    """Read the run of a file that `write_run` wrote.
+    """Read the run in a file that `write_run` wrote.
 
     Raises:
-        UnreadableFileError: The file is missing, truncated, not a run, of several runs, or of a newer version.
+        UnreadableFileError: The file is missing, truncated, not a run, holds several runs, or has a newer version.
     """
     runs = _read(Path(path))
     if len(runs) > 1:
@@ -88,10 +88,10 @@ def read_stored_runs(path: Path | str) -> list[Run]:
 def parquet_files(folder: Path) -> list[Path]:
     """The Parquet files of a folder, in natural order (run2 before run10); none if there is no such folder.
 
-    A hidden one is being written, or was left half written by a crash, and does not count.
+    Hidden files are being written, or were left half written by a crash, and are ignored.
 
     Raises:
-        UnreadableFileError: The folder cannot be looked at.
+        UnreadableFileError: The folder cannot be read.
     """
     with readable(folder):
         try:
@@ -128,14 +128,14 @@ def _widened(field: pa.Field) -> pa.Field:
 
 
 def read_about(path: Path | str) -> dict[str, str]:
-    """Read the texts that `write_runs` stored with the runs of a file; the runs themselves are not looked at.
+    """Read the texts that `write_runs` stored with the runs of a file, without reading the runs.
 
     Raises:
-        UnreadableFileError: The file is missing, cut short, not of runs, or of a newer version.
+        UnreadableFileError: The file is missing, truncated, holds no runs, or has a newer version.
     """
     with _of_runs(Path(path)) as (_, document):
         about = {str(name): str(text) for name, text in document.get("about", {}).items()}
-        json.dumps(about, ensure_ascii=False).encode()  # half a character can be neither printed nor stored
+        json.dumps(about, ensure_ascii=False).encode()  # a lone surrogate can be neither printed nor stored
         return about
 
 
@@ -146,7 +146,7 @@ def _read(path: Path) -> list[Run]:
 
 @contextmanager
 def _of_runs(path: Path) -> Iterator[tuple[pq.ParquetFile, Mapping[str, Any]]]:
-    """Lend a file and the document of its header; what they are not, found now or within, is one error."""
+    """Lend a file and its header; any damage, found now or within the block, becomes one error."""
     try:
         with pq.ParquetFile(path) as file:
             document = json.loads((file.schema_arrow.metadata or {})[KEY])
@@ -165,7 +165,7 @@ def _of_runs(path: Path) -> Iterator[tuple[pq.ParquetFile, Mapping[str, Any]]]:
 
 
 def _runs(documents: Sequence[Mapping[str, object]], table: pa.Table) -> list[Run]:
-    """The runs of a table, whose rows follow one another; a ValueError or KeyError if it is not what is written."""
+    """The runs of a table, each in consecutive rows; raises a ValueError or KeyError if it is not as written."""
     table = table.cast(pa.schema([_widened(field) for field in table.schema])).combine_chunks()
     names = table["run"].cast(pa.string()).to_pylist()
     rows = {name: list(places) for name, places in groupby(range(len(names)), key=names.__getitem__)}
@@ -174,7 +174,7 @@ def _runs(documents: Sequence[Mapping[str, object]], table: pa.Table) -> list[Ru
         name, settings = document["name"], document["settings"]
         if not isinstance(name, str) or not isinstance(settings, dict):
             raise TypeError
-        json.dumps([name, settings], ensure_ascii=False).encode()  # half a character can be neither printed nor stored
+        json.dumps([name, settings], ensure_ascii=False).encode()  # a lone surrogate can be neither printed nor stored
         places = rows.get(name, [])
         part = table.slice(places[0] if places else 0, len(places))
         runs.append(run_of(name, settings, part, alone=len(documents) == 1))
@@ -184,5 +184,5 @@ def _runs(documents: Sequence[Mapping[str, object]], table: pa.Table) -> list[Ru
 
 
 def _natural(path: Path) -> list[str | int]:
-    """A key that orders numbers inside names by their value."""
+    """A sort key that orders numbers within names by value."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path.name)]

@@ -8,15 +8,15 @@ import pandas as pd
 from epochgraph.runs.run import Run, Setting
 
 FEATURE, METRIC, SETTING = "feature:", "metric:", "setting:"
-"""What a column of a table or file holds: no two names can collide."""
+"""Prefixes that say what a column of a table or file holds, so that no two names collide."""
 
 
 def runs_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """Many runs as one table, one row a run and time.
+    """Many runs as one table, one row per run and time.
 
     Returns:
         Columns `run`, `setting:...` (the same in all rows of a run), `epoch`, `diverged` (missing: no
-        snapshot), `metric:...` and `feature:...`; what a run did not record is NaN.
+        snapshot), `metric:...` and `feature:...`; values that a run did not record are NaN.
     """
     if not runs:
         return pd.DataFrame({"run": [], "epoch": [], "diverged": []})
@@ -27,7 +27,7 @@ def runs_table(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def _run_table(run: Run) -> pd.DataFrame:
-    """The rows of one run, metrics first; the flag is of a type that can be missing."""
+    """The rows of one run, metrics first; the flag has a type that can be missing."""
     signature = run.signature
     flags = pd.DataFrame({"diverged": pd.array(signature.diverged, dtype="boolean")}, index=signature.times)
     features = pd.DataFrame(signature.values, signature.times, signature.names)

@@ -14,7 +14,7 @@ from epochgraph.signature.scopes import Scope
 Reference = Literal["initial", "previous"]
 
 NODE_CHANGES = ("angle", "log_norm_ratio")
-"""Change of the node values: the angle between them in radians, the logarithm of the ratio of their norms."""
+"""Changes of the node values: the angle in radians, and the logarithm of the ratio of their norms."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +23,7 @@ class Snapshot:
 
     Attributes:
         graph: The graph.
-        values: Node values by name of the measure.
+        values: Node values by the name of the measure.
         eigenvalue: The largest eigenvalue of the adjacency, if eigenvector centrality was measured.
         summaries: The features of parts and of the whole graph, in the order of their names.
     """
@@ -35,10 +35,10 @@ class Snapshot:
 
 
 def node_changes(now: NodeValues, then: NodeValues) -> tuple[float, float]:
-    """`NODE_CHANGES`: how far the node values have turned, and how much they have grown.
+    """`NODE_CHANGES`: how far the vector of node values has turned, and how much it has grown.
 
-    The angle is taken from the chord of the unit vectors, which stays exact where the cosine rounds to one. Where a
-    norm is zero there is no direction, and both are NaN.
+    The angle is computed from the chord between the unit vectors, which stays exact where the cosine rounds to one. If
+    a norm is zero there is no direction, and both are NaN.
     """
     norms = norm(now), norm(then)
     if not all(norms):
@@ -49,7 +49,7 @@ def node_changes(now: NodeValues, then: NodeValues) -> tuple[float, float]:
 
 
 def weight_changes(now: Graph, then: Graph, scopes: Sequence[Scope]) -> list[float]:
-    """For each scope the Frobenius norm of the change of the edge weights into its parts, relative to what they were.
+    """For each scope the Frobenius norm of the change of the edge weights into its parts, relative to the earlier norm.
 
     NaN for a scope without edges, or whose weights were all zero.
     """
@@ -62,10 +62,10 @@ def weight_changes(now: Graph, then: Graph, scopes: Sequence[Scope]) -> list[flo
 
 
 def _squares_by_target(now: Graph, then: Graph) -> dict[int, tuple[float, float]]:
-    """Of the weights into each part, the sums of squares of their differences and of what they were.
+    """For the weights into each part, the sums of squares of their differences and of their earlier values.
 
-    A block that reads the sum of several parts counts once. No more than a pair of tensors is held at a time, as they
-    may come from a file.
+    A block that reads the sum of several parts counts once. Only one pair of tensors is held at a time, as they may
+    come from a file.
     """
     found: dict[int, tuple[float, float]] = {}
     seen = set()

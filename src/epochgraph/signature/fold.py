@@ -43,30 +43,31 @@ def signature(
 ) -> Signature:
     """Summarise the graphs of one run, in time order.
 
-    Static features are the five statistics of each measure over each scope. Features of change compare with a
-    reference: for each measure and scope the angle between the node values (radians) and the logarithm of the ratio of
-    their norms; for each scope the relative change of the edge weights; and, where eigenvector centrality is measured,
-    the logarithm of the ratio of the largest eigenvalues. Against itself a snapshot's changes are all 0.
+    Static features are the five statistics of each measure over each scope. Features of change compare a snapshot with
+    a reference: for each measure and scope the angle between the node values (radians) and the logarithm of the ratio
+    of their norms; for each scope the relative change of the edge weights; and, where eigenvector centrality is
+    measured, the logarithm of the ratio of the largest eigenvalues. Compared with itself, a snapshot's changes are all
+    0.
 
-    Of a measure of parts the static feature is the mean over the parts of each scope, of one of the whole graph it is
-    its value; their change is the logarithm of the ratio, NaN where one of the two is zero.
+    For a measure of parts the static feature is its mean over the parts of each scope; for a measure of the whole
+    graph it is the value. Their change is the logarithm of the ratio, NaN if one of the two is zero.
 
     Only the graphs that the references need are kept, so `graphs` may be a generator over a long run.
 
     Args:
         graphs: Snapshots of one network in time order.
-        measures: Functions of the nodes, or names of those in `measures.MEASURES` and, of the parts and of the whole
+        measures: Measures of the nodes, as functions or names in `measures.MEASURES`; or of the parts and the whole
             graph, in `measures.SUMMARIES`.
-        smoothing: Average with the past: "none", "linear" or "exponential" (see `smoothed`).
+        smoothing: How features are averaged with their past: "none", "linear" or "exponential" (see `smoothed`).
         alpha: Weight of the present in exponential smoothing.
         scopes: Groups of nodes to summarise: "graph" (the paper's), "part", "depth" (thirds of the network).
-        change: References to compare with: "initial", "previous".
-        times: Epoch of each graph; None for what the graphs know (`Graph.epoch`), else 0, 1, 2, ...
+        change: The references to compare with: "initial", "previous".
+        times: The epoch of each graph; None to use `Graph.epoch`, or 0, 1, 2, ... if the graphs have none.
 
     Raises:
-        SettingError: No graphs, an unknown option, or times that do not increase.
+        SettingError: There are no graphs, an option is unknown, or the times do not increase.
         ShapeMismatchError: The graphs are not of one network.
-        EmptyGraphError: All weights of a graph are zero, and a measure says nothing of that, as eigenvector centrality.
+        EmptyGraphError: All weights of a graph are zero, where a measure such as eigenvector centrality is not defined.
 
     Example:
         >>> import torch
@@ -123,7 +124,7 @@ class Extended(NamedTuple):
     Attributes:
         references: What the next snapshot will be compared with.
         row: The features of the snapshot.
-        values: Its node values by name of the measure; none if it has diverged.
+        values: Its node values by the name of the measure; none if it has diverged.
     """
 
     references: References
@@ -135,7 +136,7 @@ def extended(references: References, graph: Graph, features: Features) -> Extend
     """Measure one more snapshot.
 
     Raises:
-        ShapeMismatchError: The graph is of another network than the one before.
+        ShapeMismatchError: The graph is not of the same network as the references.
         EmptyGraphError: As in `signature`.
     """
     if references.initial is not None and graph.sizes != references.initial.graph.sizes:
@@ -170,7 +171,7 @@ def _changes(now: Snapshot, then: Snapshot, groups: Sequence[Scope]) -> Float64[
 
 
 def _bare(snapshot: Snapshot) -> Snapshot:
-    """A snapshot that only remembers the parts, for graphs to be checked against."""
+    """A snapshot that only keeps the parts, to check later graphs against."""
     return Snapshot(Graph(snapshot.graph.parts, {}), {}, None, np.zeros(0))
 
 

@@ -1,4 +1,4 @@
-"""Names of features, and of the columns that they are at each epoch: written and read here, and nowhere else."""
+"""The names of features, and of their columns at each epoch: written and parsed here, and nowhere else."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,28 +10,28 @@ FOLDED = "folded"
 PARAMETER = "parameter"
 SINCE = "_since_"
 CHANGES = ("initial", "previous")
-"""The references that features of change are compared with."""
+"""The references that features of change compare with."""
 
 LEVELS = ("",)
-"""The `since` of features that are compared with nothing."""
+"""The `since` of features that compare with nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureName:
-    """What one feature of a signature is.
+    """The name of one feature of a signature.
 
     It is written `measure/scope/summary_since_reference`. A scope may contain slashes, the other fields do not. The
     parameters and the last layer of a zoo have no scope, and a name without a slash is only a measure.
 
     Attributes:
-        measure: What was measured, such as "degree", or "parameter:conv1.weight".
-        scope: Over which nodes: "graph", "part:..." or "depth:...".
+        measure: What is measured, such as "degree" or "parameter:conv1.weight".
+        scope: Which nodes: "graph", "part:..." or "depth:...".
         summary: How it is summarised, such as "mean" or "angle".
-        since: For a change, the snapshot that it is measured against; otherwise empty.
+        since: For a change, the reference that it compares with; otherwise empty.
         folded: Whether batch norms were folded into the weights first.
 
     Raises:
-        SettingError: The name would be read back as another one.
+        SettingError: The name would be parsed as a different one.
 
     Example:
         >>> name = FeatureName.parse("degree/part:conv1/angle_since_initial")
@@ -63,7 +63,7 @@ class FeatureName:
 
     @property
     def subject(self) -> str:
-        """The measure without the name of a parameter."""
+        """The measure, without the name of a parameter."""
         return self.measure.partition(":")[0]
 
     @property
@@ -74,14 +74,14 @@ class FeatureName:
 
 @dataclass(frozen=True, slots=True)
 class FeatureChoice:
-    """Which features to look at, by their names; None stands for any.
+    """Which features to look at, by their names; None means any.
 
     Attributes:
-        measures: Each `FeatureName.subject`.
-        scopes: Each `FeatureName.scoping`.
-        summaries: Each `FeatureName.summary`.
-        since: Each `FeatureName.since`: `CHANGES`, or `LEVELS`.
-        folded: Whether those with folded batch norms are looked at, or the others.
+        measures: The allowed `FeatureName.subject`.
+        scopes: The allowed `FeatureName.scoping`.
+        summaries: The allowed `FeatureName.summary`.
+        since: The allowed `FeatureName.since`: `CHANGES`, or `LEVELS`.
+        folded: Whether to look at features with folded batch norms, or at those without.
         without: Subjects to leave out.
     """
 
@@ -112,7 +112,7 @@ class FeatureChoice:
 
 @lru_cache(maxsize=64)  # the runs of a population have thousands of names, and all the same
 def positions(names: tuple[str, ...], choice: FeatureChoice) -> list[int]:
-    """Where the features of a choice stand among all names."""
+    """The positions of the chosen features among all names."""
     return [place for place, name in enumerate(names) if FeatureName.parse(name) in choice]
 
 
@@ -125,7 +125,7 @@ class Column:
         epoch: Rounded to the six digits that are written.
 
     Raises:
-        SettingError: The name is empty, or the epoch is not a number from 0 on.
+        SettingError: The name is empty, or the epoch is negative or not finite.
 
     Example:
         >>> str(Column("train_loss", 0.25)), Column.parse("degree/graph/mean@3").epoch
@@ -158,7 +158,7 @@ class Column:
 
     @property
     def since(self) -> str:
-        """For a feature of change, the snapshot that it is measured against; otherwise empty."""
+        """For a feature of change, the reference that it compares with; otherwise empty."""
         return FeatureName.parse(self.name).since
 
 
@@ -175,7 +175,7 @@ def columns(names: Iterable[str], epochs: Iterable[float]) -> tuple[str, ...]:
 
 
 def _pieces(text: str) -> tuple[str, str | None, str | None, str, bool]:
-    """The fields of `FeatureName`; whatever the text, joining them gives it back."""
+    """The fields of `FeatureName`; joining them gives back the text, whatever it is."""
     folded = text.startswith(f"{FOLDED}/") and text.count("/") > 1
     *before, last = text.removeprefix(f"{FOLDED}/" if folded else "").split("/")
     head, joined, since = last.rpartition(SINCE)

@@ -10,17 +10,17 @@ from epochgraph.topology import Part
 Scoping = Literal["graph", "part", "depth"]
 
 DEPTHS = ("early", "middle", "late")
-"""Thirds of the network, so that networks of different depth have the same features."""
+"""The thirds of a network, so that networks of different depth have the same features."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scope:
-    """A group of parts that follow each other.
+    """A group of consecutive parts.
 
     Attributes:
         name: "graph", "part:" and the part's name, or "depth:" and the third.
         parts: Indices of the parts.
-        nodes: Where their nodes stand in a vector of node values.
+        nodes: The positions of their nodes in a vector of node values.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Which features there are of every snapshot, and what they are called."""
+"""Which features are computed for every snapshot, and their names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from epochgraph.signature.summaries import summary_names
 from epochgraph.topology import Part
 
 WEIGHTS, EIGENVALUE = "weights", "eigenvalue"
-"""What changes beside the measures: the weights of the edges, and the largest eigenvalue of the graph."""
+"""What can change besides the measures: the weights of the edges, and the largest eigenvalue of the graph."""
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Which features to compute of every snapshot.
+    """Which features to compute for every snapshot.
 
     Attributes:
         measures: Measures of the nodes, of the parts and of the whole graph.
@@ -45,7 +45,7 @@ class Features:
 
     @property
     def of_nodes(self) -> tuple[Measure, ...]:
-        """The measures of nodes; a function that is none of ours is one."""
+        """The measures of nodes, including functions of the user's own."""
         return tuple(measure for measure in self.measures if measure not in SUMMARIES)  # type: ignore[misc]
 
     @property
@@ -54,7 +54,7 @@ class Features:
         return tuple(summary for summary in SUMMARIES if summary in self.measures)
 
     def groups(self, parts: Sequence[Part]) -> list[Scope]:
-        """The groups of nodes, of all scopes."""
+        """The groups of nodes in all scopes."""
         return [scope for scoping in self.scopes for scope in scopes(parts, scoping)]
 
 
@@ -77,10 +77,10 @@ def feature_names(parts: Sequence[Part], features: Features) -> tuple[str, ...]:
 
 
 def named_measure(measure: Measure | Summary | str) -> Measure | Summary:
-    """The measure of a name; a function is itself.
+    """The measure with a name; a function is returned as it is.
 
     Raises:
-        SettingError: There is none of this name.
+        SettingError: There is no measure with this name.
     """
     named = {known.__name__: known for known in (*MEASURES, *SUMMARIES)}
     if isinstance(measure, str):

@@ -16,13 +16,13 @@ def smoothed(
     """Average each feature with its past.
 
     Args:
-        values: One row a snapshot, in time order.
+        values: One row per snapshot, in time order.
         smoothing: "none"; "linear", s_t <- sum_j j s_j / sum_j j over j = 1..t; or "exponential",
             s_t <- alpha s_t + (1 - alpha) s_(t-1), recursively.
         alpha: Weight of the present in exponential smoothing, above 0 and at most 1.
 
     Raises:
-        SettingError: Another smoothing or alpha.
+        SettingError: The smoothing is unknown, or alpha is out of range.
 
     References:
         Vahedian et al. 2022, section 3 (S3).

@@ -12,18 +12,18 @@ def statistics(values: Float64[np.ndarray, "nodes"]) -> Float64[np.ndarray, "5"]
     """Summarise the distribution of node values by its median and first four moments.
 
     Returns:
-        `STATISTICS`, in this order: biased moments and the excess kurtosis (0 for a normal distribution), as SciPy's
-        defaults have it; skewness and kurtosis of values that are all equal are not defined, NaN.
+        `STATISTICS`, in this order: biased moments and excess kurtosis (0 for a normal distribution), like SciPy's
+        defaults; skewness and kurtosis are NaN if all values are equal.
 
     References:
         Berlingerio et al. 2013 (NetSimile); Vahedian et al. 2022, section 3 (S3).
     """
     mean = values.mean()
     deviations = values - mean
-    squares = deviations * deviations  # products, since a general power is many times slower
+    squares = deviations * deviations  # products, since general powers are many times slower
     second = squares.mean()
     third, fourth = inner(squares, deviations) / len(values), inner(squares, squares) / len(values)
-    if second <= (np.finfo(np.float64).resolution * mean) ** 2:  # SciPy's bound: what is left is rounding
+    if second <= (np.finfo(np.float64).resolution * mean) ** 2:  # SciPy's bound: below it there is only rounding error
         skewness = kurtosis = np.nan
     else:
         skewness, kurtosis = third / second**1.5, fourth / second**2 - 3.0

@@ -1,7 +1,7 @@
-"""Features of parts and of whole graphs, of the measures that are not of nodes.
+"""Features from measures of parts and of whole graphs.
 
-A measure of parts has its mean over the parts of each scope, as the papers that it is from take the mean over layers;
-one of the whole graph has its value, whatever the scopes.
+A measure of parts is averaged over the parts of each scope, as its paper averages it over layers; a measure of the
+whole graph gives its value, whatever the scopes.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from epochgraph.signature.scopes import Scope
 
 
 def summary_names(summaries: Sequence[Summary], groups: Sequence[Scope], *, since: str = "") -> list[FeatureName]:
-    """The names of the features, or of their changes since a reference."""
+    """The names of the features, or of their changes since a reference snapshot."""
     names = []
     for summary in summaries:
         whole = summary in OF_GRAPHS
@@ -29,10 +29,10 @@ def summary_names(summaries: Sequence[Summary], groups: Sequence[Scope], *, sinc
 def summary_values(
     graph: Graph, summaries: Sequence[Summary], groups: Sequence[Scope]
 ) -> Float64[np.ndarray, "summaries"]:
-    """The features, in the order of their names; NaN for a scope without any part that has a number.
+    """The features, in the order of their names; NaN for a scope in which no part has a number.
 
     Raises:
-        EmptyGraphError: All weights are zero, and a measure says nothing of that.
+        EmptyGraphError: All weights are zero, where a measure is not defined.
     """
     values: list[float] = []
     for summary in summaries:
@@ -44,7 +44,7 @@ def summary_values(
 def summary_changes(
     now: Float64[np.ndarray, "summaries"], then: Float64[np.ndarray, "summaries"]
 ) -> Float64[np.ndarray, "summaries"]:
-    """The logarithm of the ratio of each; NaN where one of the two is not above zero."""
+    """The logarithm of the ratio of each; NaN unless both are above zero."""
     known = (now > 0) & (then > 0)
     return np.where(known, np.log(np.where(known, now, 1) / np.where(known, then, 1)), np.nan)
 

@@ -12,13 +12,13 @@ from epochgraph.signature.names import columns
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Signature:
-    """What the graphs of one run say over time: one row a snapshot, one named column a feature.
+    """What the graphs of one run say over time: one row per snapshot, one named column per feature.
 
     Attributes:
-        times: Epoch of each snapshot, strictly increasing; 0 is the initial network.
-        names: Name of each feature: what was measured / over which nodes / how it is summarised.
+        times: The epoch of each snapshot, strictly increasing; 0 is the initial network.
+        names: The name of each feature: what is measured / over which nodes / how it is summarised.
         values: The features; NaN where one is not defined.
-        diverged: Whether the snapshot had NaN or infinite weights; its row of values is NaN.
+        diverged: Whether each snapshot had NaN or infinite weights; its values are then NaN.
 
     Example:
         >>> import torch
