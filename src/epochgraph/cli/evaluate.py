@@ -17,7 +17,7 @@ def evaluate(
     groups: Annotated[
         str | None, typer.Option(help="A setting, such as learning_rate, whose runs stay together in one fold.")
     ] = None,
-    folds: Annotated[int, typer.Option(help="Parts that the runs are dealt into.")] = 5,
+    folds: Annotated[int, typer.Option(help="Number of folds.")] = 5,
     repeats: Annotated[int, typer.Option(help="How often they are dealt anew.")] = 10,
     target: Target = "test_accuracy",
     direction: Rises = None,
@@ -25,11 +25,11 @@ def evaluate(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Cross-validate how well the end of stored runs is predicted from their first epochs, beside what needs no graph.
+    """Cross-validate how well the end of stored runs is predicted from their first epochs, beside baselines.
 
-    The spread is over the repeats. Runs that share a learning rate are much alike, so also look at
-    `--groups learning_rate`, which holds whole learning rates out. With `--json` a list is printed, with an object for
-    each figure.
+    The baselines need no graph. The spread is over the repeats. Runs that share a learning rate are much alike, so also
+    try `--groups learning_rate`, which holds whole learning rates out. `--json` prints a list with an object for each
+    figure.
 
     Example: `epochgraph evaluate store --threshold 0.4 --up-to 1 --up-to 3 --groups learning_rate`
     """

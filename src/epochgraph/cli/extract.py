@@ -25,7 +25,7 @@ from epochgraph.cli.output import finish, note, progress_bars
 
 
 def extract(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of checkpoints, one a run.")],
+    runs: Annotated[list[Path], typer.Argument(help="Folders of checkpoints, one per run.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the stored runs, one Parquet file each.")],
     topology: TopologyFile = None,
     model: Model = None,
@@ -38,10 +38,10 @@ def extract(
         ),
     ] = "degree,eigenvector_centrality",
     scopes: Annotated[
-        str, typer.Option(help="Groups of nodes to summarise: any of graph (the paper's), part, depth.")
+        str, typer.Option(help="Groups of nodes to summarise: any of graph (as in the paper), part, depth.")
     ] = "graph",
     change: Annotated[
-        str, typer.Option(help="Also how each graph has changed: since any of initial, previous. Empty for none.")
+        str, typer.Option(help="Also how each graph has changed since any of initial, previous. Empty for none.")
     ] = "",
     smoothing: Annotated[str, typer.Option(help="Average over time: none, linear or exponential.")] = "none",
     alpha: Annotated[float, typer.Option(help="Weight of the present in exponential smoothing.")] = 0.5,
@@ -52,23 +52,23 @@ def extract(
     metric: MetricNames = None,
     log: LogFile = None,
     first_pass: FirstPass = None,
-    force: Annotated[bool, typer.Option("--force", help="Extract runs anew that are stored already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Extract again runs that are already stored.")] = False,
 ) -> None:
     """Turn the checkpoints of runs into stored signatures.
 
-    A run is a folder of checkpoints (.pt .pth .th .ckpt .bin .safetensors) whose names tell their epoch: epoch_0 is the
-    untrained network, epoch_1 is after the first pass over the data (where Lightning writes `epoch=0.ckpt`, which is
-    read as that). Names that tell steps are read too; every epoch of a command is a step then.
+    A run is a folder of checkpoints (.pt .pth .th .ckpt .bin .safetensors) whose names contain their epoch: epoch_0 is
+    the untrained network, epoch_1 is after the first pass over the data (Lightning's `epoch=0.ckpt` is read as the
+    latter). Names with steps are read, too; then every epoch of a command is a step.
 
-    Beside them may lie `metrics.csv`, with a column `epoch` of completed passes and one a metric (train_loss,
+    Beside them may be `metrics.csv`, with a column `epoch` of completed passes and one per metric (train_loss,
     validation_accuracy, test_accuracy, ...), and `settings.json`, an object with the run's settings (learning_rate,
     ...). Logs of Lightning, Keras, transformers and YOLO are read, too, and names such as val_acc are known. `fit`
     needs the test_accuracy of the last row (or another `--target`), `evaluate` and `fit --curve` train_loss and
     validation_accuracy as well; settings are for their `--groups`.
 
-    A run that cannot be read stops no other: it is named in the end, and the exit code is 2. Runs that are stored
-    already are left as they are, so an interrupted command goes on; those that were extracted with other options, or
-    before their metrics came, are named.
+    A run that cannot be read does not stop the others: it is named at the end, and the exit code is 2. Runs that are
+    already stored are left as they are, so an interrupted command can continue; those that were extracted with other
+    options, or before their metrics existed, are named.
 
     Example: `epochgraph extract sweep/* -o store --topology lenet.json --change initial`
     """
@@ -96,6 +96,6 @@ def extract(
     note(*found.notes)
     if found.runs:
         already = len(found.runs) - found.new
-        there = f", {already} were there already" if already else ""
+        there = f", {already} were already there" if already else ""
         note(f"{found.new} runs extracted to {out}{there}")
     finish(found)

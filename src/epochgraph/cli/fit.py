@@ -24,15 +24,15 @@ def fit(
         Literal["svm", "mlp", "trees"], typer.Option(help="svm and mlp are the paper's; trees suit many features.")
     ] = "trees",
     curve: Annotated[
-        bool, typer.Option("--curve", help="Look at the validation accuracies and training losses, too.")
+        bool, typer.Option("--curve", help="Also look at the validation accuracies and training losses.")
     ] = False,
     look_at: Annotated[
         list[str] | None,
-        typer.Option(help="A metric to look at, too, such as validation_loss; give it again for more."),
+        typer.Option(help="Another metric to look at, such as validation_loss; repeat it for more."),
     ] = None,
     groups: Annotated[
         str | None,
-        typer.Option(help="A setting, such as learning_rate, for whose new values the promises are to hold."),
+        typer.Option(help="A setting, such as learning_rate: promises then hold for new values of it."),
     ] = None,
     target: Target = "test_accuracy",
     direction: Rises = None,
@@ -41,12 +41,12 @@ def fit(
 ) -> None:
     """Learn from finished runs to predict how others will end, from their first epochs.
 
-    What the predictor is worth is learned, too: each run is held out once, with all runs of the same `--groups`, and
-    the errors made on it give the intervals and decisions of `predict`.
+    It also learns how accurate the predictor is: each run is held out once, with all runs of the same `--groups`, and
+    the errors on held-out runs give the intervals and decisions of `predict`.
 
-    The target may be any metric. A loss, error or perplexity falls as runs get better, an accuracy rises; of what is
-    called otherwise, say it with `--direction`. Runs that were stopped early have no end to learn from: the command
-    names them, and stops unless `--unfinished` says what to do.
+    The target may be any metric. A loss, error or perplexity falls as runs get better, an accuracy rises; for metrics
+    with other names, give `--direction`. Runs that were stopped early have no end to learn from: the command names
+    them, and stops unless `--unfinished` says what to do.
 
     Example: `epochgraph fit store -o lenet.skops --up-to 3 --threshold 0.4 --groups learning_rate`
     """

@@ -20,8 +20,8 @@ def inspect(
         typer.Option(
             "--wire",
             metavar="WEIGHT=READS[@AT][>WRITES]",
-            help="Connect a weight to the part that it reads, where neither tracing nor a chain finds it; may be "
-            "repeated. Quote it, for a shell takes `>` for itself.",
+            help="Connect a weight to the part that it reads, if neither tracing nor a chain finds it; may be "
+            "repeated. Quote it, because of the shell's `>`.",
         ),
     ] = None,
     top: Annotated[int, typer.Option(min=0, help="How many of the most central nodes to show.")] = 10,
@@ -31,11 +31,11 @@ def inspect(
     save: Annotated[Path | None, typer.Option(help="Write the topology to this JSON file, for later commands.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the graph of a checkpoint: its parts, what became of every parameter, and the most central nodes.
+    """Show the graph of a checkpoint: its parts, the role of every parameter, and the most central nodes.
 
-    Without `--topology` or `--model` the layers are taken one after another, as their shapes allow; the coverage says
-    how much of the network that is. What is left out can be said by hand: `--wire head.weight=block.3` lets a weight
-    read the nodes of a part; save the topology with `--save`, and other commands take it.
+    Without `--topology` or `--model`, layers are connected one after another, as their shapes allow; the coverage says
+    how much of the network that is. What is left out can be declared: `--wire head.weight=block.3` lets a weight read
+    the nodes of a part; save the topology with `--save` for other commands.
 
     Example: `epochgraph inspect runs/7/epoch_3.pt --model mymodels:LeNet --input 1,3,32,32 --save lenet.json`
     """

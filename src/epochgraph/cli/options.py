@@ -1,6 +1,6 @@
 """The options that several commands share, each written once.
 
-Nothing of the package is imported here: the help of a program should not wait for torch.
+This module imports nothing heavy: help should not wait for torch.
 """
 
 from pathlib import Path
@@ -18,13 +18,13 @@ Target = Annotated[
 ]
 Rises = Annotated[
     Literal["rises", "falls"] | None,
-    typer.Option("--direction", help="Which way the target gets better, where its name does not say it."),
+    typer.Option("--direction", help="Which way the target gets better, if its name does not say."),
 ]
 Unfinished = Annotated[
     Literal["refuse", "leave-out", "take"],
     typer.Option(
         "--unfinished",
-        help="What becomes of runs that were stopped before their end: nobody knows what they would have ended with.",
+        help="What to do with runs that were stopped before their end: how they would have ended is unknown.",
     ),
 ]
 MetricNames = Annotated[
@@ -32,29 +32,29 @@ MetricNames = Annotated[
     typer.Option(
         "--metric",
         metavar="THEIRS=OURS",
-        help="What a metric of the log is called here, such as `acc_dev=validation_accuracy`; may be repeated.",
+        help="The name here of a metric in the log, such as `acc_dev=validation_accuracy`; may be repeated.",
     ),
 ]
 LogFile = Annotated[
     str | None,
-    typer.Option("--log", metavar="NAME", help="The log's name in each run's folder, if it is another than those."),
+    typer.Option("--log", metavar="NAME", help="The log's name in each run's folder, if it is none of these."),
 ]
 FirstPass = Annotated[
     int | None,
-    typer.Option(min=0, max=1, help="The number that the log gives the first pass, where its layout does not tell."),
+    typer.Option(min=0, max=1, help="The number that the log gives the first pass, if its layout does not show it."),
 ]
 Task = Annotated[
     Literal["classification", "regression"], typer.Option(help="Predict good or bad, or the accuracy itself.")
 ]
-GOOD = "The final accuracy from which on a run is good (of a loss: up to which), in the unit of the metrics"
+GOOD = "The final accuracy from which on a run is good (for a loss: up to which), in the unit of the metrics"
 AllowGaps = Annotated[bool, typer.Option("--allow-gaps", help="Accept runs whose epochs are not evenly spaced.")]
 EpochsFrom = Annotated[
     str | None,
     typer.Option(
         "--epochs-from",
         metavar="PATTERN",
-        help="Where the epoch stands in the names of checkpoints, if they do not tell: `'weights.{epoch}-{_}.pt'`, "
-        "with `{_}` for anything else that differs.",
+        help="Where the epoch is in the names of checkpoints, if it is not obvious: `'weights.{epoch}-{_}.pt'`, "
+        "with `{_}` for any other varying text.",
     ),
 ]
 TopologyFile = Annotated[
@@ -65,7 +65,7 @@ Model = Annotated[
     typer.Option(
         "--model",
         metavar="MODULE:NAME",
-        help="The model's code, to trace its wiring: an importable function or class that makes it without arguments, "
+        help="The model's code, to trace its wiring: an importable function or class that builds it without arguments, "
         "such as `mymodels.resnet:build`. This runs that code.",
     ),
 ]
@@ -85,13 +85,13 @@ Memory = Annotated[
     typer.Option(
         "--memory",
         metavar="SIZE",
-        help="What the graph may take of the memory, such as 2GiB; weights beyond that are read from disk again and "
-        "again. If not given, half of what is free.",
+        help="The memory that the graph may take, such as 2GiB; further weights are read from disk again and "
+        "again. By default, half of the free memory.",
     ),
 ]
 Predictor = Annotated[
     Path | None,
-    typer.Option("--predictor", "-p", help="A predictor from `fit`; one that comes with the package if not given."),
+    typer.Option("--predictor", "-p", help="A predictor from `fit`; by default, one that comes with the package."),
 ]
 
 # Of the zoo.
@@ -99,16 +99,18 @@ Recipe = Annotated[str, typer.Argument(help="A recipe's TOML file, or the name o
 Folder = Annotated[Path, typer.Argument(help="The folder of the population, as given to `zoo train --out`.")]
 Limit = Annotated[
     int | None,
-    typer.Option(min=1, help="Only so many of the recipe's runs: the first of an order spread evenly over its grid."),
+    typer.Option(
+        min=1, help="Train only this many of the recipe's runs: the first of an order spread evenly over its grid."
+    ),
 ]
-Workers = Annotated[int | None, typer.Option(min=1, help="Processes; one a core if not given.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes; by default one per core.")]
 
 
 def metric_names(given: list[str] | None) -> dict[str, str]:
-    """What the option `--metric` says of the names of metrics: ours, by theirs.
+    """The names of metrics that the option `--metric` gives: ours, by theirs.
 
     Raises:
-        SettingError: One is no pair, or two are called the same.
+        SettingError: One is not a pair, or two have the same name.
     """
     from epochgraph.errors import SettingError
 
@@ -126,7 +128,7 @@ def parsed_memory(given: str | None) -> int | None:
     """The bytes that the option `--memory` allows.
 
     Raises:
-        SettingError: It is no size.
+        SettingError: It is not a size.
     """
     from epochgraph.graph.memory import byte_size
 
@@ -134,5 +136,5 @@ def parsed_memory(given: str | None) -> int | None:
 
 
 def separated(text: str) -> tuple[str, ...]:
-    """The items of a list with commas."""
+    """The items of a comma-separated list."""
     return tuple(item for item in text.split(",") if item)

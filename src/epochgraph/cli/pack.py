@@ -14,12 +14,12 @@ def pack(
     store: Store,
     out: Annotated[Path, typer.Option("--out", "-o", help="The file (.parquet).")],
     up_to: Annotated[
-        float | None, typer.Option(help="The last epoch whose snapshots are kept; all of them if not given.")
+        float | None, typer.Option(help="The last epoch whose snapshots are kept; all by default.")
     ] = None,
 ) -> None:
-    """Write stored runs as one small file, to publish them or to send them on.
+    """Write stored runs as one small file, to publish or share them.
 
-    Features are rounded to 32 bits. All commands that read a folder of stored runs read the file as well.
+    Features are rounded to 32 bits. All commands that read a folder of stored runs also read the file.
 
     Example: `epochgraph pack store -o sweep.parquet --up-to 5`
     """

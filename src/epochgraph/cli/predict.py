@@ -37,13 +37,11 @@ def predict(
         ),
     ] = 0.05,
     hopeful_first: Annotated[
-        bool, typer.Option("--hopeful-first", help="Sort several runs by how high they may end, those to stop last.")
+        bool, typer.Option("--hopeful-first", help="Sort several runs by how well they may end, those to stop last.")
     ] = False,
     weights_alone: Annotated[
         bool,
-        typer.Option(
-            "--weights-alone", help="Let the predictors of the package stop a run of which they know no learning curve."
-        ),
+        typer.Option("--weights-alone", help="Let the shipped predictors stop a run without a learning curve."),
     ] = False,
     metric: MetricNames = None,
     log: LogFile = None,
@@ -58,21 +56,20 @@ def predict(
     """Predict how a run will end, from its first checkpoints, and whether to stop it.
 
     The predictors that come with the package need the initial checkpoint (epoch 0) and one after 1/4, 1/2, 1, 2, 3 or 5
-    epochs, with all whole epochs before it. They look at `metrics.csv` (see `extract`) if it has these epochs, too, but
-    for the initial one: validation_accuracy, as fractions, and train_loss, the mean cross-entropy. Every answer says
+    epochs, with all whole epochs before it. They also look at `metrics.csv` (see `extract`) if it has these epochs,
+    except the initial one: validation_accuracy, as fractions, and train_loss, the mean cross-entropy. Every answer says
     what was looked at, and why not at more.
 
-    They decide only about what they know: image classification with ten classes, trained from scratch by SGD with a
-    momentum of 0.9 at a constant learning rate, if `settings.json` says so (task, classes, optimizer, momentum,
-    schedule). Of all else they abstain, and without a learning curve they stop no run unless `--weights-alone` is
-    given. For your own kind of networks, `fit` learns from your finished runs.
+    They decide only about the kind of training they know: image classification with ten classes, trained from scratch
+    by SGD with a momentum of 0.9 at a constant learning rate, and only if `settings.json` says so (task, classes,
+    optimizer, momentum, schedule). Otherwise they abstain, and without a learning curve they stop no run unless
+    `--weights-alone` is given. For your own kind of networks, `fit` learns from your finished runs.
 
-    The decision is "stop" where a prediction as low is made of at most `--rate` of the runs with a good end, or weights
-    are NaN or infinite at any checkpoint, and "abstain" where that cannot be promised. With `--json` an object is
-    printed; for several stored runs, a list.
+    The decision is "stop" if at most `--rate` of good runs score this low, or if weights are NaN or infinite at any
+    checkpoint, and "abstain" if that cannot be promised. `--json` prints an object, or a list for several stored runs.
 
-    Where epochs are few, begin all runs of a sweep. Go on with the one that `--hopeful-first` puts first, up to the
-    next of these epochs, or after the last of them to its end, and ask again; take out what has finished.
+    If epochs are scarce, start all runs of a sweep. Continue the one that `--hopeful-first` puts first up to the next
+    of these epochs, or after the last of them to its end, and ask again; leave out finished runs.
 
     Example: `epochgraph predict sweep/12 --topology lenet.json --threshold 0.6 --json`
     """

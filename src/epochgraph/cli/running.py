@@ -1,4 +1,4 @@
-"""A command line's program: what becomes of an error and of a signal."""
+"""Running a command-line program: how it ends on an error or a signal."""
 
 import gc
 import io
@@ -19,12 +19,12 @@ def run(app: typer.Typer, program: str, *, when_interrupted: str) -> None:
 
     Args:
         app: The program's commands.
-        program: Its name, with which the line begins.
-        when_interrupted: What the user should know who interrupts it.
+        program: Its name, which begins the line.
+        when_interrupted: What to tell a user who interrupts it.
     """
-    gc.freeze()  # what is imported stays: to look through it once more at the exit takes half a second
+    gc.freeze()  # collecting garbage in imported modules at exit would take half a second
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name may have what the terminal cannot show
+        if isinstance(stream, io.TextIOWrapper):  # a name may contain what the terminal cannot show
             stream.reconfigure(errors="backslashreplace")
     listen(program, when_interrupted)
     try:
@@ -34,7 +34,7 @@ def run(app: typer.Typer, program: str, *, when_interrupted: str) -> None:
         _stop(f"{program}: {error}", FAILED)
     except MemoryError:
         _stop(f"{program}: the memory of this machine does not suffice. Use a machine with more.", FAILED)
-    except SystemExit as stop:  # Typer has turned the keyboard's interrupt into an exit
+    except SystemExit as stop:  # Typer turns a keyboard interrupt into an exit
         if stop.code not in ENDS:
             raise
         _stop(f"{program}: {ENDS[int(stop.code)]}; {when_interrupted}.", int(stop.code))
@@ -46,7 +46,7 @@ def run(app: typer.Typer, program: str, *, when_interrupted: str) -> None:
 
 
 def _reasons(error: EpochgraphError) -> Sequence[str]:
-    """What is to stand above the line of an error: of several runs, why each could not be used."""
+    """The lines above an error: for several runs, why each could not be used."""
     return [*error.args[0].values()] if isinstance(error, BatchError) else []
 
 

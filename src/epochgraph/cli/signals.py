@@ -1,7 +1,7 @@
-"""What becomes of a command that is interrupted or terminated: one line, whenever it happens and however often.
+"""How an interrupted or terminated command ends: with one line, whenever it happens and however often.
 
 The first signal ends the command by an exception, so that it stops its processes and removes what is half written. A
-second one would end just that, and is ignored; a third one is from somebody who will not wait.
+second one would interrupt just that, and is ignored; a third one comes from a user who will not wait.
 """
 
 import os
@@ -15,18 +15,18 @@ INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
 
 ENDS = {INTERRUPTED: "interrupted", TERMINATED: "terminated"}
-"""Exit code -> what became of the program."""
+"""Exit code -> how the program ended."""
 
 PATIENCE = 3
-"""The signal that ends the process at once."""
+"""The signal that ends the process immediately."""
 
 
 def listen(program: str, when_interrupted: str) -> None:
-    """Turn the signals of this process into exceptions: of the keyboard KeyboardInterrupt, to terminate SystemExit.
+    """Turn the signals of this process into exceptions: KeyboardInterrupt for interrupts, SystemExit to terminate.
 
     Args:
-        program: With which the line begins that a process ends with at once.
-        when_interrupted: And with which it ends.
+        program: The beginning of the line printed if the process ends immediately.
+        when_interrupted: The end of that line.
     """
     received: list[int] = []
 
@@ -44,13 +44,13 @@ def listen(program: str, when_interrupted: str) -> None:
 
 
 def deafen() -> None:
-    """Ignore signals: nothing is left to do but to leave."""
+    """Ignore signals: only leaving is left to do."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 
 
 def _leave(line: str, code: int) -> None:
-    """End this process at once, yet with its locks given back: else a helper of Python's would complain of them."""
+    """End this process immediately, but release its locks: otherwise a helper process of Python's would complain."""
     try:
         util._run_finalizers(0)  # type: ignore[attr-defined]  # noqa: SLF001 - Python has no other name for it
     finally:
@@ -59,7 +59,7 @@ def _leave(line: str, code: int) -> None:
 
 
 def _again(received: list[int], before: Callable[[Any], object]) -> Callable[[Any], None]:
-    """A hook for exceptions that Python could not raise, such as those in a destructor: ours are raised again."""
+    """A hook for exceptions that Python cannot raise, such as those in a destructor: ours are raised again."""
 
     def hook(found: Any) -> None:
         if received and isinstance(found.exc_value, KeyboardInterrupt | SystemExit):

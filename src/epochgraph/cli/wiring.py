@@ -21,9 +21,9 @@ class WiringOptions:
 
     Attributes:
         topology: A topology's file.
-        model: MODULE:NAME of a function or class that makes the model.
-        input_shape: Shapes of example inputs, as text.
-        wires: Of single weights what they read, as text.
+        model: MODULE:NAME of a function or class that builds the model.
+        input_shape: The shapes of example inputs, as text.
+        wires: What single weights read, as text.
     """
 
     topology: Path | None
@@ -38,15 +38,15 @@ class WiringOptions:
             weights: The network's parameters by name.
 
         Raises:
-            SettingError: The options contradict each other, or the model cannot be made.
+            SettingError: The options contradict each other, or the model cannot be built.
             UnreadableFileError: The topology's file cannot be read.
-            TracingError: The model's wiring cannot be read, or the weights are no chain.
+            TracingError: The model's wiring cannot be read, or the weights are not a chain.
         """
         found = self.found(weights)
         return wire(matched(weights, found), [parsed(text) for text in self.wires], found) if self.wires else found
 
     def found(self, weights: Mapping[str, Tensor]) -> Topology:
-        """The wiring without what is said of single weights."""
+        """The wiring without the wires of single weights."""
         if self.topology is not None and self.model is not None:
             raise SettingError("--model", self.model, "left out where --topology is given")
         if self.topology is not None:
@@ -62,7 +62,7 @@ def parsed(text: str) -> Wire:
     """A wire such as "head.weight=block.3", of a part from position 64 on "@64", to a part of another name ">head".
 
     Raises:
-        SettingError: It is none.
+        SettingError: The text is not valid.
     """
     weight, equals, rest = text.partition("=")
     reads, _, writes = rest.partition(">")
@@ -76,7 +76,7 @@ def examples(text: str) -> tuple[Tensor, ...]:
     """Inputs of shapes such as "1,3,32,32", of integers if followed by ":int"; several are joined by "+".
 
     Raises:
-        SettingError: There is no such shape, or it does not fit into the memory.
+        SettingError: The shape is impossible, or does not fit into memory.
     """
     found = []
     for one in text.split("+"):
@@ -98,7 +98,7 @@ def shape(text: str) -> tuple[int, ...]:
     """Read a shape such as "1,3,32,32".
 
     Raises:
-        SettingError: It is none.
+        SettingError: The text is not valid.
     """
     try:
         sizes = tuple(int(size) for size in text.split(","))
@@ -110,9 +110,9 @@ def shape(text: str) -> tuple[int, ...]:
 
 
 def imported(name: str) -> Any:
-    """What a MODULE:NAME of the user's own code names; whatever that code raises passes through."""
+    """The object that MODULE:NAME refers to in the user's code; whatever that code raises is passed on."""
     module, _, attribute = name.partition(":")
-    here = str(Path.cwd())  # as `python -m` has it: the user's own code lies where they stand
+    here = str(Path.cwd())  # as in `python -m`: the user's own code is in the current folder
     sys.path.insert(0, here)
     try:
         return getattr(importlib.import_module(module), attribute)

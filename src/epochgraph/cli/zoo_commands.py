@@ -11,13 +11,15 @@ Recipe = Annotated[str, typer.Argument(help="A recipe's TOML file, or the name o
 Folder = Annotated[Path, typer.Argument(help="The folder of the population, as given to `zoo train --out`.")]
 Limit = Annotated[
     int | None,
-    typer.Option(min=1, help="Only so many of the recipe's runs: the first of an order spread evenly over its grid."),
+    typer.Option(
+        min=1, help="Train only this many of the recipe's runs: the first of an order spread evenly over its grid."
+    ),
 ]
 
 
 def train(
     recipe: Recipe,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the population; one of its own.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the population, and nothing else.")],
     data: Annotated[
         list[str] | None,
         typer.Option(
@@ -30,20 +32,20 @@ def train(
     limit: Limit = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes; one a core if not given, on a GPU up to four share it."),
+        typer.Option(min=1, help="Processes; by default one per core; up to four share a GPU."),
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Cores of each process; several pay for large networks.")] = 1,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1; auto takes a GPU where there is one.")] = "auto",
+    threads: Annotated[int, typer.Option(min=1, help="Cores per process; several help with large networks.")] = 1,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1; auto takes a GPU if there is one.")] = "auto",
     together: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Networks that each process trains side by side; one on the CPU, 70 on a GPU if not given. "
-            "Give fewer where a GPU's memory is too small.",
+            help="Networks that each process trains side by side; by default one on the CPU, 70 on a GPU. "
+            "Give fewer if the GPU's memory is too small.",
         ),
     ] = None,
     checkpoints: Annotated[
-        bool, typer.Option("--checkpoints", help="Keep all weights of every snapshot too, as .safetensors.")
+        bool, typer.Option("--checkpoints", help="Also keep all weights of every snapshot, as .safetensors.")
     ] = False,
     task: Annotated[
         list[str] | None,
@@ -62,14 +64,14 @@ def train(
         ),
     ] = None,
 ) -> None:
-    """Train the networks of a recipe, and record the graphs of each as it trains.
+    """Train the networks of a recipe, and record their graphs during training.
 
-    A recipe is a grid of settings on one data set of images, or many sweeps: `wild` is a population of sweeps of many
+    A recipe is a grid of settings on one image data set, or many sweeps: `wild` is a population of sweeps over many
     kinds of training.
 
-    Each finished run is written at once. Interrupted or killed at any moment, the same command goes on where it was:
-    finished runs stay, a run in progress goes on from its last saved epoch, failed runs are tried again. The images
-    are decoded once and kept in the user's cache. On a GPU, networks of one width are trained side by side.
+    Each finished run is written immediately. After an interruption at any moment, the same command continues: finished
+    runs stay, a run in progress resumes from its last saved epoch, failed runs are tried again. The images are decoded
+    once and kept in the user's cache. On a GPU, networks of the same width are trained side by side.
 
     Example: `epochgraph zoo train lenet-cifar10-reduced -d cifar-10-python.tar.gz -o zoo/lenet --limit 20`
 
@@ -84,7 +86,7 @@ def train(
 
 
 def status(folder: Folder, limit: Limit = None, as_json: Json = False) -> None:
-    """Show how far a population is, how its runs ended, and which failed.
+    """Show the progress of a population, how its runs ended, and which failed.
 
     Example: `epochgraph zoo status zoo/lenet`
     """
@@ -95,13 +97,15 @@ def status(folder: Folder, limit: Limit = None, as_json: Json = False) -> None:
 
 def export(
     folder: Folder,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The .parquet file; its datasheet (.md) comes beside it.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The .parquet file; its datasheet (.md) is written beside it.")
+    ],
     vectors_until: Annotated[
         float, typer.Option(help="The last epoch whose node values and last layers are written: they are large.")
     ] = 10,
     last_layer_at: Annotated[
         list[float] | None,
-        typer.Option(help="An epoch whose last layers are written; give it again for more. All of them if not given."),
+        typer.Option(help="An epoch whose last layers are written; repeat it for more. All by default."),
     ] = None,
 ) -> None:
     """Write the finished runs of a population as one Parquet file with a datasheet, to publish or to evaluate.
@@ -117,7 +121,7 @@ def import_(
     path: Annotated[Path, typer.Argument(help="The .parquet file of a population, from `zoo export`.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the population.")],
 ) -> None:
-    """Make the folder of a population from its file, to train on where whoever published it has stopped.
+    """Make the folder of a population from its file, to continue its training.
 
     Example: `epochgraph zoo import lenet.parquet -o zoo/lenet`
     """
@@ -127,7 +131,7 @@ def import_(
 
 
 def recipes(
-    name: Annotated[str | None, typer.Argument(help="Print the text of this one, to start your own from.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Print the text of this one, as a start for your own.")] = None,
 ) -> None:
     """List the recipes that come with the package: the paper's populations, and reduced ones for a small machine.
 

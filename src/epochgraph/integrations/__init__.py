@@ -1,1 +1,1 @@
-"""One outside library a file; each is imported only by who uses it."""
+"""One outside library per file; each is imported only when it is used."""

@@ -16,7 +16,7 @@ def to_pyg(graph: Graph) -> Data:
     """Convert a graph for PyTorch Geometric.
 
     Args:
-        graph: A graph; with the node feature "bias" if the nodes shall have it.
+        graph: A graph; with the node feature "bias" if the nodes should have it.
 
     Returns:
         Data with `edge_index` (2, edges), each undirected edge in both directions; `edge_attr` (edges, 1), its weight;
