@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from epochgraph.runs import read_population
     from epochgraph.signature import Signature, signature
     from epochgraph.topology import Topology, Wire, chain, read_topology, trace, wire, write_topology
+    from epochgraph.watch import Watch
 
 __version__ = "0.2.0"
 
@@ -35,6 +36,7 @@ __all__ = [
     "Monitor",
     "Signature",
     "Topology",
+    "Watch",
     "Wire",
     "chain",
     "degree",
@@ -72,6 +74,7 @@ _NAMES = {
     "runs": ("read_population",),
     "signature": ("Signature", "signature"),
     "topology": ("Topology", "Wire", "chain", "read_topology", "trace", "wire", "write_topology"),
+    "watch": ("Watch",),
 }
 _MODULES = {name: f"{__name__}.{module}" for module, names in _NAMES.items() for name in names}
 

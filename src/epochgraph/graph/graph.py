@@ -97,10 +97,27 @@ class Graph:
         Raises:
             NonFiniteWeightsError: The graph is recorded as diverged.
         """
+        return self.added(self._sums)
+
+    @property
+    def incoming(self) -> PartValues:
+        """The sum of all weights into each part; 0 for the inputs of the network.
+
+        Raises:
+            NonFiniteWeightsError: The graph is recorded as diverged.
+        """
+        totals = np.zeros(len(self.parts))
+        for layer in self._sums:
+            totals[layer.target] += layer.forward.sum()
+        return totals
+
+    @cached_property
+    def _sums(self) -> tuple[Product, ...]:
+        """The product with ones, layer by layer."""
         if self.nonfinite:
             raise NonFiniteWeightsError(self.nonfinite)
         sums = shared_out(lambda reading: reading[0].sums(), self._readings, self._work)
-        return self.added(
+        return tuple(
             Product(target, sources, len(sources) * of_targets, of_sources)
             for (_, target, sources), (of_targets, of_sources) in zip(self._readings, sums, strict=True)
         )

@@ -27,11 +27,11 @@ def unfinished(runs: Sequence[Run]) -> dict[str, str]:
     settings; without such a setting, before those of the longest run.
     """
     lasts = [float(run.metrics.index[-1]) if len(run.metrics) else 0.0 for run in runs]
-    budgets = [_budget(run.settings) for run in runs]
+    budgets = [budget_of(run.settings) for run in runs]
     longest = max((last for last, budget in zip(lasts, budgets, strict=True) if budget is None), default=0.0)
     found = {}
     for run, last, budget in zip(runs, lasts, budgets, strict=True):
-        said = _said(run.settings)
+        said = said_of(run.settings)
         if said is not None:
             found[run.name] = f"is {said} by its settings"
         elif budget is not None and last < ENOUGH * budget:
@@ -41,7 +41,7 @@ def unfinished(runs: Sequence[Run]) -> dict[str, str]:
     return found
 
 
-def _budget(settings: Mapping[str, Setting]) -> float | None:
+def budget_of(settings: Mapping[str, Setting]) -> float | None:
     """The number of epochs that a run was planned to have, if its settings say."""
     named = _named(settings)
     values = [named[key] for key in BUDGET if key in named]
@@ -49,8 +49,8 @@ def _budget(settings: Mapping[str, Setting]) -> float | None:
     return next((number for number in numbers if math.isfinite(number) and number > 0), None)
 
 
-def _said(settings: Mapping[str, Setting]) -> str | None:
-    """What the settings say about a run that did not finish."""
+def said_of(settings: Mapping[str, Setting]) -> str | None:
+    """What the settings say about a run that did not finish; None if they say nothing of the kind."""
     named = _named(settings)
     for key in STOPPED:
         if named.get(key) is True:

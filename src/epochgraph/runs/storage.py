@@ -15,7 +15,7 @@ from epochgraph.checkpoints.archive import readable
 from epochgraph.errors import SettingError, UnreadableFileError
 from epochgraph.files import atomic_write
 from epochgraph.runs.columns import run_columns, run_of, setting_columns
-from epochgraph.runs.run import Run
+from epochgraph.runs.run import Run, Setting
 from epochgraph.runs.table import FEATURE
 
 VERSION = 2
@@ -139,6 +139,25 @@ def read_about(path: Path | str) -> dict[str, str]:
         return about
 
 
+def read_headers(path: Path | str) -> list[tuple[str, dict[str, Setting]]]:
+    """Read name and settings of each run of a file; what was measured is not looked at.
+
+    Raises:
+        UnreadableFileError: As `read_about`.
+    """
+    with _of_runs(Path(path)) as (_, document):
+        return [_header(one) for one in document["runs"]]
+
+
+def _header(document: Mapping[str, object]) -> tuple[str, dict[str, Setting]]:
+    """Name and settings of a run; a TypeError or ValueError if they are none."""
+    name, settings = document["name"], document["settings"]
+    if not isinstance(name, str) or not isinstance(settings, dict):
+        raise TypeError
+    json.dumps([name, settings], ensure_ascii=False).encode()  # a lone surrogate can be neither printed nor stored
+    return name, settings
+
+
 def _read(path: Path) -> list[Run]:
     with _of_runs(path) as (file, document):
         return _runs(document["runs"], file.read())
@@ -171,10 +190,7 @@ def _runs(documents: Sequence[Mapping[str, object]], table: pa.Table) -> list[Ru
     rows = {name: list(places) for name, places in groupby(range(len(names)), key=names.__getitem__)}
     runs = []
     for document in documents:
-        name, settings = document["name"], document["settings"]
-        if not isinstance(name, str) or not isinstance(settings, dict):
-            raise TypeError
-        json.dumps([name, settings], ensure_ascii=False).encode()  # a lone surrogate can be neither printed nor stored
+        name, settings = _header(document)
         places = rows.get(name, [])
         part = table.slice(places[0] if places else 0, len(places))
         runs.append(run_of(name, settings, part, alone=len(documents) == 1))

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from itertools import product
 from typing import get_args
 
+import numpy as np
+from jaxtyping import Bool
+
 from epochgraph.errors import SettingError
 from epochgraph.measures import MEASURES, STANDARD, SUMMARIES, Measure, Summary, eigenvector_centrality
 from epochgraph.signature.change import NODE_CHANGES, Reference
@@ -74,6 +77,11 @@ def feature_names(parts: Sequence[Part], features: Features) -> tuple[str, ...]:
             names.append(FeatureName(EIGENVALUE, "graph", "log_ratio", since))
         names += summary_names(features.summaries, scoped, since=since)
     return tuple(map(str, names))
+
+
+def changes_since(names: Sequence[str], reference: Reference) -> Bool[np.ndarray, "features"]:
+    """Which of the features compare with a reference; the others need nothing but the snapshot itself."""
+    return np.array([FeatureName.parse(name).since == reference for name in names], dtype=bool)
 
 
 def named_measure(measure: Measure | Summary | str) -> Measure | Summary:

@@ -34,10 +34,10 @@ def matched(source: Mapping[str, Tensor], topology: Topology) -> Mapping[str, Te
     Raises:
         SeveralModelsError: The weights are there several times, and nothing tells which are meant.
     """
-    needed = _needed(topology)
-    if not needed or all(_found(source, names) for names in needed):
+    wanted = needed(topology)
+    if not wanted or all(_found(source, names) for names in wanted):
         return source
-    renaming = _renaming(source, needed, topology)
+    renaming = _renaming(source, wanted, topology)
     if renaming is None:
         return source
     if isinstance(source, Checkpoint):
@@ -45,7 +45,7 @@ def matched(source: Mapping[str, Tensor], topology: Topology) -> Mapping[str, Te
     return _renamed(source, renaming)
 
 
-def _needed(topology: Topology) -> list[tuple[str, ...]]:
+def needed(topology: Topology) -> list[tuple[str, ...]]:
     """The parameters that joins and folds read, each with the other names of the same tensor."""
     names: dict[str, None] = {}
     for join in topology.joins:

@@ -1,0 +1,7 @@
+"""The one stateful object, for a training loop: snapshot, store, forecast, decision."""
+
+from epochgraph.watch.answer import Account, Watched
+from epochgraph.watch.forecasting import Forecaster
+from epochgraph.watch.watching import Watch
+
+__all__ = ["Account", "Forecaster", "Watch", "Watched"]
