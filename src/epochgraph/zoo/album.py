@@ -1,4 +1,4 @@
-"""All images of a data set: what is known of them before they are decoded, and decoded."""
+"""All images of a data set, before and after they are decoded."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +16,14 @@ Pixels = UInt8[np.ndarray, "images height width channels"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalogue:
-    """What is known of images before they are decoded: those to train first, and each part class by class.
+    """What is known about images before they are decoded: training images first, each part class by class.
 
     Attributes:
         classes: Names of the classes, sorted.
         labels: Index of each image's class.
         test: Whether it is one of the official test images.
-        names: Its place within its folder or archive.
-        parts: Where the images to train and those to test are there, for errors.
+        names: Each image's path within its folder or archive.
+        parts: Where the training and the test images are, for errors.
     """
 
     classes: tuple[str, ...]
@@ -61,7 +61,7 @@ class Catalogue:
         return np.concatenate([g[_spread(len(g), len(g) if limit is None else min(limit, len(g)))] for g in groups])
 
     def at(self, indices: Indices) -> "Catalogue":
-        """The same of some images."""
+        """The same for some of the images."""
         names = tuple(self.names[index] for index in indices.tolist())
         return Catalogue(self.classes, self.labels[indices], self.test[indices], names, self.parts)
 
@@ -98,7 +98,7 @@ class Album:
     grey: Flags
 
     def at(self, indices: Indices) -> "Album":
-        """Some of the images, in ascending order; grey if all of these are. Of all images nothing is copied."""
+        """Some of the images, in ascending order; grey if all of these are. Choosing all images copies nothing."""
         if len(indices) == len(self.pixels):
             return self
         grey = self.grey[indices]

@@ -1,4 +1,4 @@
-"""The files of a folder or an archive, by name; nothing is unpacked to disk, so a name can lead nowhere."""
+"""The files of a folder or an archive, by name; nothing is unpacked to disk, so no name can escape a folder."""
 
 import gzip
 import lzma
@@ -24,10 +24,10 @@ TAR_OPENERS: Mapping[str, Callable[[Path], BufferedIOBase]] = {
 """Ending of a tar archive -> what opens the plain archive within."""
 
 LEVELS = 5
-"""Of a folder, so many levels are listed: tiny-imagenet-200/train/n01443537/images/n01443537_0.JPEG has five."""
+"""The levels of a folder that are listed: tiny-imagenet-200/train/n01443537/images/n01443537_0.JPEG has five."""
 
 HIDDEN = (".", "__MACOSX")
-"""How the names of what operating systems hide begin: .DS_Store, __MACOSX."""
+"""Prefixes of files that operating systems hide: .DS_Store, __MACOSX."""
 
 TAR_BLOCK = 512
 PIECE = 2**20
@@ -38,8 +38,8 @@ class FileTree:
     """The files of a folder or archive.
 
     Attributes:
-        files: Name of each file, with "/" between the parts, and its size in bytes. In a compressed archive every
-            step back means to decompress from the start again, so read in this order.
+        files: Name of each file, with "/" between the parts, and its size in bytes. In a compressed archive,
+            going back means decompressing from the start again, so read in this order.
         folders: Names of the folders that the archive lists, without a "/" at the end.
         read: The content of a file, by its name.
     """
@@ -63,7 +63,7 @@ def open_tree(path: Path) -> Iterator[FileTree]:
         Its files.
 
     Raises:
-        UnreadableFileError: There is no such path, it is no archive, or it is damaged, cut short or encrypted; also
+        UnreadableFileError: There is no such path, it is not an archive, or it is damaged, truncated or encrypted; also
             from `read`.
     """
     with ExitStack() as stack:
@@ -73,10 +73,10 @@ def open_tree(path: Path) -> Iterator[FileTree]:
 
 
 def check_exists(path: Path) -> None:
-    """Refuse a path where nothing is.
+    """Refuse a path that does not exist.
 
     Raises:
-        UnreadableFileError: Nothing is there, or it cannot be looked at.
+        UnreadableFileError: It does not exist, or cannot be accessed.
     """
     if not exists(path):
         raise UnreadableFileError(path, "no such file or folder", "Check the path.")
@@ -111,7 +111,7 @@ def _folder(path: Path) -> FileTree:
             if file.is_file():
                 files[file.relative_to(path).as_posix()] = file.stat().st_size
         if len(folder.parts) == LEVELS - 1:
-            below.clear()  # a link that leads back up would otherwise have no end
+            below.clear()  # a link back up would otherwise never end
     return FileTree(files, tuple(folders), read)
 
 
@@ -133,7 +133,7 @@ def _tar(path: Path, stream: BufferedIOBase) -> FileTree:
 
     archive = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115 - it holds nothing but the stream
     members = {member.name.strip("/"): member for member in archive.getmembers()}
-    # Python takes an archive that stops between two files for complete; but a whole one ends with blocks of zeros.
+    # Python accepts an archive that stops between two files; but a complete one ends with blocks of zeros.
     stream.seek(archive.offset)  # to the block read last, still in the buffer: nothing is decompressed again
     if stream.read(TAR_BLOCK) != bytes(TAR_BLOCK):
         raise tarfile.ReadError("its end is missing")
@@ -144,14 +144,14 @@ def _tar(path: Path, stream: BufferedIOBase) -> FileTree:
 
 
 def reason(error: Exception) -> str:
-    """What an error of a library says, without the path, on one line; its type if it says nothing."""
+    """The message of a library's error, without the path, on one line; its type if there is no message."""
     said = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(str(said).split())
 
 
 @contextmanager
 def intact(path: Path) -> Iterator[None]:
-    """Turn whatever a file makes a library raise into one error that names the file.
+    """Turn any error of a library while reading a file into one error that names the file.
 
     Raises:
         UnreadableFileError: Anything but our own errors was raised.
@@ -160,6 +160,6 @@ def intact(path: Path) -> Iterator[None]:
         yield
     except EpochgraphError:
         raise
-    except Exception as error:  # a damaged archive raises nearly anything, from EOFError to struct.error
+    except Exception as error:  # a damaged archive can raise almost anything, from EOFError to struct.error
         advice = "Compare its size or checksum with its source: it may be cut short."
         raise UnreadableFileError(path, f"cannot be read ({reason(error)})", advice) from error

@@ -26,13 +26,13 @@ def parameters(model: nn.Module) -> dict[str, Tensor]:
 
 
 def last_layer(model: nn.Module) -> dict[str, Tensor]:
-    """Weight and bias of the last layer: of the module that comes last among those that have parameters."""
+    """Weight and bias of the last layer, that is, of the last module with parameters."""
     *_, last = (module for module in model.modules() if any(True for _ in module.parameters(recurse=False)))
     return dict(last.named_parameters(recurse=False))
 
 
 def flattened(tensors: Mapping[str, Tensor]) -> Values:
-    """All values one after another, in float64."""
+    """All values in one vector, in float64."""
     return np.concatenate([tensor.detach().cpu().double().numpy().ravel() for tensor in tensors.values()])
 
 
@@ -61,6 +61,6 @@ def changes(now: Values, initial: Values, previous: Values) -> Float64[np.ndarra
 
 
 def half(values: Values) -> Float16[np.ndarray, "values"]:
-    """The values in 16 bits; what is beyond their range becomes infinite."""
+    """The values in 16 bits; values beyond their range become infinite."""
     with np.errstate(over="ignore"):
         return values.astype(np.float16)

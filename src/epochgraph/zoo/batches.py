@@ -1,7 +1,7 @@
 """Images in memory -> batches for a network: drawn, cropped, mirrored and scaled, a whole batch at once.
 
-The values of a batch lie pixel by pixel (PyTorch's channels-last order), which makes a step on a CPU faster, by up to a
-fifth. The network's weights stay as they are: in that order they could not be saved as safetensors.
+Batches are stored pixel by pixel (PyTorch's channels-last order), which makes a step on a CPU up to a fifth faster. The
+network's weights are not: in that order they could not be saved as safetensors.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ Draw = Int64[Tensor, "4 drawn"]
 
 
 def inputs(images: Images) -> Inputs:
-    """Pixels as a network takes them: 0 to 255 become -1 to 1 (of 0 to 1, mean 0.5 and standard deviation 0.5)."""
+    """Pixels as a network takes them: 0 to 255 become -1 to 1."""
     return images.to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1)
 
 
@@ -31,14 +31,14 @@ def padded(images: Images, padding: int) -> Padded:
 
 
 def draws(count: int, *, padding: int, batch_size: int, flip: bool, generator: torch.Generator) -> Iterator[Draw]:
-    """Draw every image once, in random order, each with the place of its crop and whether it is mirrored.
+    """Draw every image once, in random order, each with the position of its crop and whether it is mirrored.
 
     Args:
         count: Number of images.
         padding: Number of pixels that were added on each side.
-        batch_size: Images a batch; the last batch has the rest. A rest of one is left out, for batch norm cannot
+        batch_size: Images per batch; the last batch has the rest. A rest of one is left out, as batch norm cannot
             normalise it.
-        flip: Whether to mirror half of the images, by chance.
+        flip: Whether to mirror half of the images, at random.
         generator: Where all randomness comes from.
 
     Yields:
@@ -63,8 +63,8 @@ def shuffled_batches(
         images: The padded images.
         labels: Class of each image.
         padding: Number of pixels that were added on each side.
-        batch_size: Images a batch, as in `draws`.
-        flip: Whether to mirror half of the images, by chance.
+        batch_size: Images per batch, as in `draws`.
+        flip: Whether to mirror half of the images, at random.
         generator: Where all randomness comes from.
 
     Yields:
@@ -78,7 +78,7 @@ def shuffled_batches(
 
 
 def cropped(images: Padded, draw: Draw, size: int) -> Float32[Tensor, "drawn channels height width"]:
-    """The inputs of one batch, as `shuffled_batches` makes them, by operations that a GPU knows.
+    """The inputs of one batch, as `shuffled_batches` makes them, with operations that run on a GPU.
 
     Args:
         images: The padded images, on any device.

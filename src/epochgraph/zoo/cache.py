@@ -1,7 +1,7 @@
-"""Decoded images in a folder, one .npz file a data set, named by a hash of what it was made of.
+"""Decoded images in a folder, one .npz file per data set, named by a hash of its sources.
 
-A hit costs the hash of the data set's files and a look at each byte of the entry, which compares its checksums. The
-pixels are then mapped into memory, not read: processes that use the same data set share one copy of them.
+A hit costs hashing the data set's files and reading the entry once to compare its checksums. The pixels are then mapped
+into memory: processes that use the same data set share one copy of them.
 """
 
 import hashlib
@@ -20,34 +20,34 @@ from epochgraph.files import atomic_write
 from epochgraph.zoo.album import Album, Catalogue, Pixels
 
 VERSION = 1
-"""Of what an entry holds and means; raise it with any change of either."""
+"""The version of an entry's content and meaning; increase it when either changes."""
 
 LOCAL_HEADER = struct.Struct("<26xHH")
 """In front of a member of a zip archive; at its end the lengths of the name and the extra field that follow it."""
 
 
 def default_cache() -> Path:
-    """Where decoded images are kept: a folder of the user's cache, which may be emptied at any time."""
+    """Where decoded images are kept: a folder in the user's cache, which may be emptied at any time."""
     return Path(platformdirs.user_cache_dir("epochgraph", appauthor=False)) / "images"
 
 
 def kept(folder: Path, fingerprint: str, made: Callable[[], Album]) -> Album:
-    """The images from the cache; if they are not there, or not intact, make them and keep them.
+    """The images from the cache; if they are missing or damaged, make and keep them.
 
-    Nobody ever sees half an entry. Two processes that make the same one do it twice, and either result is right.
+    No reader ever sees half an entry. Two processes may make the same entry twice; both results are right.
 
     Args:
         folder: The cache.
-        fingerprint: Of the files that the images are made of.
+        fingerprint: The fingerprint of the image files.
         made: Makes them.
 
     Returns:
-        The images, their pixels mapped copy-on-write: whoever changes them changes a copy of his own.
+        The images, with pixels mapped copy-on-write: changing them changes only a private copy.
 
     Raises:
-        OutputError: The cache cannot be written; told before anything is made.
+        OutputError: The cache cannot be written; raised before anything is made.
     """
-    # Another version of Pillow may decode to other pixels.
+    # Another version of Pillow may decode to different pixels.
     key = hashlib.sha256(f"{VERSION} {PIL.__version__} {fingerprint}".encode()).hexdigest()
     path = folder / f"{key}.npz"
     stored = _stored(path, key)
@@ -76,7 +76,7 @@ def _store(album: Album, key: str, path: Path) -> None:
 
 
 def _stored(path: Path, key: str) -> Album | None:
-    """The entry, or None if there is none that is intact and of this key."""
+    """The entry with this key, or None if it is missing or damaged."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as entry:
             if entry["key"].item() != key:
@@ -84,7 +84,7 @@ def _stored(path: Path, key: str) -> Album | None:
             classes, names, (train, test) = (tuple(entry[name].tolist()) for name in ("classes", "names", "parts"))
             about = Catalogue(classes, entry["labels"], entry["test"], names, (train, test))
             return Album(about, _mapped(file, entry.zip.getinfo("pixels.npy"), entry["shape"].tolist()), entry["grey"])
-    except Exception:  # a damaged file raises nearly anything; whatever it is, the images are made anew
+    except Exception:  # a damaged file can raise almost anything; the images are then made again
         return None
 
 

@@ -1,4 +1,4 @@
-"""A step on a GPU that is launched as a whole, instead of one of its hundreds of small kernels after another."""
+"""A training step on a GPU that is launched as a whole, instead of hundreds of small kernels one after another."""
 
 import warnings
 from collections.abc import Callable
@@ -7,19 +7,19 @@ import torch
 from torch import Tensor
 
 PLAIN_CALLS = 5
-"""Calls before the step is captured: in them the libraries choose their kernels and get their memory."""
+"""The number of calls before the step is captured: in them, libraries choose their kernels and allocate memory."""
 
 
 class Captured:
-    """A step as a CUDA graph: a few plain calls, and from then on replays of what one call does.
+    """A step as a CUDA graph: first a few plain calls, then replays of a captured call.
 
-    The step changes tensors in place and never waits for the device. It may draw from torch's global random numbers
-    of the device: every replay continues them. If it cannot be captured, a warning says so, and calls stay plain;
-    but some versions of PyTorch give no more random numbers then, and must not be asked to capture.
+    The step changes tensors in place and never waits for the device. It may draw from torch's global random numbers on
+    the device: every replay continues them. If it cannot be captured, a warning says so, and calls stay plain; but some
+    versions of PyTorch give no more random numbers then, and must not be asked to capture.
 
     Args:
         step: Does all its work on the tensor that it is given, and on others that stay where they are.
-        shape: Of the tensor that a replay takes; a call with another is plain.
+        shape: The shape of the tensor that a replay takes; a call with another shape is plain.
         device: A CUDA device.
     """
 
@@ -37,7 +37,7 @@ class Captured:
         Args:
             values: On the CPU; whole numbers.
         """
-        pinned = values.pin_memory()  # from there it is copied while the CPU goes on
+        pinned = values.pin_memory()  # it is copied from there while the CPU continues
         if values.shape != self._input.shape:
             self._step(pinned.to(self._device, non_blocking=True))
             return

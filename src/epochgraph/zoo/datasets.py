@@ -1,4 +1,4 @@
-"""Images in memory, split into what trains a network, what its learning curve is measured on, and what judges it."""
+"""Images in memory, split into training, validation and test images."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from torch import Tensor
 from epochgraph.errors import SettingError
 
 DIGITS = "digits"
-"""What the data set is called that needs no file, in recipes and for `zoo train --data`."""
+"""The name of the data set that needs no file, in recipes and for `zoo train --data`."""
 
 DIGESTED = 4096
-"""Images that a digest copies at once, for they may lie in another order, mapped from a file."""
+"""The number of images that a digest copies at a time, as they may be mapped from a file in another order."""
 
 Images = UInt8[Tensor, "images channels height width"]
 Labels = Int64[Tensor, "images"]
@@ -32,7 +32,7 @@ class Dataset:
         classes: Names of the classes.
 
     Raises:
-        SettingError: The images are no such tensor, or the labels do not fit the images or the classes.
+        SettingError: The images are not such a tensor, or the labels do not fit the images or the classes.
     """
 
     images: Images
@@ -67,12 +67,12 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """Three datasets without a common image.
+    """Three disjoint sets of images.
 
     Attributes:
         train: What the network learns from.
-        validation: Held out of the training or of the test images: the learning curve is measured on it.
-        test: Tells how good the final network is, and is used for nothing else.
+        validation: Held out from the training or the test images: the learning curve is measured on it.
+        test: Measures how good the final network is, and is used for nothing else.
 
     Raises:
         SettingError: The three differ in their classes or in the shape of their images.
@@ -105,7 +105,7 @@ def read_digits(*, seed: int = 0) -> Split:
     """The 1,797 hand-written digits that come with scikit-learn: 1,000 to train, 397 to validate, 400 to test.
 
     Args:
-        seed: Which images go where; the classes are spread evenly in any case.
+        seed: Random seed of the split; the classes are spread evenly in any case.
 
     Returns:
         Grey images of 8 x 8 pixels, their 17 shades spread over 0 to 255.
@@ -123,7 +123,7 @@ def read_digits(*, seed: int = 0) -> Split:
 
 
 def stratified(dataset: Dataset, held_out: int, *, seed: int) -> tuple[Dataset, Dataset]:
-    """Hold images out of a dataset, of each class its share.
+    """Hold images out of a dataset, with the same share of each class.
 
     Args:
         dataset: At least two images of each class.

@@ -19,20 +19,20 @@ from epochgraph.zoo.archives import reason
 from epochgraph.zoo.sources import Content, ImageSource
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-"""Formats that are read. Pillow knows more, among them one that starts another program (EPS)."""
+"""The formats that are read. Pillow knows more, including one that starts another program (EPS)."""
 
 GREY_MODES = frozenset({"1", "L", "LA"})
 COLOUR_MODES = frozenset({"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"})
-"""Pillow's modes of at most 8 bits a channel; 16 bits would be clipped without a word."""
+"""Pillow's modes with at most 8 bits per channel; 16 bits would be clipped silently."""
 
 BATCH_BYTES = 2**17
-"""Bytes that one thread decodes at a time: a task for every small image would cost more than the image."""
+"""The bytes that one thread decodes at a time: a task for every small image would cost more than the image."""
 
 WAITING = 8
 """Batches that are read ahead, so that the files of a large data set are never in memory together."""
 
 Progress = Callable[[int, int], object]
-"""Told how many images are decoded, of how many."""
+"""Called with the number of decoded images, and the total."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,11 +56,11 @@ def decoded(source: ImageSource, chosen: Indices, progress: Progress | None = No
     Args:
         source: The data set, still open.
         chosen: Which images, in the order of the result; at least one.
-        progress: Told again and again how far this is.
+        progress: Called repeatedly with the progress.
 
     Raises:
-        UnreadableFileError: An image is damaged or none, or not square or not of the size of the first one read.
-        SettingError: So many images do not fit into the memory.
+        UnreadableFileError: An image is damaged, not an image, not square, or not of the same size as the first.
+        SettingError: The images do not fit into memory.
     """
     places = {index: place for place, index in enumerate(chosen.tolist())}
     tasks = (Task(places[index], source.images[index].file, content) for index, content in source.contents(places))
@@ -87,7 +87,7 @@ def _room(count: int, side: int) -> Pixels:
 
 
 def _all_filled(tasks: Iterable[Task], pixels: Pixels, grey: Flags) -> Iterator[int]:
-    """Decode everything, in a window that moves on; errors come in the order of the tasks."""
+    """Decode everything, in a moving window; errors are raised in the order of the tasks."""
     waiting: deque[Future[int]] = deque()
     with ThreadPoolExecutor(thread_name_prefix="decode") as pool:
         for batch in _batches(tasks):
@@ -125,7 +125,7 @@ def _filled(tasks: list[Task], pixels: Pixels, grey: Flags) -> int:
 
 
 def _opened(task: Task) -> Image.Image:
-    """An image of which no more than the header is decoded yet."""
+    """An image of which only the header is decoded yet."""
     if isinstance(task.content, Image.Image):
         return task.content
     with _decodable(task.file):

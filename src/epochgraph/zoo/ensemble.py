@@ -1,7 +1,7 @@
 """Many small networks of one architecture trained side by side, so that a GPU is busy.
 
-Each network has the images, crops and flips that `Training` would give it, and takes the same steps: only sums are
-rounded otherwise, and dropout drops others. So the runs of a population may be trained either way.
+Each network gets the images, crops and flips that `Training` would give it, and takes the same steps, except that sums
+are rounded differently and dropout drops other values. So the runs of a population may be trained either way.
 """
 
 import math
@@ -36,10 +36,10 @@ OWN = ("learning_rate", "dropout", "seed")
 
 
 def groups(settings: Iterable[TrainingSettings], size: int) -> list[tuple[TrainingSettings, ...]]:
-    """Divide runs into such as may be trained side by side, as evenly as can be, in the order of their first.
+    """Divide runs into groups that may be trained side by side, of similar size, in the order of their first runs.
 
     Args:
-        settings: Of each run.
+        settings: The settings of each run.
         size: The largest number of runs in a group.
     """
     alike: dict[tuple[object, ...], list[tuple[int, TrainingSettings]]] = {}
@@ -55,14 +55,14 @@ def groups(settings: Iterable[TrainingSettings], size: int) -> list[tuple[Traini
 
 
 class Ensemble:
-    """Runs of SGD side by side, which can be left after any epoch and taken up again.
+    """Runs of SGD side by side, which can be interrupted after any epoch and resumed.
 
     While the caller has the reports, each model holds the weights and buffers that its report is about, in evaluation
     mode. A network whose loss is no longer finite has diverged, as in `Training`: it takes the step that follows from
-    that loss, and no other; the others go on.
+    that loss, and no more; the others continue.
 
-    Dropout draws from the random numbers of the device, for all networks at once: what it drops depends on the company
-    that a network is in. Without dropout, the company changes rounding only.
+    Dropout draws from the random numbers of the device, for all networks at once: what it drops depends on the other
+    networks of the group. Without dropout, they only affect rounding.
 
     Args:
         models: Networks on the CPU that differ in their weights and dropout only; their weights are changed.
@@ -105,10 +105,10 @@ class Ensemble:
         self._dropped = torch.Generator(self._device).manual_seed(sum(seeds) % 2**63)
 
     def reports(self) -> Iterator[list[EpochReport]]:
-        """Train on from where the runs are: the initial reports come first if they are at their start.
+        """Continue training: the initial reports come first if the runs are at their start.
 
         Yields:
-            One report a network, in their order. Its seconds are the network's share of those that all have taken.
+            One report per network, in order. Its seconds are the network's share of the time that all have taken.
         """
         if self.epoch == 0:
             loss, right = self._evaluate(self._split.train)
@@ -118,7 +118,7 @@ class Ensemble:
             yield from self._next_epoch()
 
     def state(self) -> dict[str, Any]:
-        """What decides on the rest of the runs, once an epoch has been reported: tensors and plain values."""
+        """What determines the rest of the runs, once an epoch has been reported: tensors and plain values."""
         return {
             "epoch": self.epoch,
             "tensors": {name: tensor.cpu() for name, tensor in self._tensors().items()},
@@ -127,17 +127,17 @@ class Ensemble:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Be where another ensemble of the same models and settings was when it told its `state`."""
+        """Continue from the `state` of another ensemble with the same models and settings."""
         self.epoch = state["epoch"]
         for name, tensor in self._tensors().items():
-            tensor.copy_(state["tensors"][name])  # in place: a captured step knows where it lies
+            tensor.copy_(state["tensors"][name])  # in place: a captured step has its address
         for order, own in zip(self._orders, state["orders"], strict=True):
             order.set_state(own)
         self._dropped.set_state(state["dropped"])
         self._stack.write()
 
     def _tensors(self) -> Named:
-        """What the steps change of the networks."""
+        """What the steps change in the networks."""
         own = {"weights": self._stack.weights, "velocity": self._descent.velocity, "finite": self._descent.finite}
         return own | {f"buffers.{name}": buffer for name, buffer in self._stack.buffers.items()}
 
@@ -157,7 +157,7 @@ class Ensemble:
         yield self._report(self.epoch, learned, seconds=seconds)
 
     def _batches(self) -> Iterator[Draws]:
-        """What the batches of one epoch are made of, side by side."""
+        """The draws for the batches of one epoch, side by side."""
         one = self.settings[0]
         of_each = [
             draws(
@@ -173,7 +173,7 @@ class Ensemble:
             yield torch.stack(together, dim=1)
 
     def _learn(self, batches: Iterable[Draws]) -> int:
-        """Take one step a batch, and tell how many images each network has seen; the device may still be at work."""
+        """Take one step per batch, and count the images that each network saw; the device may still be working."""
         count = 0
         with _arithmetic(self._device), global_randomness(self._dropped):
             for batch in batches:
@@ -183,7 +183,7 @@ class Ensemble:
 
     @torch.no_grad()
     def _evaluate(self, dataset: Dataset) -> tuple[Tensor, Tensor]:
-        """Sums of the losses and of the right answers on all images, one a network."""
+        """The sums of the losses and of the right answers on all images, one per network."""
         loss, right = torch.zeros_like(self._descent.loss), torch.zeros_like(self._descent.right)
         parameters = self._stack.parameters()
         batches = (torch.split(values, EVALUATION_BATCH) for values in (dataset.images, dataset.labels))

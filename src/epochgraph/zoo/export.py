@@ -52,15 +52,15 @@ def export_population(
     """Write the finished runs of a population as one Parquet file, with a datasheet beside it.
 
     Args:
-        folder: Of the population; it may still be in training.
-        out: The file; its datasheet has the ending .md.
+        folder: The population's folder; it may still be in training.
+        out: The file; its datasheet has the suffix .md.
         vectors_until: The last epoch whose vectors are written: they cannot be compressed.
-        last_layer_at: The epochs whose last layers are written, of those; none for all. Of many classes they are most
-            of a file, and the paper's tables look at one epoch.
+        last_layer_at: The epochs among those whose last layers are written; none means all. With many classes they
+            take up most of a file, and the paper's tables look at one epoch.
 
     Raises:
         ZooError: No run is finished.
-        SettingError: The file's name does not end in .parquet, or a run has no last layer of an epoch.
+        SettingError: The file's name does not end in .parquet, or a run has no last layer for an epoch.
         OutputError: A file cannot be written.
     """
     if out.suffix != ".parquet":
@@ -87,20 +87,20 @@ def export_population(
 
 
 def import_population(path: Path, folder: Path) -> int:
-    """Make the folder of a population from its exported file, so that its training can go on.
+    """Make the folder of a population from its exported file, so that its training can continue.
 
-    Runs that the folder has already stay as they are. Those of the file have what was exported: features of 32 bits.
+    Runs that are already in the folder stay as they are. Those from the file have what was exported: 32-bit features.
 
     Args:
         path: The file.
-        folder: Of the population, or a new one.
+        folder: The population's folder, or a new one.
 
     Returns:
         How many runs were written.
 
     Raises:
-        UnreadableFileError: The file is none that `export_population` wrote.
-        ZooError: The folder holds another population, or one of other images.
+        UnreadableFileError: `export_population` did not write the file.
+        ZooError: The folder holds another population, or one on other images.
         OutputError: It cannot be written.
     """
     about = read_about(path)
@@ -108,7 +108,7 @@ def import_population(path: Path, folder: Path) -> int:
         raise UnreadableFileError(path, "it does not tell its recipe", ADVICE)
     recipe, runs = parse_recipe(about[RECIPE], path), read_stored_runs(path)
     strange = {run.name for run in runs} - {settings.name for settings in recipe.settings()}
-    if strange:  # a name is a path: whose runs they are not, may not be written anywhere
+    if strange:  # a name becomes a path, so only names of the recipe may be written
         raise UnreadableFileError(path, f"its run {min(strange)!r} is none of its recipe", ADVICE)
     added = parse_sittings(about[SITTINGS], path)
     open_population(folder, recipe, about[RECIPE])
@@ -212,7 +212,7 @@ def _failures(failed: dict[str, str]) -> str:
 
 
 def _shortened(run: Run, vectors_until: float, last_layer_at: Sequence[float]) -> Run:
-    """The run with its vectors up to an epoch, and if some are given, its last layers of these alone."""
+    """The run with its vectors up to an epoch, and if epochs are given, only their last layers."""
     kept = {name: recording.times <= vectors_until for name, recording in run.recordings.items()}
     if last_layer_at and LAST_LAYER in kept:
         times = run.recordings[LAST_LAYER].times[kept[LAST_LAYER]]

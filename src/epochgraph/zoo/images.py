@@ -1,4 +1,4 @@
-"""Images of classes, from folders, archives, CIFAR's batches or Parquet files -> Split."""
+"""Labelled images in folders, archives, CIFAR batches or Parquet files -> Split."""
 
 import os
 from functools import partial
@@ -31,35 +31,35 @@ def read_images(
 ) -> Split:
     """Read the images of a data set, from folders or straight from archives.
 
-    The format is recognised by what is there, and whatever it is, nothing in it is run:
+    The format is recognised by the files, and nothing in them is ever run:
 
     - `train/<class>/<image>` and `test/<class>/<image>`, or `val` instead of `test`, as
-      `torchvision.datasets.ImageFolder` has it; where there are both, `val` is not read;
+      for `torchvision.datasets.ImageFolder`; if there are both, `val` is not read;
     - CIFAR-10 and CIFAR-100 in their "Python version", `data_batch_1` or `train` and the files beside it;
     - Tiny ImageNet as published, with `val/val_annotations.txt`; its test images have no labels and are not read;
     - Parquet files as on the Hugging Face hub, in a folder or named one by one: `train-*.parquet`, and `test-*.parquet`
       or else `validation-*.parquet`, with a column `image` or `img` and one of integers, `label` or `fine_label`.
 
     All but the last may be a folder or a .tar, .tar.gz, .tar.xz or .zip archive, with one folder around it all. Hidden
-    files are passed over. The images become grey if all of them are, and RGB otherwise. Without a cache only what is
-    used is decoded; with one, all images are decoded once, and from then on mapped into memory. A compressed tar
+    files are ignored. The images become grey if all of them are, and RGB otherwise. Without a cache only the images in
+    use are decoded; with one, all images are decoded once, and then mapped into memory. A compressed tar
     archive is decompressed twice: once to list it, once to read it.
 
     Args:
-        paths: What the data set is made of: several paths are united, also the images of a class that several have.
+        paths: The parts of the data set: several paths are merged, including classes that several have.
         limit_per_class: Use at most that many images of each class for training and validation, and as many for the
             test, evenly spaced in the data set's order (of files: by name); at least 2, all if not given.
-        held_out: Which images the validation images are held out of: those to train, or the official ones to test.
-        validation_share: Share of those images that is held out for validation, in (0, 1).
-        seed: Which of them are held out; of each class its share, in any case.
+        held_out: Which images the validation images are taken from: the training images, or the official test images.
+        validation_share: The share of those images that is held out for validation, in (0, 1).
+        seed: Random seed that decides which are held out, with the same share of each class.
         cache: Folder of decoded images, found again by the content of the paths, whatever their names.
-        progress: Told how many images are decoded, of how many.
+        progress: Called with the number of decoded images, and the total.
 
     Returns:
-        Images to train, to validate and to test, without a common one; the classes in the order of their names.
+        Disjoint training, validation and test images; the classes are in the order of their names.
 
     Raises:
-        SettingError: An option is out of its range, or so many images do not fit into the memory.
+        SettingError: An option is out of range, or the images do not fit into memory.
         UnreadableFileError: There is no such path; the archive or an image is damaged, or is none; a part is missing, a
             class has too few images, or an image is not square or not of the same size as the others.
         OutputError: The cache cannot be written.
@@ -101,7 +101,7 @@ def _split(album: Album, held_out: HeldOut, validation_share: float, seed: int) 
         rest, validation = _held_out(test, validation_share, seed)
         return Split(train, validation, rest)
     rest, validation = _held_out(train, validation_share, seed)
-    # A copy, for else the test images would keep all of them in memory, besides the copies of those to train.
+    # A copy: otherwise the test images would keep all images in memory, besides the copies of the training images.
     return Split(rest, validation, Dataset(test.images.clone(), test.labels, about.classes))
 
 

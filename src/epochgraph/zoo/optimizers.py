@@ -1,4 +1,4 @@
-"""Names of `torch.optim` and `torch.optim.lr_scheduler` -> what takes the steps of a run."""
+"""Names in `torch.optim` and `torch.optim.lr_scheduler` -> the optimiser of a run."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,10 +29,10 @@ OPTIMIZERS: dict[str, tuple[str, Mapping[str, Argument]]] = {
 """Families of optimisers: the class of `torch.optim`, and the arguments that make the family."""
 
 FALL = 0.1
-"""What the "step" schedule multiplies the learning rate by, after one half and three quarters of all steps."""
+"""The factor of the "step" schedule for the learning rate, after one half and three quarters of all steps."""
 
 WARMUP = 0.1
-"""Share of all steps in which the learning rate rises to its height, where a schedule warms up."""
+"""The share of all steps during which the learning rate rises to its peak, if a schedule warms up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +40,9 @@ class Plan:
     """How a network is trained on a task.
 
     Attributes:
-        learning_rate: The height of the schedule, above 0.
+        learning_rate: The peak of the schedule, above 0.
         epochs: Passes over the training examples, at least 1.
-        batch_size: Examples a step, at least 1.
+        batch_size: Examples per step, at least 1.
         seed: Random seed of the initial weights, of the order of the examples and of dropout, at least 0.
         optimizer: One of `OPTIMIZERS`.
         arguments: Further arguments of the optimiser, such as `weight_decay`.
@@ -74,8 +74,8 @@ class Plan:
 class Descent:
     """The optimisers and schedules of one run, as one.
 
-    Muon is for the matrices between hidden layers alone: there, AdamW takes the steps of all other parameters, at the
-    same learning rate (Muon's steps are scaled to those of AdamW).
+    Muon is only for the matrices between hidden layers: AdamW takes the steps of all other parameters, at the same
+    learning rate (Muon's steps are scaled to those of AdamW).
 
     Args:
         model: Its parameters are changed by `step`.
@@ -101,21 +101,21 @@ class Descent:
             optimizer.zero_grad()
 
     def step(self) -> None:
-        """Change the parameters, and go on in the schedule."""
+        """Change the parameters, and advance the schedule."""
         for optimizer in self.optimizers:
             optimizer.step()
         for schedule in self.schedules:
             schedule.step()
 
     def state(self) -> dict[str, Any]:
-        """Everything that decides on later steps, as tensors and plain values."""
+        """Everything that determines later steps, as tensors and plain values."""
         return {
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "schedules": [schedule.state_dict() for schedule in self.schedules],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from the state of another run of the same model and plan."""
+        """Continue from the state of another run with the same model and plan."""
         for kind in ("optimizers", "schedules"):
             for own, kept in zip(getattr(self, kind), state[kind], strict=True):
                 own.load_state_dict(kept)
@@ -135,7 +135,7 @@ def _optimizers(model: nn.Module, plan: Plan) -> list[Optimizer]:
 
 
 def _hidden_matrices(model: nn.Module) -> list[Tensor]:
-    """The weights of all linear layers but the first and the last."""
+    """The weights of all linear layers except the first and the last."""
     linear = [module.weight for module in model.modules() if isinstance(module, nn.Linear)]
     tables = [module.weight for module in model.modules() if isinstance(module, nn.Embedding)]
     return [weight for weight in linear[1:-1] if not _among(weight, tables)]
@@ -163,7 +163,7 @@ def _warmup_cosine(optimizer: Optimizer, _: float, steps: int) -> LRScheduler:
 
 
 def _one_cycle(optimizer: Optimizer, height: float, steps: int) -> LRScheduler:
-    # one step more than is taken: the schedule raises when it is asked for what follows the last
+    # one step more than is taken: the schedule raises an error after its last step
     return lr_scheduler.OneCycleLR(optimizer, height, total_steps=steps + 1, cycle_momentum=False)
 
 

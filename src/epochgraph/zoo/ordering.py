@@ -1,13 +1,13 @@
-"""Orders of which every beginning is spread evenly."""
+"""Orders whose every beginning is spread evenly."""
 
 import math
 from collections.abc import Sequence
 
 
 def spread(count: int) -> list[int]:
-    """The numbers below `count` in an order of which every beginning is spread evenly over them.
+    """The numbers below `count`, in an order whose every beginning is spread evenly over them.
 
-    It steps on by the golden section of the whole, rounded to a step that meets every number.
+    It steps by the golden section of the whole, rounded to a step that reaches every number.
 
     References:
         Knuth, The art of computer programming, volume 3, section 6.4 (Fibonacci hashing).

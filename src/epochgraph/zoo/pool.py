@@ -1,4 +1,4 @@
-"""A population trained by several processes into its folder, where every finished run is safe."""
+"""A population trained by several processes into its folder, where every finished run is kept."""
 
 import json
 import math
@@ -28,8 +28,8 @@ from epochgraph.zoo.settings import TrainingSettings
 from epochgraph.zoo.sweeps.running import Seams
 
 MALLOC = "glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=4294967296:glibc.malloc.top_pad=67108864"
-"""Let the C library keep the memory of a step for the next one instead of fetching it from the system page by page: a
-seventh more LeNet images a second."""
+"""Let the C library keep the memory of a step for the next one instead of requesting it from the system page by page:
+a seventh more LeNet images per second."""
 
 ReadData = Callable[[], Data]
 Group = tuple[Settings, ...]
@@ -60,18 +60,18 @@ def train_population(
     resources: Resources = ONE_CORE,
     checkpoints: bool = False,
 ) -> Generator[Event, None, None]:
-    """Train what is missing of the population in a folder; what is finished stays, whatever happens.
+    """Train the missing runs of the population in a folder; finished runs are kept, whatever happens.
 
-    Each run is trained by one process. A run that was interrupted goes on from its last saved epoch and ends in the
-    same numbers as an undisturbed one, on a CPU of the same machine with the same number of threads.
+    Each run is trained by one process. An interrupted run resumes from its last saved epoch and ends in the same
+    numbers as an uninterrupted one, on a CPU of the same machine with the same number of threads.
 
-    A process may train several networks of one width side by side, so that a GPU is busy (see `Ensemble`). They begin
-    and end together, and one that fails fails all; after an interruption they stay together, if none has failed.
+    A process may train several networks of the same width side by side, so that a GPU is busy (see `Ensemble`). They
+    begin and end together, and if one fails, all do; after an interruption they stay together, unless one has failed.
 
     Args:
-        folder: Of `open_population`.
+        folder: A folder opened by `open_population`.
         read_data: Reads the images of a grid, or finds the tasks of sweeps, in this process and in every other.
-        limit: Train only so many of the recipe's runs, the first of its order.
+        limit: Train only this many of the recipe's runs, the first of its order.
         resources: What to train with.
         checkpoints: Whether to keep all weights of every snapshot.
 
@@ -79,13 +79,13 @@ def train_population(
         Every epoch that a run has reached, and its end.
 
     Raises:
-        ZooError: Another process trains into the folder, its runs are of other images, or a process was killed.
+        ZooError: Another process trains into the folder, its runs use other images, or a process was killed.
         OutputError: The folder cannot be written, or the disk is full.
     """
     with locked(folder):
         PopulationFolder(folder).sweep()
         data = read_data()
-        noted = {} if isinstance(data, Seams) else {"images": data.digest()}  # sweeps note each task's by itself
+        noted = {} if isinstance(data, Seams) else {"images": data.digest()}  # sweeps note the digest of each task
         check_images(folder, **noted)
         todo = status(folder, limit)
         if todo.missing:
@@ -96,7 +96,7 @@ def train_population(
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """What every process of a population is told."""
+    """What every process of a population needs to know."""
 
     folder: Path
     recipe: AnyRecipe
@@ -106,7 +106,7 @@ class _Job:
 
 
 def planned(folder: Path, todo: Status, resources: Resources) -> list[Group]:
-    """What each call of a process trains: first what was interrupted, as it was; then the others."""
+    """The runs that each call of a process trains: first the interrupted ones, in their groups; then the others."""
     known = {own.name: own for own in todo.recipe.settings()}
     missing = {own.name: own for own in todo.missing}
     free = {*missing, *todo.finished}
@@ -144,7 +144,7 @@ def _trained(job: _Job, settings: Sequence[Group]) -> Iterator[Event]:
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:
-    """End the processes at once: what they were at goes on another time."""
+    """End the processes immediately: their work is resumed another time."""
     processes = list((pool._processes or {}).values())  # noqa: SLF001 - Python 3.14 has a method for it
     pool.shutdown(wait=False, cancel_futures=True)
     for process in processes:
@@ -170,18 +170,18 @@ def _outcome(future: "Future[list[Event]]", folder: Path) -> list[Event]:
 
 
 _jobs: list[tuple[_Job, Data, Any]] = []
-"""In a worker process, what it works on: read once, not for every run."""
+"""In a worker process, the data: read once, not for every run."""
 
 
 def _prepare(job: _Job, events: Any) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides on the end of its workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when its workers end
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(job.resources.threads)
     _jobs.append((job, job.read_data(), events))
 
 
 def _end_with_parent() -> None:
-    """End this process when its parent does, even if that is killed: nobody would wait for the results."""
+    """End this process when its parent does, even if the parent is killed: nobody would wait for the results."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -218,9 +218,9 @@ def _failed(places: PopulationFolder, run: str, error: str, trace: str) -> Event
 
 @contextmanager
 def _unheard() -> Iterator[None]:
-    """Let processes that are started meanwhile never hear of an interrupt: the parent decides on their end.
+    """Let processes that are started meanwhile ignore interrupts: the parent decides when they end.
 
-    A terminal interrupts all of them, and they would still be importing. For the parent it only comes a moment later.
+    A terminal interrupts all of them, while they may still be importing. The parent gets the interrupt a moment later.
     """
     blocks = hasattr(signal, "pthread_sigmask")
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if blocks else set()

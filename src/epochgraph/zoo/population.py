@@ -23,18 +23,18 @@ from epochgraph.zoo.running import AnyRecipe, PopulationFolder, Settings
 RECIPE, SITTINGS, LOCK = "recipe.toml", "sittings.jsonl", ".lock"
 
 Sitting = dict[str, int | str]
-"""What some runs were trained on and with."""
+"""The data, machine and versions that some runs were trained with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How far a population is.
+    """The progress of a population.
 
     Attributes:
-        recipe: What it is made of.
+        recipe: Its recipe.
         finished: Names of the runs that are done.
         failed: Names of the runs that failed, and why.
-        missing: Settings of the runs that are not done, failed ones among them.
+        missing: Settings of the runs that are not done, including failed ones.
     """
 
     recipe: AnyRecipe
@@ -44,11 +44,11 @@ class Status:
 
 
 def open_population(folder: Path, recipe: AnyRecipe, text: str) -> None:
-    """Make a folder the place of a population, or see that it is.
+    """Make a folder the home of a population, or check that it is.
 
     Raises:
-        ZooError: It is that of another recipe.
-        UnreadableFileError: It cannot be looked at.
+        ZooError: It belongs to another recipe.
+        UnreadableFileError: It cannot be read.
         OutputError: It cannot be written.
     """
     path = folder / RECIPE
@@ -62,11 +62,11 @@ def open_population(folder: Path, recipe: AnyRecipe, text: str) -> None:
 
 
 def status(folder: Path, limit: int | None = None) -> Status:
-    """How far the population in a folder is.
+    """The progress of the population in a folder.
 
     Raises:
         ZooError: There is none.
-        UnreadableFileError: It cannot be looked at.
+        UnreadableFileError: It cannot be read.
     """
     path = folder / RECIPE
     text = _text(path)
@@ -101,19 +101,19 @@ def finished_runs(folder: Path, now: Status) -> list[Run]:
 
 
 def finished_since(folder: Path, now: Status, moment: float) -> int:
-    """How many runs have been finished since a moment, in seconds since the epoch of the system's clock."""
+    """How many runs have finished since a time, given in seconds of the system's clock."""
     places = PopulationFolder(folder)
     return sum(places.run(name).stat().st_mtime >= moment for name in now.finished)
 
 
 def training_seconds(run: Run) -> float:
-    """How long the steps of all epochs took; a report within an epoch tells what the epoch has taken so far."""
+    """How long the steps of all epochs took; a report within an epoch holds the time of that epoch so far."""
     return float(run.metrics["seconds"].loc[run.metrics.index % 1 == 0].sum())
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Let no other process train into the folder; a lock ends with its process, however that ends."""
+    """Keep other processes from training into the folder; the lock ends with its process, however that ends."""
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)
@@ -128,7 +128,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def sittings(folder: Path) -> list[Sitting]:
-    """What the runs of a population were trained on: one for each time that training began or went on.
+    """What the runs of a population were trained with: one for each time that training started or resumed.
 
     Raises:
         UnreadableFileError: Its record is damaged.
@@ -159,14 +159,14 @@ def sittings_text(found: Sequence[Sitting]) -> str:
 
 
 def check_images(folder: Path, images: str | None = None) -> None:
-    """See that a population is of these images.
+    """Check that a population uses these images.
 
     Args:
-        folder: Of the population; of one without a record of its images, nothing can be said.
-        images: Their digest; None where it has none.
+        folder: The population's folder; without a record of its images, nothing is checked.
+        images: Their digest; None if there is none.
 
     Raises:
-        ZooError: It is of others.
+        ZooError: It uses others.
     """
     for earlier in sittings(folder) if images else ():
         if earlier.get("images", images) != images:
@@ -178,7 +178,7 @@ def check_images(folder: Path, images: str | None = None) -> None:
 
 
 def add_sittings(folder: Path, added: Sequence[Sitting]) -> None:
-    """Add to the record of what the runs were trained on, what is not in it.
+    """Add what is missing to the record of what the runs were trained with.
 
     Raises:
         OutputError: It cannot be written.
@@ -190,7 +190,7 @@ def add_sittings(folder: Path, added: Sequence[Sitting]) -> None:
 
 
 def note_sitting(folder: Path, **options: int | str) -> None:
-    """Add this machine and these options to the record of what the runs were trained on."""
+    """Add this machine and these options to the record of what the runs were trained with."""
     sitting: Sitting = {
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "processor": _processor(),

@@ -1,4 +1,4 @@
-"""Random numbers for each purpose of a run, all decided on by one seed."""
+"""Random numbers for each purpose of a run, all from one seed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ import torch
 
 
 class Stream(IntEnum):
-    """What randomness is for: each purpose has random numbers of its own, so that dropout does not change the crops."""
+    """The purposes of randomness: each has its own random numbers, so that dropout does not change the crops."""
 
     WEIGHTS = 0
     BATCHES = 1
@@ -17,14 +17,14 @@ class Stream(IntEnum):
 
 
 def generator(seed: int, stream: Stream) -> torch.Generator:
-    """The random numbers of one purpose in a run of this seed."""
+    """The random numbers for one purpose in a run with this seed."""
     (number,) = np.random.SeedSequence((seed, stream)).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(number))
 
 
 @contextmanager
 def global_randomness(source: torch.Generator) -> Iterator[None]:
-    """Let the global random numbers of the source's device continue its own, and then be again what they were."""
+    """Let the global random numbers of the source's device continue its own, and restore them afterwards."""
     device = source.device
     torch_wide = torch.default_generator if device.type == "cpu" else torch.cuda.default_generators[device.index]
     before = torch_wide.get_state()

@@ -1,4 +1,4 @@
-"""Recipe file -> what a population is made of: a grid of settings on one data set, or many sweeps."""
+"""Recipe file -> the recipe of a population: a grid of settings on one data set, or many sweeps."""
 
 import re
 import tomllib
@@ -23,7 +23,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class _Section(BaseModel):
-    """A part of a recipe: no key that is not known, no value of another type than asked for."""
+    """A part of a recipe: unknown keys and values of the wrong type are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -32,10 +32,10 @@ class DataOptions(_Section):
     """Which images.
 
     Attributes:
-        name: What the data set is called where figures are published.
-        images_per_class: At most so many images a class, to train and to test alike; None for all.
-        held_out: Which images validate: some of the training images, or some of the official test images.
-        validation_share: Which share of those.
+        name: The name of the data set in publications.
+        images_per_class: The most images per class, in the training and in the test set; None for all.
+        held_out: Where validation images come from: the training images, or the official test images.
+        validation_share: The share of those.
     """
 
     name: str
@@ -48,11 +48,11 @@ class Grid(_Section):
     """The settings that are combined, each with each.
 
     Attributes:
-        learning_rate: Steps of SGD.
+        learning_rate: Learning rates of SGD.
         dropout: Probabilities.
-        width: Factors of the architecture's filters and neurons.
-        repeats: Runs of each combination; every run has a seed of its own.
-        runs: Train so many of the combinations, spread evenly over the grid; None for all.
+        width: Factors for the architecture's filters and neurons.
+        repeats: Runs per combination; every run has its own seed.
+        runs: Train this many of the combinations, spread evenly over the grid; None for all.
     """
 
     learning_rate: Annotated[tuple[Positive, ...], Field(min_length=1)]
@@ -91,7 +91,7 @@ class Recipe(_Section):
     Attributes:
         name: Name of the population.
         scale: "paper", or "reduced": smaller than the paper's, to fit a small machine.
-        about: What it is, and what is known of its limits, for its datasheet.
+        about: What it is, and its known limits, for its datasheet.
         architecture: Name of one of `ARCHITECTURES`.
         threshold: The final test accuracy from which on a run is good.
         data: Which images.
@@ -116,9 +116,9 @@ class Recipe(_Section):
         return next(architecture for architecture in ARCHITECTURES if architecture.__name__ == self.architecture)
 
     def settings(self) -> list[TrainingSettings]:
-        """The settings of every run, in an order of which every beginning is spread evenly over the grid.
+        """The settings of every run, in an order whose every beginning is spread evenly over the grid.
 
-        The seed of a run is its place in the grid, whatever part of it is trained.
+        The seed of a run is its position in the grid, whatever part of the grid is trained.
         """
         grid = self.grid
         points = list(product(grid.learning_rate, grid.dropout, grid.width, range(grid.repeats)))
@@ -132,14 +132,14 @@ class Recipe(_Section):
 
 
 def read_recipe(source: str | Path) -> tuple[Recipe | SweepRecipe, str]:
-    """Read a recipe from a TOML file, or one of the package's own by its name.
+    """Read a recipe from a TOML file, or one that comes with the package by its name.
 
     Returns:
         The recipe, and the text of its file.
 
     Raises:
         UnreadableFileError: There is no such file or recipe.
-        RecipeError: It is no TOML, or a key or value is not one of a recipe; the message tells the line.
+        RecipeError: It is not TOML, or a key or value does not belong in a recipe; the message names the line.
     """
     path = Path(source)
     own = resources.files("epochgraph.zoo").joinpath("recipes", f"{source}.toml")
@@ -198,7 +198,7 @@ def recipe_names() -> list[str]:
 
 
 def _line(text: str, keys: Sequence[str]) -> int:
-    """The line of a recipe where a key stands, or its section if the key is missing, or else the first."""
+    """The line of a recipe with a key, or its section if the key is missing, or else the first line."""
     lines = text.splitlines()
     section, found = "", 1
     for number, line in enumerate(lines, start=1):

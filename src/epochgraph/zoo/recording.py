@@ -1,4 +1,4 @@
-"""What is kept of every snapshot of a zoo's run, so that later questions need no new training."""
+"""What is recorded of every snapshot of a zoo's run, so that later questions need no new training."""
 
 import functools
 import time
@@ -34,12 +34,12 @@ PLAIN = Features(STANDARD, ("graph", "part", "depth"), ("initial", "previous"))
 
 
 class Recorder:
-    """Takes everything from the snapshots of one run that is worth keeping.
+    """Records everything worth keeping from the snapshots of one run.
 
     The features of a snapshot are: those of `signature` with all scopes and changes; the same with batch norm folded
-    into the weights, under names that begin with "folded/"; of the unrolled graph the statistics of its degree; and of
-    the last layer and of each parameter what `baselines` says. Vectors are the node values of early snapshots, and the
-    last layer's parameters of all.
+    into the weights, under names that begin with "folded/"; the statistics of the unrolled graph's degree; and the
+    features of the last layer and of each parameter in `baselines`. Vectors are the node values of early snapshots, and
+    the last layer's parameters in all of them.
 
     Args:
         topology: The wiring of the network, from `trace`.
@@ -68,7 +68,7 @@ class Recorder:
             epoch: Completed passes over the training images; later than at the last call.
 
         Returns:
-            Seconds that building each graph, measuring it and the whole snapshot took; none for what was left out
+            The seconds that building each graph, measuring it and the whole snapshot took; none for what was left out
             because the network has diverged.
         """
         stopwatch = _Stopwatch()
@@ -115,10 +115,10 @@ class Recorder:
         }
 
     def restore(self, state: Mapping[str, Any], *, initial: nn.Module, now: nn.Module) -> None:
-        """Go on from where another recorder of the same run was when it told its `state`.
+        """Continue from the `state` of another recorder of the same run.
 
         Args:
-            state: What it told.
+            state: Its state.
             initial: The network as it was in the first snapshot: later ones are compared with it.
             now: The network as it was in the last one.
         """
@@ -147,7 +147,7 @@ class Recorder:
         return dict(zip(names, found.tolist(), strict=True))
 
     def _parameters(self, model: nn.Module, *, diverged: bool) -> dict[str, float]:
-        """Of the last layer and of each parameter its statistics; of each parameter its norm and how it has changed."""
+        """The statistics of the last layer and of each parameter, and the norm and change of each parameter."""
         now = {name: flattened({name: tensor}) for name, tensor in parameters(model).items()}
         features = _named(_statistics(LAST_LAYER), flattened(last_layer(model)), aggregated, diverged=diverged)
         for name, values in now.items():
@@ -195,7 +195,7 @@ class _Stopwatch:
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
-        """Time a block; without a name, let it pass."""
+        """Time a block; without a name, do nothing."""
         begin = time.perf_counter()
         yield
         if name:

@@ -1,4 +1,4 @@
-"""What this machine trains populations with: processes, cores, a GPU."""
+"""The resources that a population is trained with: processes, cores, a GPU."""
 
 import os
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ import torch
 from epochgraph.errors import SettingError
 
 ON_GPU = 70
-"""Networks that a process trains side by side on a GPU."""
+"""How many networks a process trains side by side on a GPU."""
 
 SHARE_GPU = 4
-"""Processes on a GPU: while one records snapshots on its core, another keeps the GPU busy."""
+"""How many processes share a GPU: while one records snapshots on its core, another keeps the GPU busy."""
 
 
 def usable_cores() -> int:
@@ -36,7 +36,7 @@ class Resources:
     together: int = 1
 
     def noted(self) -> dict[str, int | str]:
-        """What is to be known of how runs were trained: the device if it is a GPU, under its name."""
+        """What to record about how runs were trained: the GPU's name, if there is one."""
         noted: dict[str, int | str] = {"workers": self.workers, "threads": self.threads}
         if self.device != "cpu":
             noted["device"] = torch.cuda.get_device_name(self.device)
@@ -52,16 +52,16 @@ ONE_CORE = Resources()
 def usable_resources(
     *, workers: int | None = None, threads: int = 1, device: str = "auto", together: int | None = None
 ) -> Resources:
-    """What this machine has, where nothing else is asked for.
+    """The resources of this machine, unless other ones are asked for.
 
     Args:
-        workers: Processes; one a core if not given, on a GPU at most `SHARE_GPU`.
+        workers: Processes; by default one per core, on a GPU at most `SHARE_GPU`.
         threads: Cores of each.
         device: "cpu", "cuda" or "cuda:1"; "auto" for CUDA where there is some.
-        together: Networks side by side; one on the CPU if not given, `ON_GPU` on a GPU.
+        together: Networks side by side; by default one on the CPU, `ON_GPU` on a GPU.
 
     Raises:
-        SettingError: There is no such device here.
+        SettingError: There is no such device.
     """
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     devices = ["cpu", *(f"cuda:{number}" for number in range(count)), *(["cuda"] if count else [])]

@@ -1,4 +1,4 @@
-"""Runs of a population, from settings to files; left at any moment, they go on from their last whole epoch."""
+"""Runs of a population, from settings to files; interrupted at any moment, they resume from their last whole epoch."""
 
 import io
 import math
@@ -30,10 +30,10 @@ from epochgraph.zoo.sweeps.running import Seams, WatchedRun
 from epochgraph.zoo.trainer import Training, build
 
 SAVE_EVERY = 30.0
-"""Seconds after which the state of runs in progress is saved: what a kill costs at most, but for the epoch itself."""
+"""Seconds between saved states of runs in progress: the most that a kill costs, besides the current epoch."""
 
 PATIENCE = 5
-"""Epochs without a better validation loss after which training would have stopped early; the paper's."""
+"""Epochs without a better validation loss after which training would have stopped early, as in the paper."""
 
 EXTRACTION = Extraction(
     measures=tuple(measure.__name__ for measure in STANDARD), scopes=PLAIN.scopes, change=PLAIN.change
@@ -47,12 +47,12 @@ Settings = TrainingSettings | RunSettings
 Data = Split | Seams
 
 Advance = Callable[[str, float], None]
-"""Told the name of a run and the epoch that it has reached."""
+"""Called with the name of a run and the epoch that it has reached."""
 
 
 @dataclass(frozen=True, slots=True)
 class PopulationFolder:
-    """Where the files of a population lie: a folder a kind, a file a run.
+    """Where the files of a population are: one folder for each kind, with one file per run.
 
     Attributes:
         folder: The folder of the population.
@@ -65,11 +65,11 @@ class PopulationFolder:
         return self.folder / RUNS / f"{name}.parquet"
 
     def failure(self, name: str) -> Path:
-        """What went wrong with a run."""
+        """The failure of a run."""
         return self.folder / FAILED / f"{name}.json"
 
     def state(self, name: str) -> Path:
-        """Runs in progress side by side, by the name of their first."""
+        """The state of runs in progress side by side, by the name of the first."""
         return self.folder / PARTIAL / f"{name}.pt"
 
     def states(self) -> list[Path]:
@@ -77,7 +77,7 @@ class PopulationFolder:
         return sorted((self.folder / PARTIAL).glob("[!.]*.pt"))
 
     def checkpoint(self, name: str, epoch: float) -> Path:
-        """All weights of a snapshot."""
+        """The checkpoint of a snapshot."""
         return self.folder / CHECKPOINTS / name / f"epoch_{epoch:g}.safetensors"
 
     def sweep(self) -> None:
@@ -88,7 +88,7 @@ class PopulationFolder:
 
 
 def run_settings(recipe: Recipe, settings: TrainingSettings) -> dict[str, Setting]:
-    """What is stored of how a run was made."""
+    """The settings that are stored with a run."""
     about: dict[str, Setting] = {
         "recipe": recipe.name,
         "scale": recipe.scale,
@@ -110,16 +110,16 @@ def train_runs(
     checkpoints: bool = False,
     save_every: float = SAVE_EVERY,
 ) -> list[str]:
-    """Train a network by itself or several side by side, record their snapshots, and write each run when all are done.
+    """Train one network, or several side by side, record their snapshots, and write the runs when all are done.
 
     One network on the CPU is trained by `Training`; several, or on a GPU, by `Ensemble`.
 
     Args:
         recipe: What the population is made of.
         data: The images of a grid, or where the tasks of sweeps are read from.
-        settings: Of each run; a group that may be trained side by side.
-        places: Where to write; a state that lies there is gone on from, and a finished run stays.
-        advance: Told every epoch that is reached.
+        settings: The settings of each run, in a group that may be trained side by side.
+        places: Where to write; a saved state is resumed, and a finished run stays.
+        advance: Called with every epoch that is reached.
         device: Where to train.
         checkpoints: Whether to keep all weights of every snapshot.
         save_every: Seconds between two saved states.
@@ -129,7 +129,7 @@ def train_runs(
 
     Raises:
         OutputError: A file cannot be written.
-        SettingError: The networks cannot be built for the images, or not be trained side by side.
+        SettingError: The networks cannot be built for the images, or cannot be trained side by side.
     """
     watched = _watched(recipe, data, settings, places, device)
     state = places.state(watched.names[0])
@@ -140,7 +140,7 @@ def train_runs(
                 path.write_bytes(save(model.state_dict()))
         if (
             isinstance(watched, _Watched) and epoch >= 1 and time.monotonic() - saved >= save_every
-        ):  # within the first, they start anew
+        ):  # within the first epoch, they start again
             with atomic_write(state) as path:
                 path.write_bytes(watched.state())
             saved = time.monotonic()
@@ -155,16 +155,16 @@ def train_runs(
 
 
 def saved_runs(state: Path, device: str) -> tuple[str, ...]:
-    """The names of the runs whose state a file holds; none if it is not readable, or is of another kind of device."""
+    """The names of the runs whose state a file holds; none if it is unreadable, or from another kind of device."""
     try:
         document = torch.load(state, weights_only=True, mmap=True)
         return tuple(document["runs"]) if _kind(document["device"]) == _kind(device) else ()
-    except Exception:  # whatever is wrong with the file, its runs can be trained anew
+    except Exception:  # whatever is wrong with the file, its runs can be trained again
         return ()
 
 
 def _kind(device: str) -> str:
-    """What computes alike: cuda:1 is cuda."""
+    """The kind of a device: cuda:1 is cuda."""
     return device.partition(":")[0]
 
 
@@ -172,11 +172,11 @@ def early_stopping_epoch(validation_losses: pd.Series, patience: int = PATIENCE)
     """The epoch after which early stopping would have ended the run.
 
     Args:
-        validation_losses: One a whole epoch, indexed by the epoch; NaN once the run has diverged.
-        patience: Epochs without a loss lower than all before, after which to stop.
+        validation_losses: One per whole epoch, indexed by the epoch; NaN once the run has diverged.
+        patience: The number of epochs without a new lowest loss after which to stop.
 
     Returns:
-        The first epoch that ends so many; the last epoch if there is none.
+        The first epoch after so many; the last epoch if there is none.
     """
     best, waited = math.inf, 0
     for epoch, loss in zip(validation_losses.index.tolist(), validation_losses.tolist(), strict=True):
@@ -208,7 +208,7 @@ class _Watched:
         return [build(self.recipe.network, self.split, own).eval() for own in self.settings]
 
     def epochs(self) -> Iterator[float]:
-        """Train on, and record every snapshot before its epoch is told."""
+        """Continue training, and record every snapshot before its epoch is reported."""
         for found in self.training.reports():
             reports = [found] if isinstance(found, EpochReport) else found
             for model, report, recorder, rows in zip(self.models, reports, self.recorders, self.rows, strict=True):
@@ -216,7 +216,7 @@ class _Watched:
             yield reports[0].epoch
 
     def state(self) -> bytes:
-        """What decides on the rest of the runs, and what has been recorded of them."""
+        """What determines the rest of the runs, and what has been recorded of them."""
         content = io.BytesIO()
         document = {
             "runs": self.names,
@@ -229,7 +229,7 @@ class _Watched:
         return content.getvalue()
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a saved state."""
+        """Continue from a saved state."""
         if (tuple(state["runs"]), _kind(state["device"])) != (self.names, _kind(self.device)):
             raise ValueError("It is the state of other runs.")
         self.training.restore(state["training"])
@@ -270,14 +270,14 @@ def _watched(
 def _taken_up(
     recipe: Recipe, split: Split, settings: Sequence[TrainingSettings], places: PopulationFolder, device: str
 ) -> _Watched:
-    """The runs as they were saved, if there is a state that fits; otherwise at their start, with nothing of it."""
+    """The runs as they were saved, if there is a matching state; otherwise at their start."""
     watched = _Watched(recipe, split, settings, device)
     path = places.state(watched.names[0])
     try:
         watched.restore(torch.load(path, weights_only=True))
     except FileNotFoundError:
         return watched
-    except Exception:  # whatever is wrong with the file, the runs can be trained anew
+    except Exception:  # whatever is wrong with the file, the runs can be trained again
         path.unlink(missing_ok=True)
         return _Watched(recipe, split, settings, device)
     return watched

@@ -16,17 +16,17 @@ class TrainingSettings:
     """How one network of a zoo is made and trained.
 
     Attributes:
-        learning_rate: Step of SGD, above 0.
+        learning_rate: Learning rate of SGD, above 0.
         dropout: Probability that a neuron is dropped, in [0, 1).
-        epochs: Passes through the training images, at least 1.
-        seed: Decides on all the randomness, at least 0.
-        width: Factor of the architecture's filters and hidden neurons, above 0.
-        batch_size: Images a step, at least 1.
+        epochs: Passes over the training images, at least 1.
+        seed: Random seed, at least 0.
+        width: Factor for the architecture's filters and hidden neurons, above 0.
+        batch_size: Images per step, at least 1.
         momentum: Share of the last step that is added to the next, in [0, 1).
         crop_padding: Black pixels around an image that is then cropped at random, at least 0.
         flip: Whether to mirror half of the images.
-        initialization: Of the weights: "default" is PyTorch's own; "he" keeps the variance through layers with ReLU
-            (He et al. 2015), without which deep narrow networks without batch norm stay at chance for long.
+        initialization: Initial weights: "default" is PyTorch's; "he" keeps the variance through ReLU layers (He et al.
+            2015), without which deep narrow networks without batch norm stay at chance for a long time.
 
     Raises:
         SettingError: A value is out of its range.
@@ -45,7 +45,7 @@ class TrainingSettings:
 
     @property
     def name(self) -> str:
-        """Name of the run: its place in the grid, and what it varies."""
+        """The name of the run: its position in the grid, and the settings that vary."""
         return f"{self.seed:04d}-lr{self.learning_rate:g}-dropout{self.dropout:g}-width{self.width:g}"
 
     def __post_init__(self) -> None:
@@ -70,14 +70,14 @@ class EpochReport:
 
     Attributes:
         epoch: Completed passes through the training images; 0 is the initial network, 0.25 a quarter of the first.
-        train_loss: Mean cross-entropy on the training images: of epoch 0 by the network as it is; later the mean over
+        train_loss: Mean cross-entropy on the training images: at epoch 0 of the initial network; later the mean over
             the steps of the epoch so far, with crops, flips and dropout.
-        train_accuracy: Share of training images classified rightly, measured likewise.
+        train_accuracy: Share of training images classified correctly, measured likewise.
         validation_loss: Mean cross-entropy on the validation images, after the epoch.
-        validation_accuracy: Share of validation images classified rightly, after the epoch.
+        validation_accuracy: Share of validation images classified correctly, after the epoch.
         test_loss: Mean cross-entropy on the test images, after the epoch.
-        test_accuracy: Share of test images classified rightly, after the epoch.
-        learning_rate: Step of SGD during the epoch.
+        test_accuracy: Share of test images classified correctly, after the epoch.
+        learning_rate: Learning rate of SGD during the epoch.
         seconds: How long the steps of the epoch took, without the evaluation.
     """
 
@@ -93,21 +93,21 @@ class EpochReport:
 
 
 class LossAndAccuracy(NamedTuple):
-    """Mean cross-entropy, and share of images classified rightly."""
+    """Mean cross-entropy, and share of images classified correctly."""
 
     loss: float
     accuracy: float
 
 
 def loss_and_accuracy(loss: float, right: int, count: int, *, classes: int) -> LossAndAccuracy:
-    """What the sums over `count` images come to; those of chance if the loss is beyond all numbers."""
+    """The means over `count` images; those of chance if the loss is not finite."""
     if not math.isfinite(loss):
         return LossAndAccuracy(math.nan, 1 / classes)  # argmax of NaN would name the first class
     return LossAndAccuracy(loss / count, right / count)
 
 
 def increasing(fractions: Sequence[float]) -> tuple[float, ...]:
-    """The fractions of an epoch, once it is certain that they increase between 0 and 1.
+    """The fractions of an epoch, after checking that they increase between 0 and 1.
 
     Raises:
         SettingError: They do not.
@@ -118,12 +118,12 @@ def increasing(fractions: Sequence[float]) -> tuple[float, ...]:
 
 
 def stretches(epoch: int, fractions: Sequence[float], steps: int) -> Iterator[tuple[float, int]]:
-    """Each share of the epoch of so many steps that is reported on, and the steps that lead to it from the last.
+    """Each share of the epoch that is reported, and the number of steps from the previous report to it.
 
     Args:
-        epoch: Completed epochs; the fractions are of the first.
-        fractions: As of `Training`.
-        steps: Of the whole epoch.
+        epoch: Completed epochs; the fractions belong to the first.
+        fractions: As in `Training`.
+        steps: The number of steps of the whole epoch.
     """
     done = 0
     for fraction in (*fractions, 1.0) if epoch == 0 else (1.0,):

@@ -1,7 +1,7 @@
 """Networks of one architecture -> one function of all their weights, which a GPU computes as few large operations.
 
-A step of a small network costs a GPU little but the launches of its kernels. Side by side, the convolutions of all
-networks become one grouped convolution, and their linear layers one batched product.
+For a small network, a step on a GPU costs little more than launching its kernels. Side by side, the convolutions of
+all networks become one grouped convolution, and their linear layers one batched product.
 """
 
 import copy
@@ -34,8 +34,8 @@ class Stack:
 
     Attributes:
         models: The networks themselves: they stay as they are until `write`.
-        weights: All parameters, a row a network; to be changed in place.
-        buffers: What else the networks hold, by name, with the network as first dimension; to be changed in place.
+        weights: All parameters, one row per network; to be changed in place.
+        buffers: The networks' buffers by name, with the network as first dimension; to be changed in place.
 
     Raises:
         SettingError: The networks have other parameters or buffers than the first, or there is none.
@@ -63,7 +63,7 @@ class Stack:
         return {name: part.view(-1, *shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
 
     def outputs(self, parameters: Named, buffers: Named, images: Tensor, *, training: bool) -> Outputs:
-        """What each network makes of its images.
+        """The output of each network for its images.
 
         Args:
             parameters: As from `parameters`.
@@ -84,7 +84,7 @@ class Stack:
 
     @torch.no_grad()
     def write(self) -> None:
-        """Let the networks themselves hold the weights and buffers, in evaluation mode."""
+        """Write the weights and buffers into the networks themselves, in evaluation mode."""
         parameters, buffers = (
             {name: tensor.cpu() for name, tensor in stacked.items()} for stacked in (self.parameters(), self.buffers)
         )
@@ -97,11 +97,11 @@ class Stack:
 
 
 class Descent:
-    """SGD with momentum of every network of a stack by itself, without ever waiting for the device.
+    """SGD with momentum for each network of a stack separately, without ever waiting for the device.
 
     Attributes:
-        velocity: The last step of each network, but for the learning rate.
-        finite: Whether all losses of a network have been finite so far: those of others no longer change.
+        velocity: The last step of each network, without the learning rate.
+        finite: Whether all losses of a network have been finite so far: other networks no longer change.
         loss: Sum of the losses of each network since it was last set to 0.
         right: Number of its right answers, likewise.
     """
@@ -152,7 +152,7 @@ def judged(outputs: Outputs, labels: Int64[Tensor, "networks images"]) -> tuple[
 
 
 class _Dropout(nn.Module):
-    """Dropout by a probability that is a buffer, of which each network of a stack has its own."""
+    """Dropout with a probability in a buffer, one for each network of a stack."""
 
     kept: Tensor
 
@@ -172,7 +172,7 @@ class _Mean(nn.Module):
 
 
 def _stackable(models: tuple[nn.Module, ...], device: torch.device) -> tuple[nn.Module, Named]:
-    """A network without weights that stands for all, and by its names what the dropouts of each network keep."""
+    """A network without weights that represents all, and by name the probabilities of each network's dropouts."""
     template = copy.deepcopy(models[0]).to("meta")
     kept: Named = {}
     for name, module in models[0].named_modules():

@@ -1,7 +1,7 @@
 """Split + settings -> a network trained epoch by epoch, by SGD with momentum on cropped and mirrored images.
 
-One seed decides on everything: the initial weights, order and crops of the images, and what dropout drops. With the
-same number of threads on the same machine, the same settings give the same weights bit by bit.
+One seed determines everything: the initial weights, the order and crops of the images, and what dropout drops. With
+the same number of threads on the same machine, the same settings give the same weights, bit by bit.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,14 +22,14 @@ from epochgraph.zoo.tasks.task import Batch, Examples, Task
 
 
 def build(architecture: Architecture, split: Split, settings: TrainingSettings) -> nn.Module:
-    """Make a network for the images of a split, with initial weights that only the seed decides on.
+    """Build a network for the images of a split, with initial weights that depend only on the seed.
 
     Torch's global random numbers are left as they are.
 
     Args:
         architecture: One of `ARCHITECTURES`, or a function like them.
-        split: Tells the number of classes, and the channels and size of the images.
-        settings: Tells the width, dropout, seed and initialization.
+        split: Gives the number of classes, and the channels and size of the images.
+        settings: Gives the width, dropout, seed and initialization.
 
     Raises:
         SettingError: The images are too small for the architecture.
@@ -58,13 +58,13 @@ def _initialize(layer: nn.Module) -> None:
 def train(
     model: nn.Module, split: Split, settings: TrainingSettings, *, fractions: Sequence[float] = ()
 ) -> Iterator[EpochReport]:
-    """Train a network, and report on it at first and after every epoch: `Training` for a run in one go.
+    """Train a network, with reports at the start and after every epoch: `Training` for a run without interruption.
 
     Args:
         model: Its weights are changed. It is trained as it is: width and dropout of `settings` are for `build`.
         split: What to train and evaluate on.
         settings: How to train.
-        fractions: Shares of the first epoch after which to report too.
+        fractions: Shares of the first epoch after which to report as well.
 
     Yields:
         1 + `settings.epochs` reports, and one for each fraction.
@@ -84,16 +84,16 @@ def train(
 
 
 class Training:
-    """One run of SGD on images: the paper's way to train, as a task and a plan of the one loop, `training.Training`.
+    """One run of SGD on images: training as in the paper, as a task and a plan for the one loop, `training.Training`.
 
-    What holds there holds here: it can be left after any whole epoch, the model holds the weights that a report is
-    about, and a run that diverges is no error.
+    As there, it can be interrupted after any whole epoch, the model holds the weights that a report is about, and
+    divergence is not an error.
 
     Args:
         model: Its weights are changed.
         split: What to train and evaluate on.
         settings: How to train.
-        fractions: Shares of the first epoch after which to report too.
+        fractions: Shares of the first epoch after which to report as well.
 
     Raises:
         SettingError: The fractions do not increase between 0 and 1.
@@ -106,17 +106,17 @@ class Training:
         self._run = training.Training(model, _task(split, settings), _plan(settings), looks=increasing(fractions))
 
     def reports(self) -> Iterator[EpochReport]:
-        """Train on from where the run is: the initial report comes first if it is at its start."""
+        """Continue training: the initial report comes first if the run is at its start."""
         for found in self._run.reports():
             scores = (*found.train, *found.validation, *found.test)
             yield EpochReport(found.epoch, *scores, self.settings.learning_rate, found.seconds)
 
     def state(self) -> dict[str, Any]:
-        """Everything that decides on the rest of the run, once an epoch has been reported: tensors and plain values."""
+        """Everything that determines the rest of the run, once an epoch has been reported: tensors and plain values."""
         return self._run.state()
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Be where another run of the same model and settings was when it gave its `state`."""
+        """Continue from the `state` of another run with the same model and settings."""
         self._run.restore(state)
 
 

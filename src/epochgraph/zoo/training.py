@@ -1,4 +1,4 @@
-"""Task + plan + network -> reports: the one loop that all networks of a zoo are trained by."""
+"""Task + plan + network -> reports: the one loop that trains all networks of a zoo."""
 
 import math
 import time
@@ -19,7 +19,7 @@ EVALUATION_BATCH = 250
 
 
 class LossAndMetric(NamedTuple):
-    """Mean loss, and the task's metric; that is NaN where the loss itself is the metric."""
+    """The mean loss, and the task's metric, which is NaN if the loss itself is the metric."""
 
     loss: float
     metric: float
@@ -34,12 +34,12 @@ class Report:
     Attributes:
         epoch: Completed passes over the training examples; 0 is the initial network, 0.25 a quarter of the first.
         steps: Completed steps.
-        train: Of epoch 0 by the network as it is; later the mean over the steps of the epoch so far, with whatever
-            changes examples and network at random.
+        train: On the training examples: at epoch 0 of the initial network; later the mean over the steps of the epoch
+            so far, with all augmentation and dropout.
         since_last: The mean training loss over the steps since the last report; at epoch 0 the loss of the network.
-        validation: On the validation examples, as the network is.
-        test: On the test examples, as the network is.
-        learning_rate: Of the last step; at epoch 0 of the first.
+        validation: On the validation examples, in evaluation mode.
+        test: On the test examples, in evaluation mode.
+        learning_rate: The learning rate of the last step; at epoch 0 of the first.
         seconds: How long the steps of the epoch so far took, without evaluation.
         core_seconds: The processor time of these steps, summed over cores.
     """
@@ -56,15 +56,15 @@ class Report:
 
 
 BeforeStep = Callable[[nn.Module, int], None]
-"""Called once the gradients of a step are there: with the network, and how many steps follow until the next report."""
+"""Called once the gradients of a step are computed, with the network and the number of steps to the next report."""
 
 
 class Training:
-    """One run, which can be left after any whole epoch and taken up again.
+    """One run, which can be interrupted after any whole epoch and resumed.
 
     While the caller has a report, the model holds the weights that it is about, in evaluation mode: take a snapshot
-    before asking for the next. A run whose loss is no longer finite has diverged. It is not an error: the step that
-    follows from that loss is taken, so that the weights show it, no further work is done, and reports keep coming.
+    before asking for the next. A run whose loss is no longer finite has diverged. This is not an error: the step that
+    follows from that loss is taken, so that the weights show it; then training stops, and reports continue.
 
     Torch's global random numbers, which dropout draws from, are swapped while steps are computed, never between two
     reports; runs may take turns.
@@ -73,7 +73,7 @@ class Training:
         model: Its weights are changed.
         task: What to learn.
         plan: How to train.
-        looks: Epochs after which to report, fractions allowed; the end of every epoch is one in any case.
+        looks: Epochs after which to report, fractions allowed; the ends of epochs are always included.
         before_step: Called in every step, as `BeforeStep` says.
 
     Raises:
@@ -125,7 +125,7 @@ class Training:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Be where another run of the same model, task and plan was when it gave its `state`."""
+        """Continue from the `state` of another run with the same model, task and plan."""
         self.epoch, self.steps, self.diverged = state["epoch"], state["steps"], state["diverged"]
         self.model.load_state_dict(state["model"])
         self._descent.restore(state["descent"])
@@ -147,7 +147,7 @@ class Training:
             yield self._report(look, sums.loss_and_metric(), sums.mean_loss_since(earlier), rate, stopwatch)
 
     def _learn(self, batches: Iterable[Batch], count: int, sums: "_Sums") -> float | None:
-        """Take one step a batch, until the loss is no longer finite; the learning rate of the last step, if any."""
+        """Take one step per batch while the loss is finite; returns the learning rate of the last step, if any."""
         rate = None
         if self.diverged:
             sums.diverge()
@@ -200,7 +200,7 @@ def _looks(looks: Sequence[float], epochs: int) -> tuple[float, ...]:
 
 
 class _Stopwatch:
-    """Adds up what blocks of code take."""
+    """Adds up the time that blocks of code take."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -244,7 +244,7 @@ class _Sums:
         return (self.loss - loss) / (self.count - count)
 
     def loss_and_metric(self) -> LossAndMetric:
-        """The means; those of chance if the loss is beyond all numbers."""
+        """The means; those of chance if the loss is not finite."""
         if not math.isfinite(self.loss) or not self.count:
             return LossAndMetric(math.nan, self.metric.chance if self.metric else math.nan)
         metric = self.metric.finished(self.of_metric / self.count) if self.metric else math.nan

@@ -1,4 +1,4 @@
-"""The networks that a zoo is made of, all made with the same keyword arguments."""
+"""The networks that a zoo consists of, all built with the same keyword arguments."""
 
 from typing import Protocol, runtime_checkable
 
@@ -18,11 +18,11 @@ from epochgraph.zoo.architectures.residual import (
 
 @runtime_checkable
 class Architecture(Protocol):
-    """A class or function that makes a network for images, with new weights from torch's global random numbers."""
+    """A class or function that builds a network for images, with new weights from torch's global random numbers."""
 
     @property
     def __name__(self) -> str:
-        """What a zoo calls the architecture."""
+        """The architecture's name in a zoo."""
 
     def __call__(self, *, classes: int, channels: int, image_size: int, width: float, dropout: float) -> nn.Module:
         """Make the network.
@@ -47,7 +47,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
     resnet50,
     DigitsNet,
 )
-"""Every architecture of the zoo; `__name__` tells which is which."""
+"""Every architecture of the zoo; `__name__` is its name."""
 
 __all__ = [
     "ARCHITECTURES",

@@ -1,4 +1,4 @@
-"""The block that all transformers here are made of, norms first.
+"""The block that all transformers here consist of, with norms first.
 
 References:
     Vaswani et al.: Attention is all you need, NeurIPS 2017, section 3.2.
@@ -17,12 +17,12 @@ HEAD = 16
 
 
 class SelfAttention(nn.Module):
-    """Every place reads all places, or those up to its own, through several heads.
+    """Every position reads all positions, or those up to its own, through several heads.
 
     Args:
-        width: Dimensions of a place.
+        width: Dimensions of a position.
         dropout: Probability that a value of the output is dropped, in [0, 1).
-        causal: Whether a place reads none that comes after it.
+        causal: Whether a position reads only those up to its own.
     """
 
     def __init__(self, width: int, *, dropout: float, causal: bool) -> None:

@@ -1,7 +1,7 @@
-"""What parameters, gradients and units of a network do while it is trained, without a graph: few numbers a snapshot.
+"""How parameters, gradients and units of a network evolve in training, without a graph: a few numbers per snapshot.
 
-Numbers that end in `norm`, `mean` or `std` have the size of the weights; the others are shares, ratios or cosines, free
-of the size of the step, so that runs under different optimisers can be compared.
+Numbers that end in `norm`, `mean` or `std` have the scale of the weights; the others are shares, ratios or cosines,
+independent of the step size, so that runs with different optimisers can be compared.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,10 +17,10 @@ from epochgraph.signature.scopes import DEPTHS
 from epochgraph.zoo.architectures.choices import ACTIVATIONS
 
 GRADIENTS = 4
-"""Steps before a snapshot whose gradients are looked at."""
+"""The number of steps before a snapshot whose gradients are looked at."""
 
 SATURATED = 0.99
-"""Share of its range that the output of a saturated unit exceeds; only tanh has a range."""
+"""The share of its range that the output of a saturated unit exceeds; only tanh has a range."""
 
 ALL = "all"
 
@@ -58,7 +58,7 @@ def feature_names(groups: Sequence[Group]) -> list[str]:
 
 
 def depth_groups(count: int) -> list[Group]:
-    """All parameters, and the thirds of them by their place in the network."""
+    """All parameters, and their thirds by position in the network."""
     thirds = [min(2, 3 * index // max(1, count - 1)) for index in range(count)]
     groups: list[Group] = [(ALL, range(count))]
     for number, depth in enumerate(DEPTHS):
@@ -90,7 +90,7 @@ class Dynamics:
 
         Args:
             model: The network, with the gradients of the step.
-            remaining: Steps that follow until the next snapshot; of all but the last few nothing is kept.
+            remaining: The number of steps until the next snapshot; only the last few steps are kept.
         """
         if remaining >= GRADIENTS:
             return
@@ -193,9 +193,9 @@ class Dynamics:
 
 @torch.inference_mode()
 def unit_shares(model: nn.Module, probe: Tensor) -> list[float]:
-    """Of the outputs of all activation functions, which share is dead, zero or saturated.
+    """The shares of the outputs of all activation functions that are dead, zero or saturated.
 
-    Dead is what is zero for every input of the probe; saturated is said of tanh alone.
+    A unit is dead if it is zero for every input of the probe; only tanh can saturate.
 
     Returns:
         `UNIT_FEATURES`; NaN where the network has no such activation function.
@@ -217,7 +217,7 @@ def unit_shares(model: nn.Module, probe: Tensor) -> list[float]:
 
 @contextmanager
 def _outputs_of(model: nn.Module) -> Iterator[list[tuple[nn.Module, Tensor]]]:
-    """Collect what the activation functions of a network give while it is run within the block."""
+    """Collect the outputs of a network's activation functions while it is run within the block."""
     found: list[tuple[nn.Module, Tensor]] = []
 
     def keep(module: nn.Module, _: object, output: Tensor) -> None:
@@ -243,7 +243,7 @@ def _products(a: Sequence[Tensor], b: Sequence[Tensor]) -> np.ndarray:
 
 
 def _evenness(tensors: Sequence[Tensor]) -> np.ndarray:
-    """Of each tensor the squared mean size of its entries over the mean of their squares: 1 where all are equal.
+    """For each tensor the squared mean magnitude of its entries over their mean square: 1 if all are equal.
 
     A step of Adam is nearly even, one of SGD has heavy tails.
     """
@@ -279,6 +279,6 @@ def _root_ratio(a: float, b: float) -> float:
 
 
 def _mean(values: np.ndarray) -> float:
-    """The mean of what is a number; NaN if nothing is."""
+    """The mean of the values that are numbers; NaN if none is."""
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else np.nan

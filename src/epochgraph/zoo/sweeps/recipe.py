@@ -1,8 +1,8 @@
 """A recipe of many sweeps -> the runs of each, drawn at random from the space of its sweep.
 
-A sweep is what a practitioner tries out side by side: one task, one architecture, one optimiser, and some runs that
-differ in hyper-parameters. A family of sweeps shares a space; tasks, architectures and optimisers are dealt to its
-sweeps in turn, so that each is met about as often.
+A sweep is what a practitioner tries side by side: one task, one architecture, one optimiser, and some runs that differ
+in hyper-parameters. A family of sweeps shares a space; tasks, architectures and optimisers are assigned to its sweeps
+in turn, so that each appears about equally often.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from epochgraph.zoo.ordering import spread
 from epochgraph.zoo.sweeps.spaces import Choice, Distribution, LogUniform, Value, drawn
 
 LOOKS = (1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4, 1)
-"""Shares of a run's budget after which it is recorded, beside the end of every epoch."""
+"""Shares of a run's budget after which it is recorded, besides the end of every epoch."""
 
 Count = Annotated[int, Field(ge=1)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
@@ -38,11 +38,11 @@ SPACE: Mapping[str, Distribution] = {
     "label_noise": (0.0,),
     "data_share": (1.0, 1.0, 1.0, 0.5),
 }
-"""What a hyper-parameter is drawn from where a recipe does not say otherwise; width, depth and norm are a matter of
-the architecture, and only a classification has labels that can be smoothed or replaced."""
+"""What a hyper-parameter is drawn from unless a recipe says otherwise; width, depth and norm depend on the
+architecture, and only a classification has labels that can be smoothed or replaced."""
 
 OWN_CHOICES: Mapping[str, Distribution] = {"width": (16, 32, 64), "depth": (1, 2, 3), "norm": ("none",)}
-"""What width, depth and norm are drawn from for an architecture of the user's own, likewise."""
+"""What width, depth and norm are drawn from for the user's own architecture, likewise."""
 
 LEARNING_RATES: Mapping[str, LogUniform] = {
     "SGD": LogUniform(log=(5e-3, 5.0)),
@@ -55,7 +55,7 @@ LEARNING_RATES: Mapping[str, LogUniform] = {
     "NAdam": LogUniform(log=(1e-4, 1e-1)),
     "Muon": LogUniform(log=(1e-4, 1e-1)),
 }
-"""What the learning rate of each optimiser is drawn from: three decades around what usually works."""
+"""What the learning rate of each optimiser is drawn from: three decades around usual values."""
 
 
 class _Section(BaseModel):
@@ -72,10 +72,10 @@ class SweepFamily(_Section):
         sweeps: How many sweeps.
         runs: Runs of each sweep.
         epochs: Passes over the training examples: the budget of each run.
-        tasks: Names of tasks, dealt to the sweeps in turn; one that stands twice is dealt twice as often.
+        tasks: Names of tasks, assigned to the sweeps in turn; a name listed twice is assigned twice as often.
         architectures: Names of architectures, likewise.
         optimizers: Names of `OPTIMIZERS`, likewise.
-        space: What hyper-parameters are drawn from, where that is not `SPACE` or `LEARNING_RATES`.
+        space: What hyper-parameters are drawn from, if not `SPACE` or `LEARNING_RATES`.
     """
 
     name: str
@@ -100,12 +100,12 @@ class SweepRecipe(_Section):
     """How to make a population of sweeps.
 
     Attributes:
-        kind: Tells it from the recipe of one grid.
-        name: Name of the population.
-        about: What it is, and what is known of its limits, for its datasheet.
-        seed: Random seed that decides on every sweep and run.
-        varied: How often a sweep varies a hyper-parameter; else all of its runs have the same. The learning rate always
-            varies.
+        kind: Distinguishes it from the recipe of a grid.
+        name: The name of the population.
+        about: What it is, and its known limits, for its datasheet.
+        seed: Random seed of all sweeps and runs.
+        varied: How often a sweep varies a hyper-parameter; otherwise all its runs share one value. The learning rate
+            always varies.
         families: The sweeps.
     """
 
@@ -117,9 +117,9 @@ class SweepRecipe(_Section):
     families: Annotated[tuple[SweepFamily, ...], Field(min_length=1)]
 
     def settings(self) -> list["RunSettings"]:
-        """The settings of every run: sweep by sweep, in an order of which every beginning is spread over the families.
+        """The settings of every run: sweep by sweep, in an order whose every beginning is spread over the families.
 
-        A sweep depends on the seed, its family's name and its place in that family alone, so another family can be
+        A sweep depends only on the seed, its family's name and its position in that family, so another family can be
         added without changing it.
         """
         sweeps = [(family, place) for family in self.families for place in range(family.sweeps)]
@@ -132,12 +132,12 @@ class RunSettings:
 
     Attributes:
         sweep: Name of its sweep.
-        number: Its place in the sweep.
+        number: Its position in the sweep.
         task: Name of the task.
         architecture: Name of the architecture.
         choices: What it chooses of its architecture.
         plan: How it is trained.
-        initialization: Of the weights.
+        initialization: Initialisation of the weights.
         label_noise: Share of the training labels that are replaced by others.
         data_share: Share of the training examples that it learns from.
     """
@@ -241,7 +241,7 @@ def _run(
 
 
 def _space(family: SweepFamily, architecture: str, optimizer: str) -> dict[str, Distribution]:
-    """What each hyper-parameter of a sweep is drawn from."""
+    """The range that each hyper-parameter of a sweep is drawn from."""
     space: dict[str, Distribution] = {
         "learning_rate": LEARNING_RATES[optimizer],
         **(_choices(FAMILIES[architecture]) if architecture in FAMILIES else OWN_CHOICES),
@@ -259,7 +259,7 @@ def _choices(family: Family) -> dict[str, Distribution]:
 
 
 def _dealt(recipe: SweepRecipe, family: SweepFamily, what: str) -> list[str]:
-    """The names that a family deals to its sweeps: each about as often, in random order."""
+    """The names that a family assigns to its sweeps: each about equally often, in random order."""
     names: Sequence[str] = getattr(family, what)
     random = _random(recipe, family, what)
     rounds = -(-family.sweeps // len(names))
@@ -267,6 +267,6 @@ def _dealt(recipe: SweepRecipe, family: SweepFamily, what: str) -> list[str]:
 
 
 def _random(recipe: SweepRecipe, family: SweepFamily, *what: str | int) -> np.random.Generator:
-    """Random numbers of one purpose, decided on by the seed and names."""
+    """Random numbers for one purpose, determined by the seed and names."""
     words = [recipe.seed, *"/".join(map(str, (family.name, *what))).encode()]
     return np.random.default_rng(words)

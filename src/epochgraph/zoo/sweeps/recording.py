@@ -1,4 +1,4 @@
-"""What is kept of every snapshot of a run of a sweep: how its graphs and, beside them, its plain weights change."""
+"""What is recorded of every snapshot of a sweep's run: how its graphs and its plain weights change."""
 
 import time
 from collections.abc import Mapping
@@ -18,18 +18,18 @@ from epochgraph.topology import Topology
 from epochgraph.zoo.sweeps.dynamics import Dynamics
 
 FEATURES = Features(STANDARD, ("graph", "depth"), ("initial", "previous"))
-"""The graph's features: those that networks of every architecture have."""
+"""The features of the graph that networks of every architecture have."""
 
 RANK_CHANGE = "rank_change"
-"""One less the rank correlation of the node values with those of an earlier snapshot."""
+"""One minus the rank correlation of the node values with those of an earlier snapshot."""
 
 
 @dataclass(slots=True)
 class SweepRecorder:
-    """Takes from the snapshots of one run what a later question may need.
+    """Records from the snapshots of one run what later questions may need.
 
-    The features of a snapshot are those of `signature` for the whole graph and its thirds by depth, the change of the
-    ranks of the nodes, and what `Dynamics` says of parameters, gradients and units.
+    The features of a snapshot are those of `signature` for the whole graph and its thirds by depth, the changes of the
+    nodes' ranks, and those of `Dynamics` for parameters, gradients and units.
 
     Args:
         topology: The wiring of the network, from `trace`.
@@ -89,7 +89,7 @@ class SweepRecorder:
 
 
 def _rank_change(now: NodeValues, then: NodeValues, group: Scope) -> float:
-    """One less Spearman's rank correlation: 0 for the same order, 2 for the opposite; NaN where all are equal."""
+    """One minus Spearman's rank correlation: 0 for the same order, 2 for the opposite; NaN if all are equal."""
     rounded = (np.asarray(values[group.nodes], dtype=np.float32) for values in (now, then))  # noise makes no order
     ranks = [np.asarray(rankdata(values), dtype=np.float64) for values in rounded]
     centred = [own - own.mean() for own in ranks]
