@@ -1,6 +1,6 @@
 """`python -m paper`: the commands, their options and help.
 
-What a command does is imported when it is called, not before: the help of a program should not wait for torch.
+What a command needs is imported when it is called: help should not wait for torch.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Zoos = Annotated[
     Path, typer.Option(help="Folder of populations: `zoos` of a checkout, or files that `epochgraph zoo export` wrote.")
 ]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for Markdown, JSON, PNG and SVG.")]
-Jobs = Annotated[int | None, typer.Option(min=1, help="Processes; one a core if not given.")]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Processes; by default one per core.")]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,8 +26,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="""Compute the paper's tables and figures from published populations, each beside the paper's own numbers.
 
-    Each result is written as it is done; `all` also writes the page that lists the claims. The same files give the same
-    numbers, whatever the number of processes. `fit` makes the predictors that come with the package.
+    Each result is written as soon as it is done; `all` also writes the page that lists the claims. The same files give
+    the same numbers, whatever the number of processes. `fit` makes the predictors that come with the package.
 
     Example: `python -m paper table2`, in a checkout""",
 )
@@ -42,7 +42,7 @@ def _command(name: str) -> Callable[..., None]:
     return command
 
 
-for _name, _about in {"all": "All of them, and the page: the claims first.", **RESULTS}.items():
+for _name, _about in {"all": "All of them, and the page that begins with the claims.", **RESULTS}.items():
     app.command(_name, help=f"{_about}\n\nExample: `python -m paper {_name} --zoos zoos --out out/results`")(
         _command(_name)
     )
@@ -69,7 +69,7 @@ def opening(
 
 @app.command()
 def wild(zoos: Zoos = Path("zoos"), out: Out = Path("docs/wild")) -> None:
-    """Draw the learning curves of the population of sweeps, a picture a family, and write the page that shows them.
+    """Draw the learning curves of the population of sweeps, one picture per family, and write the page with them.
 
     Example: `python -m paper wild --zoos zoos --out docs/wild`
     """
@@ -83,7 +83,7 @@ def wild(zoos: Zoos = Path("zoos"), out: Out = Path("docs/wild")) -> None:
 @app.command()
 def fit(
     zoos: Annotated[Path, typer.Argument(help="A folder of populations on CIFAR-10, from `epochgraph zoo export`.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the predictors and their card.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the predictors and their model card.")],
 ) -> None:
     """Fit predictors on several populations, each architecture held out once: those that come with the package.
 

@@ -1,4 +1,4 @@
-"""Which features of the graphs add something to what is known without them, and which carry to new architectures?"""
+"""Which features of the graphs add to what is known without them, and which carry over to new architectures?"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -48,35 +48,36 @@ CHANGES, WITH_FOLDED = "changes", "changes, batch norms folded"
 OF_GRAPH, OF_PARTS, SHIPPED = "changes of the whole graph", "changes, of each part too", "changes between epochs"
 EDGES = "changes of the edges"
 RANKS = "ranks"
-"""How the names of features begin that only this comparison has."""
+"""The measure of the features that only this comparison has."""
 
 BESIDE, ALONE = f"Beside {BOTH}, less these", ", alone"
 SHOWN_AT = {0.25: BLUE, 1.0: INK, 3.0: GREEN}
-"""The epochs of the picture and of what is looked at alone, and their colours."""
+"""The epochs of the picture and of the comparison without other information, and their colours."""
 
 Gains = Mapping[float, Mapping[str, Difference]]
 """By epoch and kind of features."""
 
 NOTE = f"""Mean absolute error of the final test accuracy in accuracy points, from forests of extremely randomised
-trees; less is better. Each row is one kind of features, at all snapshots so far. `levels` are the paper's five
-statistics of degrees and eigenvector centralities; in the next row each has its value before the first step taken away.
-Changes are the angle that the vector of a measure has turned through and the logarithm of the ratio of its norms, and
-that of the largest eigenvalue, since the start and since the last snapshot. `changes of ranks` is one less Spearman's
-correlation of the nodes with themselves then, from values of 16 bits. `{EDGES}` is how far the weights of all edges
-have moved, without any measure of nodes. `{CHANGES}` has whole graph, thirds by depth and edges, as in `added`;
-`{SHIPPED}` is what the predictors of the package see of these. Batch norms are in none but `{WITH_FOLDED}`. Differences
-are of the same runs, below zero where the features help; in brackets is their 95 % interval, from {RESAMPLES} samples
-with replacement of whole learning rates of each population, or of architectures. In bold, it excludes zero, and is of
-{MANY} of them at least: of fewer it is too narrow. One in twenty would be bold by chance. The folds are dealt once."""
+trees; lower is better. Each row is one kind of features, at all snapshots so far. `levels` are the paper's five
+statistics of degrees and eigenvector centralities; in the next row, each has its initial value subtracted. Changes are
+the angle that the vector of a measure has turned and the logarithm of the ratio of its norms, and that of the largest
+eigenvalue, since the start and since the last snapshot. `changes of ranks` is one minus Spearman's correlation of the
+nodes with their earlier values, from values of 16 bits. `{EDGES}` is how far the weights of all edges have moved,
+without any measure of nodes. `{CHANGES}` has whole graph, thirds by depth and edges, as in `added`; `{SHIPPED}` is what
+the shipped predictors see of these. Batch norms are included only in `{WITH_FOLDED}`. Differences are on the same runs,
+below zero where the features help; in brackets is their 95 % interval, from {RESAMPLES} samples with replacement of
+whole learning rates of each population, or of architectures. Bold differences exclude zero and rest on at least {MANY}
+of them: with fewer, the interval is too narrow. One in twenty would be bold by chance. Runs are split into folds
+once."""
 
 
 def ablation(populations: Sequence[Population], *, jobs: int, progress: Progress | None = None) -> Result:
-    """What each kind of features changes beside curve and hyper-parameters, and predicts alone of new architectures.
+    """What each kind of features adds to curve and hyper-parameters, and how well it alone predicts new architectures.
 
     Args:
         populations: Those with fewer than `LEAST` runs, or without a file that has their node values, are left out.
         jobs: Processes.
-        progress: Told after each kind, epoch and protocol of each population.
+        progress: Called after each kind, epoch and protocol of each population.
 
     Raises:
         SettingError: None is left.
@@ -150,12 +151,12 @@ def _forests(views: Mapping[str, View]) -> list[Candidate]:
 
 
 def _of_any(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Those that look at what has the same name in all architectures, as parts have not."""
+    """Those whose features have the same name in all architectures, unlike parts."""
     return [one for one in candidates if OF_PARTS not in one.name]
 
 
 def _prepared(population: Population, source: Path) -> Population | None:
-    """The runs with changes of ranks beside their other features, as far as is looked at; None without node values."""
+    """The runs with changes of ranks besides their other features, up to the last epoch; None without node values."""
     stored = {run.name: run for run in read_stored_runs(source)}
     if any(measure.__name__ not in stored[run.name].recordings for run in population.runs for measure in STANDARD):
         return None
@@ -171,10 +172,10 @@ def _with_ranks(run: Run, stored: Run) -> Run:
 
 
 def _changes_of_ranks(recording: Recording, times: np.ndarray) -> np.ndarray:
-    """One less Spearman's correlation of node values with those of the start and of the last snapshot.
+    """One minus Spearman's correlation of node values with those of the initial and of the previous snapshot.
 
     Returns:
-        A row a time, a column for each of both; NaN at the start, where nothing is recorded, or all nodes are equal.
+        One row per time, one column for each of the two; NaN at the start, without records, or if all nodes are equal.
     """
     ranks = rankdata(recording.values.astype(np.float64), axis=1)
     ranks -= ranks.mean(axis=1, keepdims=True)
@@ -187,7 +188,7 @@ def _changes_of_ranks(recording: Recording, times: np.ndarray) -> np.ndarray:
 
 
 def _gains(rows: pd.DataFrame, units: Sequence[str]) -> Gains:
-    """By epoch and kind the difference that it makes beside what is known without weights."""
+    """By epoch and kind, the difference that it makes to what is known without weights."""
     compared = [kind for kind in kinds() if (rows["candidate"] == kind).any()]
     return {
         epoch: {kind: paired_difference(rows[rows["epoch"] == epoch], kind, BOTH, units=units) for kind in compared}
@@ -196,13 +197,13 @@ def _gains(rows: pd.DataFrame, units: Sequence[str]) -> Gains:
 
 
 def _table(gains: Gains) -> pd.DataFrame:
-    """A row a kind, a column an epoch."""
+    """One row per kind, one column per epoch."""
     cells = {f"epoch {epoch:g}": {kind: str(gain) for kind, gain in of.items()} for epoch, of in gains.items()}
     return pd.DataFrame(cells, index=list(kinds())).fillna("-")
 
 
 def _by_population(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row a kind, a column a population: the difference after one epoch."""
+    """One row per kind, one column per population: the difference after one epoch."""
     cells = {
         str(name): [str(paired_difference(of, kind, BOTH, units=RATES)) for kind in kinds()]
         for name, of in rows[rows["epoch"] == 1].groupby("population", sort=False)
@@ -211,7 +212,7 @@ def _by_population(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _folding(of_folds: Mapping[str, pd.DataFrame], populations: Sequence[str]) -> pd.DataFrame:
-    """A row a protocol and population with batch norms, a column an epoch: what folding these changes."""
+    """One row per protocol and population with batch norms, one column per epoch: the effect of folding them."""
     rows = {
         f"{name}, {PROTOCOLS[folds].partition(',')[0]}": [
             str(paired_difference(of[chosen & (of["epoch"] == epoch)], WITH_FOLDED, CHANGES, units=RATES))

@@ -17,13 +17,13 @@ from paper.results import Result
 from paper.scoring import FOLDS, Progress, scored
 
 LEAST = 4 * FOLDS
-"""Runs of a population, for folds to learn from."""
+"""The fewest runs of a population, so that folds can learn."""
 
 DECADES = 3
-"""Of learning rates that a population needs, for each to be predicted from others."""
+"""The fewest decades of learning rates in a population, so that each can be predicted from others."""
 
 REPEATS = 2
-"""Dealings of the folds by learning rate; the others are dealt once, for the time that they take."""
+"""How often runs are split into folds by learning rate; other folds are made once, as they take long."""
 
 CURVE, HYPER, BOTH = "learning curve", "hyper-parameters", "curve and hyper-parameters"
 SIGNATURE = "curve, hyper-parameters and changes"
@@ -35,28 +35,28 @@ PROTOCOLS = {
     FAMILY: "whole architectures held out, CIFAR-10",
 }
 
-NOTE = f"""Mean absolute error of the final test accuracy, predicted from the first epochs, in accuracy points; less is
+NOTE = f"""Mean absolute error of the final test accuracy, predicted from the first epochs, in accuracy points; lower is
 better. All predictors are forests of extremely randomised trees. The learning curve is every validation accuracy and
 training loss so far; the changes are those of the graphs since the start and since the last snapshot. Differences are
-of the same runs, with everything known ("{SIGNATURE}") less without graphs: below zero where graphs add something. In
+on the same runs, with everything known ("{SIGNATURE}") minus without graphs: below zero where graphs add something. In
 brackets is their 95 % interval, from {RESAMPLES} samples with replacement: of whole learning rates of each population
-or, where decades or architectures are held out, of these; of single populations always of learning rates. In bold, it
-excludes zero, and is of {MANY} of them at least: of fewer it is too narrow. One in twenty would be bold by chance.
-Folds by learning rate are dealt {REPEATS} times, all others once."""
+or, where decades or architectures are held out, of these; for single populations always of learning rates. Bold
+differences exclude zero and rest on at least {MANY} of them: with fewer, the interval is too narrow. One in twenty
+would be bold by chance. Folds by learning rate are made {REPEATS} times, all others once."""
 
 RATES = ("population", "learning_rate")
 UNITS = {"random": RATES, "learning_rate": RATES, DECADE: ("population", DECADE), FAMILY: (FAMILY,)}
-"""What is drawn as a whole for an interval, by what is held out."""
+"""What is resampled as a whole for an interval, by what is held out."""
 
 
 def added(populations: Sequence[Population], *, jobs: int, progress: Progress | None = None) -> Result:
-    """Errors of what needs no graph, of the changes alone and of both, and their paired differences.
+    """Errors without graphs, of the changes alone and of both together, and their paired differences.
 
     Args:
         populations: Each of `LEAST` runs is predicted from its own runs, and if it has `DECADES` also decade by decade;
             architectures are held out of all on CIFAR-10.
         jobs: Processes.
-        progress: Told after each candidate, epoch and protocol of each population.
+        progress: Called after each candidate, epoch and protocol of each population.
     """
     pools: list[tuple[tuple[Run, ...], str | None]] = [
         (population.runs, groups)
@@ -98,7 +98,7 @@ def curve_candidates() -> tuple[Candidate, ...]:
 
 
 def _table(rows: pd.DataFrame, units: Sequence[str]) -> pd.DataFrame:
-    """A row an epoch: the error of each candidate, and the differences."""
+    """One row per epoch: the error of each candidate, and the differences."""
     errors = rows.pivot_table(index="epoch", columns="candidate", values="error", sort=False)
     table = errors.map("{:.1f}".format).sort_index().rename_axis(columns=None)
     for other in (CURVE, HYPER, BOTH):
@@ -109,7 +109,7 @@ def _table(rows: pd.DataFrame, units: Sequence[str]) -> pd.DataFrame:
 
 
 def _by_population(rows: pd.DataFrame, other: str) -> pd.DataFrame:
-    """A row a population, a column an epoch: the difference to another candidate."""
+    """One row per population, one column per epoch: the difference to another candidate."""
     names = dict.fromkeys(rows["population"])
     cells = {
         f"epoch {epoch:g}": [
@@ -131,7 +131,7 @@ def _drawn(rows: pd.DataFrame, shown: dict[str, str]) -> Figure:
         axis.set_xticks(SHIPPED_EPOCHS, [f"{epoch:g}" for epoch in SHIPPED_EPOCHS])
         axis.minorticks_off()
         axis.set_xlabel("epochs seen")
-    figure.axes[0].set_ylim(bottom=0)  # shared, and frozen from now on
+    figure.axes[0].set_ylim(bottom=0)  # shared, and no longer changed
     for axis in figure.axes[::2]:
         axis.set_ylabel("mean absolute error,\naccuracy points")
     legend_below(figure, figure.axes[0], columns=3)

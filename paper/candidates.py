@@ -1,4 +1,4 @@
-"""What only the paper's tables compare: weights looked at in other ways, and other estimators."""
+"""Candidates that only the paper's tables compare: other views of the weights, and other estimators."""
 
 from functools import partial
 from typing import Any
@@ -28,8 +28,8 @@ def baker(task: Task) -> Candidate:
 
 
 def general(task: Task) -> tuple[Candidate, ...]:
-    """Other estimators of scikit-learn on the changes of the graphs: any will do."""
-    # not by histograms: on some dozens of runs they take ten times as long, and tell less
+    """Other scikit-learn estimators on the changes of the graphs: any of them works."""
+    # without histograms: on a few dozen runs they take ten times as long and predict worse
     boosting = {"n_estimators": 50, "min_samples_leaf": 5, "max_features": "sqrt"}
     kernel = ConstantKernel() * RBF(10.0, (1e-2, 1e8)) + WhiteKernel(0.1, (1e-10, 1e5))
     if task == "classification":
@@ -43,9 +43,9 @@ def general(task: Task) -> tuple[Candidate, ...]:
 
 
 def from_weights(task: Task, method: Method) -> tuple[Candidate, ...]:
-    """The rows of the paper's Table 2 for one kind of predictor, and what is known of the weights besides.
+    """The rows of the paper's Table 2 for one kind of predictor, and further views of the weights.
 
-    For populations of the zoo, which record all of it. Weights alone, without the validation accuracy.
+    For populations of the zoo, which record all of it. They see weights only, without the validation accuracy.
 
     References:
         Vahedian et al. 2022, section 4.1 and table 2; Unterthiner et al. 2020.

@@ -19,13 +19,13 @@ from epochgraph.sweeps.rules import (
 from paper.added import BOTH, CURVE, HYPER, SIGNATURE, UNITS
 from paper.decisions import ANY, RATE, SHARE, ever_stopped
 from paper.differences import paired_difference
-from paper.gaps import LESS_START, OURS
+from paper.gaps import MINUS_INITIAL, OURS
 from paper.populations import DECADE, FAMILY
 from paper.replays import BUDGET_OF, KNOWN, NEW, SITUATION
 from paper.results import Result
 
 CHANCE, SOLID = 0.5, 0.7
-"""Balanced accuracies: of a guess, and from which on a transfer is called one that works."""
+"""Balanced accuracies: that of a guess, and the lowest at which a transfer counts as working."""
 
 ROLLED = ("rolled degree", "rolled eigenvector")
 LAST_LAYER = ("last layer, flattened", "last layer, 7 aggregators", "last layer, 5 aggregators")
@@ -33,13 +33,13 @@ LAST_LAYER = ("last layer, flattened", "last layer, 7 aggregators", "last layer,
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Something that is true or not.
+    """A statement that may be true or false.
 
     Attributes:
-        text: What is claimed.
+        text: The statement.
         source: Who claims it, and where.
         result: The result that it is judged by.
-        judged: The scores of that result -> for each population or case whether it holds, and ours in words.
+        judged: The scores of that result -> whether it holds for each population or case, and what we found, in words.
     """
 
     text: str
@@ -49,12 +49,12 @@ class Claim:
 
 
 def claims(results: Sequence[Result]) -> pd.DataFrame:
-    """A row a claim: who made it, what was found here, the verdict, and the command that finds it.
+    """One row per claim: who made it, what was found here, the verdict, and the command that computes it.
 
-    The verdict is "holds" if the claim does everywhere, "does not hold" if nowhere, and else in how many cases.
+    The verdict is "holds" if the claim holds everywhere, "does not hold" if nowhere, and otherwise in how many cases.
 
     Args:
-        results: Those that are computed; claims about others are left out.
+        results: The computed results; claims about others are left out.
     """
     scores = {result.name: result.scores for result in results}
     rows = {}
@@ -72,23 +72,23 @@ def claims(results: Sequence[Result]) -> pd.DataFrame:
 
 
 def _accuracies(scores: pd.DataFrame, measure: str = "accuracy") -> pd.DataFrame:
-    """A row a population, a column a candidate: random folds, as the paper's."""
+    """One row per population, one column per candidate: random folds, as in the paper."""
     chosen = scores[(scores["folds"] == "random") & (scores["measure"] == measure)]
     return chosen.pivot_table(index="population", columns="candidate", values="mean")
 
 
 def _best(table: pd.DataFrame, names: Iterable[str]) -> pd.Series:
-    """The better of both of the paper's classifiers, for the best of some views."""
+    """The better of the paper's two classifiers, for the best of some views."""
     return table[[f"{name} {method}" for name in names for method in ("SVM", "MLP")]].max(axis=1)
 
 
 def _mean(table: pd.DataFrame, names: Iterable[str]) -> pd.Series:
-    """The mean of both of the paper's classifiers and of some views: nothing is chosen by how well it does."""
+    """The mean over the paper's two classifiers and some views: nothing is chosen by its score."""
     return table[[f"{name} {method}" for name in names for method in ("SVM", "MLP")]].mean(axis=1)
 
 
 def _within_ten_epochs(scores: pd.DataFrame) -> tuple[Iterable[bool], str]:
-    """Without smoothing, both measures and both classifiers taken together; of fewer than ten epochs, after all."""
+    """Without smoothing, averaged over both measures and classifiers; after all epochs if fewer than ten."""
     plain = (scores["measure"] == "accuracy") & scores["candidate"].str.endswith(", none") & (scores["epoch"] <= 10)
     chosen = scores[plain]
     last = chosen[chosen["epoch"] == chosen.groupby("population")["epoch"].transform("max")].groupby("population")
@@ -158,7 +158,7 @@ def _promise(folds: str, *, together: str | None = None) -> Callable[[pd.DataFra
             return [], ""
         chosen = chosen if together is None else ever_stopped(chosen, together).assign(epoch=ANY)
         stopped = chosen["decision"] == "stop"
-        units = ["epoch", "family"] if folds == FAMILY else ["epoch"]  # each architecture that is new counts
+        units = ["epoch", "family"] if folds == FAMILY else ["epoch"]  # each new architecture counts
         good = stopped[chosen["good"]].groupby([chosen[unit] for unit in units]).mean()
         bad = stopped[~chosen["good"]].groupby([chosen[unit] for unit in units]).mean()
         shares = [f"{of.min():.0%} to {of.max():.0%}" for of in (good, bad)]
@@ -183,7 +183,7 @@ def _cheaper(ours: str, other: str) -> Callable[[pd.DataFrame], tuple[Iterable[b
 
 
 def _with_budgets(scores: pd.DataFrame) -> pd.DataFrame:
-    """The regrets of best first, a row a population and the rule whose epochs it had; none where it had no budgets."""
+    """The regrets of best first, one row per population and rule whose epochs it had; none without budgets."""
     given = scores.dropna(subset=BUDGET_OF) if BUDGET_OF in scores else scores.head(0).assign(**{BUDGET_OF: []})
     return given.pivot_table(index=[BUDGET_OF, "population"], columns="rule", values="regret")
 
@@ -226,7 +226,7 @@ CLAIMS = (
         _within_ten_epochs,
     ),
     Claim(
-        "They predict better than all that is known of the last layer's weights",
+        "They predict better than everything known about the last layer's weights",
         f"{PAPER}, table 2",
         "table2",
         _above_last_layer,
@@ -244,7 +244,7 @@ CLAIMS = (
         _transfer("rolled degree SVM"),
     ),
     Claim(
-        "Learned from some networks, the degree signature less its start predicts the end of others",
+        "Learned from some networks, the degree signature minus its initial value predicts the end of others",
         "us",
         "figure4",
         _transfer("rolled degree SVM, less its start"),
@@ -262,10 +262,10 @@ CLAIMS = (
         _above_validation_accuracy,
     ),
     Claim(
-        "They predict better with their start taken away",
+        "They predict better after subtracting their initial values",
         "us",
         "gaps",
-        _raised_by(LESS_START),
+        _raised_by(MINUS_INITIAL),
     ),
     *(
         Claim(
@@ -288,17 +288,17 @@ CLAIMS = (
     ),
     *(
         Claim(
-            f"{what} spends and regrets no more than {detail}, and one of both less",
+            f"{what} spends and regrets no more than {detail}, and less of one of the two",
             "us",
             "sweeps",
             _cheaper(f"{ours}, {KNOWN}", other),
         )
         for what, ours, others in (
             ("Our decision", DECISION, ("median rule",)),
-            ("To stop what our forecast does not see reach the best so far", FORECAST, ("median rule", "Hyperband")),
-            ("To do so with the most hopeful first", FIRST, ("median rule", "Hyperband", "successive halving")),
+            ("Stopping runs forecast below the best so far", FORECAST, ("median rule", "Hyperband")),
+            ("Doing so with the most hopeful run first", FIRST, ("median rule", "Hyperband", "successive halving")),
             (
-                f"To go on with the best {BEST} by our forecast",
+                f"Continuing the best {BEST} by our forecast",
                 HALVING,
                 ("successive halving", f"one epoch, then the best {BEST}", ACCURACY),
             ),

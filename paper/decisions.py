@@ -1,4 +1,4 @@
-"""What the calibrated predictors promise, and what they keep: on new learning rates, on new architectures."""
+"""What the calibrated predictors promise, and whether they keep it: on new learning rates, on new architectures."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,11 +20,11 @@ from paper.scoring import FOLDS, Progress, scored
 
 CURVE_ALONE = "curve"
 COMPARED = {**SITUATIONS, CURVE_ALONE: learning_curve_of_epochs}
-"""What predictors look at: those of the package, and for comparison one that sees no graphs."""
+"""What predictors look at: the shipped ones and, for comparison, one that sees no graphs."""
 
 RATE = 0.05
 SHARE = RATE / len(SHIPPED_EPOCHS)
-"""The rate of each decision for who asks at all of `SHIPPED_EPOCHS`, so that together they keep `RATE` (Bonferroni)."""
+"""The rate of each decision when asking at all `SHIPPED_EPOCHS`, so that together they keep `RATE` (Bonferroni)."""
 
 ANY, CAREFUL = "any of them", f"any of them, at {SHARE:.1%} each"
 THRESHOLD = 0.4
@@ -32,25 +32,25 @@ THRESHOLD = 0.4
 
 PROTOCOLS = {"learning_rate": "whole learning rates held out", FAMILY: "whole architectures held out"}
 
-PROMISE = f"""Runs on CIFAR-10 of all populations. A run is good if it ends with {THRESHOLD:.0%} or more. What is
-predicted of each comes from a predictor that was fitted and calibrated without its learning rate, or without its
-architecture (all depths and widths of it). "Good runs stopped" is the broken promise: {RATE:.0%} at most are allowed;
-in brackets the 95 % interval of such a share (Clopper and Pearson), where it is of many learning rates and not of a few
-architectures, each of which counts for itself: see the last table. Runs of one learning rate are much alike, so that
-the interval is too narrow rather than too wide. What is promised is promised each time; "{ANY}" is what becomes of
-those who ask every time, of which nothing is promised. Who asks so often may give each time its share of the rate
-(`predict --rate {SHARE:.4f}`): then it is promised of all decisions together. "Abstained" is the share of all runs of
-which nothing is promised; they go on."""
+PROMISE = f"""Runs on CIFAR-10 of all populations. A run is good if it ends with {THRESHOLD:.0%} or more. Each
+prediction comes from a predictor that was fitted and calibrated without the run's learning rate, or without its
+architecture (in all depths and widths). "Good runs stopped" is the broken promise: at most {RATE:.0%} are allowed; in
+brackets is the 95 % interval of such a share (Clopper and Pearson), for many learning rates, but not for a few
+architectures, which are listed one by one in the last table. Runs that share a learning rate are much alike, so the
+interval is too narrow rather than too wide. The promise covers each decision; "{ANY}" is the outcome of asking every
+time, for which nothing is promised. To ask that often, divide the rate by the number of times (`predict --rate
+{SHARE:.4f}`): then the promise covers all decisions together. "Abstained" is the share of all runs for which nothing is
+promised; they continue."""
 
 
 def predictor_of(runs: Sequence[Run], situation: str, epoch: float, groups: str) -> Predictor:
-    """The predictor of a situation, fitted on runs.
+    """The predictor for a situation, fitted on runs.
 
     Args:
-        runs: Of `united` populations.
+        runs: The runs of `united` populations.
         situation: One of `COMPARED`.
         epoch: The last epoch to look at.
-        groups: The setting for whose new values intervals and decisions are to hold.
+        groups: The setting for whose new values intervals and decisions should hold.
     """
     families = [str(family) for family in values_of(runs, FAMILY)]
     accuracies = [run.final_accuracy() for run in runs]
@@ -68,7 +68,7 @@ def predictor_of(runs: Sequence[Run], situation: str, epoch: float, groups: str)
 
 
 def decidable(runs: Sequence[Run]) -> tuple[str, ...]:
-    """What can be held out of some runs, with enough left to fit and to calibrate on: settings among `PROTOCOLS`.
+    """What can be held out from some runs, with enough left to fit and calibrate on: settings among `PROTOCOLS`.
 
     Raises:
         SettingError: There are too few learning rates among the runs.
@@ -81,15 +81,15 @@ def decidable(runs: Sequence[Run]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """One situation at one epoch, told of runs while they are held out.
+    """One situation at one epoch, for held-out runs.
 
     Attributes:
-        runs: Of `united` populations.
+        runs: The runs of `united` populations.
         situation: One of `COMPARED`.
         epoch: The last epoch to look at.
         groups: The setting whose values are held out.
-        folds: Of how many learning rates are dealt into; each family is held out alone.
-        seed: Of dealing; None for folds that are as equal as can be.
+        folds: The number of folds of learning rates; each family is held out alone.
+        seed: Random seed of the folds; None for folds of similar size.
     """
 
     runs: tuple[Run, ...]
@@ -100,7 +100,7 @@ class HeldOut:
     seed: int | None = None
 
     def predictions(self) -> Iterator[tuple[int, Run, Prediction, Prediction]]:
-        """The fold of each run, the run, and what is predicted of it without its group, at the rate and its share."""
+        """The fold of each run, the run, and its predictions without its group, at the full rate and at its share."""
         runs = [replace(run, signature=run.signature.up_to(self.epoch)) for run in self.runs]  # later ones take time
         for fold, (known, others) in enumerate(self._dealt()):
             predictor = predictor_of([runs[place] for place in known], self.situation, self.epoch, self.groups)
@@ -116,7 +116,7 @@ class HeldOut:
         yield from dealing.split(numbers, groups=numbers)
 
     def scores(self) -> pd.DataFrame:
-        """A row a run."""
+        """One row per run."""
         rows = pd.DataFrame(
             [
                 {"fold": fold, **_compared(run, predicted), "careful": careful.decision}
@@ -127,7 +127,7 @@ class HeldOut:
 
 
 def _compared(run: Run, prediction: Prediction) -> dict[str, object]:
-    """What is told of a run, beside its end."""
+    """The prediction for a run, and its end."""
     end = run.final_accuracy()
     accuracy, (low, high) = prediction.accuracy, prediction.interval or (np.nan, np.nan)
     return {
@@ -147,16 +147,16 @@ def _compared(run: Run, prediction: Prediction) -> dict[str, object]:
 def decided(
     populations: Sequence[Population], situations: Sequence[str], *, jobs: int, progress: Progress | None = None
 ) -> pd.DataFrame:
-    """What is decided about each run on CIFAR-10 while it is held out, by each of what is `decidable`.
+    """The decision about each held-out run on CIFAR-10, for everything that is `decidable`.
 
     Args:
         populations: Those on other data than CIFAR-10 are left out.
         situations: Some of `SITUATIONS`.
         jobs: Processes.
-        progress: Told after each situation, epoch and protocol.
+        progress: Called after each situation, epoch and protocol.
 
     Returns:
-        A row a run, situation, epoch and protocol.
+        One row per run, situation, epoch and protocol.
     """
     runs = united(populations)
     experiments = [
@@ -174,7 +174,7 @@ def decisions(populations: Sequence[Population], *, jobs: int, progress: Progres
     Args:
         populations: Those on other data than CIFAR-10 are left out.
         jobs: Processes.
-        progress: Told after each situation, epoch and protocol.
+        progress: Called after each situation, epoch and protocol.
     """
     rows = decided(populations, [*SITUATIONS], jobs=jobs, progress=progress)
     shown = {groups: title for groups, title in PROTOCOLS.items() if (rows["folds"] == groups).any()}
@@ -190,21 +190,21 @@ def decisions(populations: Sequence[Population], *, jobs: int, progress: Progres
 
 
 def _table(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row an epoch, and one of what is stopped at any of them, at the rate each and at its share."""
+    """One row per epoch, and rows for stopping at any of them, at the full rate each and at its share."""
     kept = {f"epoch {epoch:g}": _kept(of_epoch) for epoch, of_epoch in rows.groupby("epoch")}
     ever = {ANY: _stopped(ever_stopped(rows)), CAREFUL: _stopped(ever_stopped(rows, "careful"))}
     return pd.DataFrame({**kept, **ever}).T.fillna("")
 
 
 def ever_stopped(rows: pd.DataFrame, decision: str = "decision") -> pd.DataFrame:
-    """A row a run and protocol: what would become of it if a decision were asked for at every epoch.
+    """One row per run and protocol: the outcome of asking for a decision at every epoch.
 
     Args:
-        rows: Of `decided`.
-        decision: The column of what is decided: `careful` for the one at its share of the rate.
+        rows: The rows of `decided`.
+        decision: The column with the decision: `careful` for the one at its share of the rate.
     """
     of_run = rows.groupby(["folds", "family", "population", "run"], sort=False, as_index=False)
-    return of_run.agg(good=("good", "first"), decision=(decision, "max"))  # of the words, "stop" is the last
+    return of_run.agg(good=("good", "first"), decision=(decision, "max"))  # in alphabetical order, "stop" is the last
 
 
 def _stopped(rows: pd.DataFrame) -> Mapping[str, str]:
@@ -227,7 +227,7 @@ def _kept(rows: pd.DataFrame) -> Mapping[str, str]:
 
 
 def _by_family(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row a situation and epoch, a column an architecture."""
+    """One row per situation and epoch, one column per architecture."""
     good = rows[rows["good"]].assign(stopped=lambda table: table["decision"] == "stop")
     counts = good.groupby(["situation", "epoch", "family"], sort=False)["stopped"].agg(["sum", "count"])
     table = (counts["sum"].astype(str) + " of " + counts["count"].astype(str)).unstack()
@@ -236,7 +236,7 @@ def _by_family(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _share(count: int, of: int, *, interval: bool) -> str:
-    """A share, and the interval that so many draws allow for."""
+    """A share, and its interval for this number of draws."""
     if of == 0:
         return "-"
     ends = binomtest(count, of).proportion_ci()

@@ -1,4 +1,4 @@
-"""Errors on runs while they are held out, and their paired differences with intervals."""
+"""Errors on held-out runs, and their paired differences with intervals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from paper.scoring import FOLDS
 
 RESAMPLES = 2000
 MANY = 8
-"""Units below which a bootstrap's interval is too narrow to be believed."""
+"""The number of units below which a bootstrap interval is too narrow to be trusted."""
 
 
 class Difference(NamedTuple):
-    """How much less one error is than another.
+    """The difference of two errors.
 
     Attributes:
-        mean: Below zero is where it is less.
-        low: Where its 95 % interval begins.
-        high: Where it ends.
-        units: How many were drawn from.
+        mean: The mean; below zero if the first error is smaller.
+        low: The lower end of its 95 % interval.
+        high: The upper end.
+        units: The number of units that were resampled.
     """
 
     mean: float
@@ -35,7 +35,7 @@ class Difference(NamedTuple):
 
     @property
     def certain(self) -> bool:
-        """Whether the interval excludes zero, and can be believed."""
+        """Whether the interval excludes zero, and can be trusted."""
         return self.low * self.high > 0 and self.units >= MANY
 
     def __str__(self) -> str:
@@ -45,14 +45,14 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HeldOutErrors:
-    """One candidate, on runs that are dealt in one way: an experiment to be scored beside others.
+    """One candidate on one way to split runs into folds: an experiment to be scored along with others.
 
     Attributes:
         runs: All of them.
         candidate: What predicts.
         epochs: Those at which it predicts the same: one, unless it looks at nothing that comes with the epochs.
         groups: The setting whose values are held out; None for random folds.
-        repeats: How often the folds are dealt; decades and architectures are held out once, each by itself.
+        repeats: How often folds are made; decades and architectures are held out once, each by itself.
     """
 
     runs: tuple[Run, ...]
@@ -62,7 +62,7 @@ class HeldOutErrors:
     repeats: int
 
     def scores(self) -> pd.DataFrame:
-        """A row a run and epoch: its `error` in points of accuracy, the mean over all repetitions."""
+        """One row per run and epoch: its `error` in points of accuracy, the mean over all repetitions."""
         alone = self.groups in (DECADE, FAMILY)
         folds = different(self.runs, str(self.groups)) if alone else FOLDS
         protocol = Protocol(task="regression", folds=folds, repeats=1 if alone else self.repeats, groups=self.groups)
@@ -82,12 +82,12 @@ class HeldOutErrors:
 
 
 def different(runs: Sequence[Run], setting: str) -> int:
-    """How many values of a setting there are."""
+    """The number of values of a setting."""
     return len({run.settings[setting] for run in runs})
 
 
 def error_table(rows: pd.DataFrame, candidates: Sequence[str]) -> pd.DataFrame:
-    """A row a candidate that was scored, a column an epoch: the mean error in points."""
+    """One row per scored candidate, one column per epoch: the mean error in points."""
     of = rows[rows["candidate"].isin(candidates)]
     errors = of.pivot_table(index="candidate", columns="epoch", values="error", sort=False)
     shown = errors.loc[[name for name in candidates if name in errors.index]].sort_index(axis="columns")
@@ -96,11 +96,11 @@ def error_table(rows: pd.DataFrame, candidates: Sequence[str]) -> pd.DataFrame:
 
 
 def paired_difference(rows: pd.DataFrame, candidate: str, other: str, *, units: Sequence[str]) -> Difference:
-    """How much less the error of a candidate is than another's of the same runs.
+    """The difference between the errors of two candidates on the same runs.
 
     Args:
-        rows: A row a run and candidate, with columns `population`, `run`, `candidate` and `error`.
-        candidate: Below zero is where its error is less.
+        rows: One row per run and candidate, with columns `population`, `run`, `candidate` and `error`.
+        candidate: The difference is below zero if its error is smaller.
         other: The candidate that it is compared with.
         units: Columns; runs that agree in them are drawn together.
 

@@ -19,7 +19,7 @@ from paper.scoring import FOLDS, Experiment, Progress, scorable, scored
 from paper.views import statistics_of
 
 REPEATS = 2
-"""Dealings of the folds: fewer than in the tables, for there are hundreds of points."""
+"""How often folds are made: less than in the tables, for there are hundreds of points."""
 
 METHODS: tuple[Method, ...] = ("svm", "mlp")
 COLOURS = {"svm": GREEN, "mlp": RED}
@@ -27,12 +27,12 @@ STYLES = {"none": "-", "linear": "--", "exponential": ":"}
 BASELINE = "validation accuracy"
 TITLES = {"degree": "weighted degree", "eigenvector_centrality": "eigenvector centrality"}
 
-LINES = f"""Mean accuracy of {REPEATS} dealings of {FOLDS}-fold cross-validation of the paper's signatures (five
+LINES = f"""Mean accuracy over {REPEATS} repetitions of {FOLDS}-fold cross-validation of the paper's signatures (five
 statistics over the whole graph at each epoch), without smoothing and with both of the paper's. The black line needs no
-graph: a support vector machine that is told the validation accuracy of the same epoch. The grey line is the share of
-the larger class. The table is of the mean over the measures, smoothings and classifiers, of which none is chosen."""
+graph: a support vector machine that sees the validation accuracy of the same epoch. The grey line is the share of the
+larger class. The table shows the mean over the measures, smoothings and classifiers, none of which is chosen."""
 
-PAPER = "The paper's own figure is a picture without numbers; its text tells 80 to 95 % within ten epochs."
+PAPER = "The paper's own figure is a picture without numbers; its text says 80 to 95 % within ten epochs."
 
 
 def figure3(
@@ -44,7 +44,7 @@ def figure3(
         populations: Those with too few runs on one side of their threshold are left out.
         jobs: Processes.
         last: The last epoch.
-        progress: Told after each curve.
+        progress: Called after each curve.
     """
     usable = scorable(populations)
     experiments = [
@@ -74,13 +74,13 @@ def _name(measure: str, method: str, smoothing: str) -> str:
 
 
 def _accuracies(scores: pd.DataFrame, population: Population) -> pd.DataFrame:
-    """A row an epoch, a column a candidate."""
+    """One row per epoch, one column per candidate."""
     chosen = scores[(scores["population"] == population.name) & (scores["measure"] == "accuracy")]
     return chosen.pivot_table(index="epoch", columns="candidate", values="mean")
 
 
 def _best(scores: pd.DataFrame, populations: Sequence[Population]) -> pd.DataFrame:
-    """The first epoch at which the mean of all lines reaches 80 % and 90 %, and its most up to epoch 10."""
+    """The first epoch at which the mean of all lines reaches 80 % and 90 %, and its maximum up to epoch 10."""
     rows = {}
     for population in populations:
         accuracies = _accuracies(scores, population)

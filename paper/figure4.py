@@ -1,4 +1,4 @@
-"""The paper's figure 4: what was learnt from some networks, predicted of others."""
+"""The paper's figure 4: learned from some networks, applied to others."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -25,26 +25,26 @@ from paper.views import Transformed, minus_initial, statistics_of
 TRANSFER_EPOCHS = (1, 2, 3, 4)
 
 LEAST = 2
-"""Runs that end one way, to learn from."""
+"""The fewest runs that end either way, to learn from."""
 
 COLOURS = (GREEN, RED, BLUE, YELLOW, INK, FAINT)
 
 NOTE = """Fitted on all runs of some networks, tested on all of another kind; mean over three seeds. Balanced
-accuracy, for the kinds differ in how many of their runs end well; 0.5 is chance. The paper's are ResNet-32 to
-ResNet-44, ResNet-34 to ResNet-50, LeNet, AlexNet and VGG to ResNet-32, and narrow to wide; the others are ours. Missing
-are those whose populations are not published yet. `less its start`: each of the paper's five statistics without its
-value before the first step."""
+accuracy, as the kinds differ in how many of their runs end well; 0.5 is chance. The paper's transfers are ResNet-32 to
+ResNet-44, ResNet-34 to ResNet-50, LeNet, AlexNet and VGG to ResNet-32, and narrow to wide; the others are ours. Those
+whose populations are not published yet are missing. `less its start`: each of the paper's five statistics minus its
+initial value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Runs to learn from, and others whose end is to be predicted.
+    """Runs to learn from, and others whose end is predicted.
 
     Attributes:
-        name: What the figure calls it.
-        known: To fit on.
-        others: To predict.
-        truth: Which of each end well.
+        name: Its name in the figure.
+        known: The runs to fit on.
+        others: The runs to predict.
+        truth: Which of both end well.
     """
 
     name: str
@@ -73,7 +73,7 @@ def figure4(populations: Sequence[Population], *, jobs: int, progress: Progress 
     Args:
         populations: Those that no transfer is about are left out.
         jobs: Processes.
-        progress: Told after each candidate on each transfer.
+        progress: Called after each candidate on each transfer.
 
     Raises:
         SettingError: The populations allow no transfer.

@@ -16,20 +16,20 @@ COSTS = {
     "unrolled graph": "seconds_unrolled_graph",
     "unrolled degree": "seconds_unrolled_degree",
 }
-"""What is timed of every snapshot, by its column among the metrics."""
+"""What is timed for every snapshot, by its column among the metrics."""
 
 EPOCH, SAVED, SPENT = "one epoch of training", "saved by stopping a doomed run", "spent on rolled signatures"
 COLOURS = ("#1b7f79", "#4fa9a3", "#9bd0cc", "#c8553d", "#e3a08f", "#22313f")
 
 NOTE = """Seconds of one core, median over all snapshots and runs, as recorded while the populations were trained (with
-whatever else the machine did). Degrees are found while their graph is built, for the same product proves the weights
-finite: what is left to time of them is a copy. *Saved* is the training from the epoch that table 2 looks at to the
-early-stopping epoch, median over the runs that end badly; *spent* is all that the rolled signatures of the snapshots up
-to there have cost, median over the runs."""
+whatever else the machine did). Degrees are computed while their graph is built, because the same product checks that
+the weights are finite: only a copy is left to time. *Saved* is the training from the epoch that table 2 looks at to the
+early-stopping epoch, median over the runs that end badly; *spent* is the total cost of the rolled signatures of the
+snapshots up to there, median over the runs."""
 
 
 def figure5(populations: Sequence[Population]) -> Result:
-    """Median time of building and measuring graphs, of an epoch, and of what early prediction may save."""
+    """The median time of building and measuring graphs, of an epoch, and of what early prediction may save."""
     scores = pd.DataFrame([_times(population) for population in populations])
     columns = [*COSTS, EPOCH, SAVED, SPENT]
     shown = {column: scores[column].map(_seconds).tolist() for column in columns}

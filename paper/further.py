@@ -22,7 +22,7 @@ from paper.results import Result
 from paper.scoring import FOLDS, Progress, scored
 
 FOLDER = "further"
-"""Beside the populations: files with further features of their runs, under the same names."""
+"""The folder beside the populations with files of further features of their runs, under the same names."""
 
 COMPARED_EPOCHS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0)
 REPEATS = 2
@@ -32,18 +32,18 @@ OTHERS = {summary.__name__.replace("_", " "): (summary.__name__,) for summary in
 BOTH, ALL = "degree and eigenvector", "all four"
 COLOURS = dict(zip((*OF_NODES, *OTHERS), (INK, FAINT, BLUE, RED, GREEN, YELLOW), strict=True))
 
-NOTE = f"""Mean absolute error of the final test accuracy, predicted from the first epochs, in accuracy points; less is
+NOTE = f"""Mean absolute error of the final test accuracy, predicted from the first epochs, in accuracy points; lower is
 better. Forests of extremely randomised trees on all snapshots so far, of the whole graph and of each part; {REPEATS}
 repetitions of {FOLDS} folds, each with whole learning rates held out. They look at the changes since the initial
-network or, where a row says so, at levels, the numbers themselves. Of a snapshot, degree and eigenvector have two
-changes a part, layer fluctuation and neural persistence one; spectral gap and normalised cut have one in all.
-Differences are of the same runs, below zero where the first is better. In brackets is their 95 % interval, from
-{RESAMPLES} samples of whole learning rates with replacement; in bold, it excludes zero."""
+network or, where a row says so, at levels, the numbers themselves. For each snapshot, degree and eigenvector have two
+changes per part, layer fluctuation and neural persistence one; spectral gap and normalised cut have one in total.
+Differences are on the same runs, below zero where the first is better. In brackets is their 95 % interval, from
+{RESAMPLES} samples of whole learning rates with replacement; bold differences exclude zero."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Levels:
-    """One measure's numbers at every snapshot but the initial one; before the first step, of that."""
+    """One measure's numbers at every snapshot except the initial one; before the first step, at that one."""
 
     measure: str
 
@@ -61,10 +61,10 @@ def further(populations: Sequence[Population], *, jobs: int, progress: Progress 
     Args:
         populations: Those without further features, in a file of their name in the folder `FOLDER`, are left out.
         jobs: Processes.
-        progress: Told after each candidate and epoch of each population.
+        progress: Called after each candidate and epoch of each population.
 
     Raises:
-        SettingError: There are no further features of any of them.
+        SettingError: None of them has further features.
         UnreadableFileError: They do not belong to the runs.
     """
     files = {one.source.parent / FOLDER / one.source.name: one for one in populations if one.source is not None}
@@ -107,7 +107,7 @@ def _changes(*names: str) -> View:
 
 
 def _joined(population: Population, path: Path) -> Population:
-    """The runs of which a file has further features, with these beside their own."""
+    """The runs for which a file has further features, with these added to their own."""
     further = {run.name: run.signature for run in read_stored_runs(path)}
     runs = []
     for run in population.runs:
@@ -124,7 +124,7 @@ def _joined(population: Population, path: Path) -> Population:
 
 
 def _differences(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row a pair of candidates, a column an epoch."""
+    """One row per pair of candidates, one column per epoch."""
     pairs = {f"{name} less degree": (name, "degree") for name in (*OTHERS, ALL)}
     pairs |= {f"{BOTH}: with {name} less without": (f"both with {name}", BOTH) for name in (*OTHERS, ALL)}
     cells = {

@@ -1,4 +1,4 @@
-"""Why are ours lower than the paper's? Its signatures in table 2, with one thing changed at a time."""
+"""Why are our figures lower than the paper's? Its signatures in table 2, with one thing changed at a time."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -30,23 +30,22 @@ CLEAR = 0.25
 
 DIFFERENT = "What is different here"
 OURS = "ours"
-SAME_RUNS = LATER, LESS_START, CHANGES = "after all epochs", "less its start", "changes"
+SAME_RUNS = LATER, MINUS_INITIAL, CHANGES = "after all epochs", "less its start", "changes"
 OTHER_RUNS = CLEAR_ENDS, LENETS = "clear ends", "as many LeNets"
 
 NOTE = f"""Where the paper's own figure for one of its signatures is higher than ours in table 2, ours is computed again
-with one thing changed. `{OURS}`: as in table 2, with the 95 % interval that so few runs leave (Wilson's, for the number
-of runs). `{LATER}`: the signature goes on to the last epoch. `{LESS_START}`: from each of its five statistics the value
-before the first step is taken away; every run here begins at weights of its own. `{CHANGES}`: in place of the
-statistics of the measure are the angle that its values have turned through and the logarithm of the ratio of their
-norms, since the start and since the last snapshot. Accuracy, and in brackets balanced accuracy, by which the table says
-which of these three raises it most: the best of three flatters. Folds at random, {REPEATS} times. Beside them are other
-runs, whose number follows. `{CLEAR_ENDS}`: those that end at least {CLEAR:.0%} of the threshold away from it, predicted
-as before. `{LENETS}`: the same number of good and bad runs, drawn {REPEATS} times from the LeNets, after as many
-epochs: what it is to be few and seen early."""
+with one thing changed. `{OURS}`: as in table 2, with the 95 % interval for this number of runs (Wilson's). `{LATER}`:
+the signature extends to the last epoch. `{MINUS_INITIAL}`: each of its five statistics minus its initial value; every run
+here begins with different weights. `{CHANGES}`: instead of the statistics of the measure, the angle that its values
+have turned and the logarithm of the ratio of their norms, since the start and since the last snapshot. Accuracy, and in
+brackets balanced accuracy, by which the table says which of these three raises it most: the best of three flatters.
+Random folds, {REPEATS} times. The other columns are about other runs, whose number follows. `{CLEAR_ENDS}`: those that
+end at least {CLEAR:.0%} of the threshold away from it, predicted as before. `{LENETS}`: the same number of good and bad
+runs, drawn {REPEATS} times from the LeNets, after as many epochs: the effect of few runs and an early look."""
 
-START = """How much of a signature is still the draw of the initial weights: over the runs of a population, the rank
-correlation of each of the five statistics at the last epoch seen with itself before the first step, averaged. Near 1
-the runs stand in the order in which they were drawn."""
+START = """How much of a signature still depends on the random initial weights: over the runs of a population, the rank
+correlation of each of the five statistics at the last epoch seen with its initial value, averaged. Near 1, the runs are
+still in their initial order."""
 
 
 class _Score(NamedTuple):
@@ -54,19 +53,19 @@ class _Score(NamedTuple):
 
     variant: str
     accuracy: float
-    balanced_accuracy: float  # NaN where all end alike
+    balanced_accuracy: float  # NaN if all end alike
     runs: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """One cell of table 2 that the paper has, too.
+    """One cell of table 2 that is also in the paper.
 
     Attributes:
         population: The column.
         signature: What is looked at, by its name in `ROLLED`.
         method: What predicts from it.
-        lenets: Whom to draw as many runs from; None for the LeNets themselves.
+        lenets: The runs to draw equally many from; None for the LeNets themselves.
     """
 
     population: Population
@@ -76,7 +75,7 @@ class _Cell:
 
     @property
     def name(self) -> str:
-        """Of the row."""
+        """The name of the row."""
         return f"{self.signature} {self.method.upper()}"
 
     @property
@@ -85,12 +84,12 @@ class _Cell:
         return float(TABLE_2[self.name, self.population.kind])
 
     def scores(self) -> pd.DataFrame:
-        """Ours in a row, and less its start; if it is lower than the paper's, a row for each other thing changed."""
+        """Our row, one minus the initial values, and if ours is lower than the paper's, one per other change."""
         hits, truth = self._hits(self.population, self._view)
         rows = [_score(OURS, hits, truth)]
         if round(rows[0].accuracy, 2) < self.paper:
             rows += self._changed(hits, truth)
-        rows.append(_score(LESS_START, *self._hits(self.population, Transformed(self._view, minus_initial))))
+        rows.append(_score(MINUS_INITIAL, *self._hits(self.population, Transformed(self._view, minus_initial))))
         cell = {"population": self.population.name, "cell": self.name, "paper": self.paper}
         return pd.DataFrame([cell | row._asdict() for row in rows])
 
@@ -113,9 +112,9 @@ class _Cell:
     def _hits(
         self, population: Population, view: View, *, epoch: float | None = None, seed: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Whether each run (a column) is predicted correctly in each dealing (a row), and whether it ends well.
+        """Whether each run (a column) is predicted correctly in each repetition (a row), and whether it ends well.
 
-        With a seed, the folds are dealt once.
+        With a seed, the folds are made once.
         """
         truth = labels([run.final_accuracy() for run in population.runs], population.threshold)
         repeats = REPEATS if seed is None else 1
@@ -128,12 +127,12 @@ class _Cell:
 
 
 def gaps(populations: Sequence[Population], *, jobs: int, progress: Progress | None = None) -> Result:
-    """What the signatures of table 2 that are lower than the paper's become with one thing changed at a time.
+    """The signatures of table 2 that are lower than in the paper, with one thing changed at a time.
 
     Args:
         populations: Those that table 2 leaves out are left out here, too; so are those that the paper's lacks.
         jobs: Processes.
-        progress: Told after each cell.
+        progress: Called after each cell.
 
     Raises:
         SettingError: The paper has none of them.
@@ -154,7 +153,7 @@ def gaps(populations: Sequence[Population], *, jobs: int, progress: Progress | N
     table = _table(scores)
     notes = (NOTE, START) if len(table) else (NOTE, START, "None is lower.")
     tables = {} if table.empty else {"Lower than the paper's": table}
-    tables |= {"Less its start, where the paper has a figure": _less_start(scores), DIFFERENT: _circumstances(known)}
+    tables |= {"Less its start, where the paper has a figure": _minus_initial(scores), DIFFERENT: _circumstances(known)}
     return Result("gaps", "Where signatures predict less well than the paper's, and why", notes, tables, scores)
 
 
@@ -166,7 +165,7 @@ def _near(population: Population) -> list[bool]:
 def _sampled(lenets: Population, like: Population, seed: int) -> Population:
     """As many good and bad runs of the LeNets as another population has, drawn without replacement.
 
-    Of LeNets, too, there may be fewer.
+    There may be fewer LeNets.
     """
     random = np.random.default_rng(seed)
     good = np.array([run.final_accuracy() >= lenets.threshold for run in lenets.runs])
@@ -179,7 +178,7 @@ def _sampled(lenets: Population, like: Population, seed: int) -> Population:
 
 
 def _score(variant: str, hits: np.ndarray, truth: np.ndarray) -> _Score:
-    """As table 2 has it, of whether each run (a column) is predicted correctly in each dealing (a row)."""
+    """A score as in table 2, from whether each run (a column) is predicted correctly in each repetition (a row)."""
     sides = [hits[:, truth == side] for side in (0, 1)]
     balanced = math.nan if any(side.size == 0 for side in sides) else float(np.mean([side.mean() for side in sides]))
     accuracy = float(hits.mean()) if hits.size else math.nan
@@ -187,7 +186,7 @@ def _score(variant: str, hits: np.ndarray, truth: np.ndarray) -> _Score:
 
 
 def _table(scores: pd.DataFrame) -> pd.DataFrame:
-    """A row a cell that is lower than the paper's, a column a thing changed."""
+    """One row per cell that is lower than in the paper, one column per change."""
     rows = {
         f"{population}, {name}": _row(of.set_index("variant"))
         for (population, name), of in scores.groupby(["population", "cell"], sort=False)
@@ -197,7 +196,7 @@ def _table(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def _row(by_variant: pd.DataFrame) -> dict[str, str]:
-    """What one cell becomes."""
+    """The row of one cell."""
     accuracies, balanced, runs = (by_variant[of].to_dict() for of in ("accuracy", "balanced_accuracy", "runs"))
     shown = {name: f"{cell(accuracies[name])} ({cell(balanced[name])})" for name in accuracies}
     shown |= {name: f"{shown[name]}, {runs[name]}" if name in shown else "-" for name in OTHER_RUNS}
@@ -213,12 +212,12 @@ def _row(by_variant: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def _less_start(scores: pd.DataFrame) -> pd.DataFrame:
-    """Balanced accuracies with and without the start, a row a cell: of all, as the lower ones are chosen."""
+def _minus_initial(scores: pd.DataFrame) -> pd.DataFrame:
+    """Balanced accuracies with and without the initial values: of all cells, as a choice would bias them."""
     balanced = scores.pivot_table(
         index=["population", "cell"], columns="variant", values="balanced_accuracy", sort=False
     )
-    shown = balanced[[OURS, LESS_START]].assign(difference=balanced[LESS_START] - balanced[OURS])
+    shown = balanced[[OURS, MINUS_INITIAL]].assign(difference=balanced[MINUS_INITIAL] - balanced[OURS])
     cells = shown.map(cell).assign(difference=shown["difference"].map("{:+.2f}".format))
     cells.index = [", ".join(names) for names in shown.index]
     return cells.rename_axis(columns=None)
@@ -240,7 +239,7 @@ def _circumstances(populations: Sequence[Population]) -> pd.DataFrame:
 
 
 def _start_correlation(population: Population, measure: str) -> float:
-    """How much of a signature is the draw of the initial weights; see `START`."""
+    """How much of a signature depends on the random initial weights; see `START`."""
     now = statistics_of(measure)(population.runs, population.seen)
     correlations = []
     for statistic in STATISTICS:

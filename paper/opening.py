@@ -24,7 +24,7 @@ LOOK = 1.0
 """The epoch at which the two runs look alike."""
 
 ALIKE = 0.005
-"""How far apart their validation accuracies may be then."""
+"""The largest difference between their validation accuracies at that epoch."""
 
 MOVED = str(FeatureName("weights", "graph", "relative_change", "initial"))
 
@@ -122,7 +122,7 @@ def _describe(axis: Axes, title: str, across: str, up: str) -> None:
 
 
 def summary(pair: Pair) -> list[str]:
-    """What the picture shows, in numbers: a line a run."""
+    """The picture in numbers, one line per run."""
     lines = []
     for run in pair:
         at = np.flatnonzero(run.signature.times == LOOK)[0]

@@ -14,13 +14,13 @@ GREEN, RED, BLUE, YELLOW = "#1b7f79", "#c8553d", "#5b6fb5", "#d9a441"
 def panels(
     titles: Sequence[str], *, columns: int, width: float, height: float, share: Literal["all", "row", "none"] = "all"
 ) -> Figure:
-    """A figure with an axis a title, without the frame's upper and right side.
+    """A figure with one axis per title, without the frame's upper and right side.
 
     Args:
-        titles: One a panel; there are axes for these only, in rows from the left.
-        columns: At most.
-        width: Of a panel, in inches.
-        height: Of a panel, in inches.
+        titles: One per panel; only these get axes, in rows from the left.
+        columns: The most columns.
+        width: The width of a panel, in inches.
+        height: The height of a panel, in inches.
         share: Which panels have the same vertical range: "all", those of a "row", or "none".
     """
     columns = min(columns, len(titles))
@@ -44,5 +44,5 @@ def label_left(axis: Axes, text: str) -> None:
 
 
 def legend_below(figure: Figure, axis: Axes, *, columns: int) -> None:
-    """One legend for all panels, of what one of them shows."""
+    """One legend for all panels, from one of them."""
     figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=columns, frameon=False)

@@ -11,21 +11,21 @@ from paper.reported import CIFAR, IMAGENET
 from paper.wild import of_sweeps
 
 FAMILY = "family"
-"""The setting that tells the architecture without its depth: a ResNet-32 is not new to who knows ResNet-20."""
+"""The setting with the architecture without its depth: a ResNet-32 is not new if ResNet-20 is known."""
 
 DECADE = "decade of the learning rate"
-"""The setting that tells it roughly: learning rates of one decade are each other's neighbours in the paper's grid."""
+"""The setting with the rough learning rate: those of one decade are neighbours in the paper's grid."""
 
 SHARE_SEEN = 0.3
-"""Of all epochs, up to which tables look: 9 of 30, as the paper's LeNet; it looks at 14 of 50 epochs of AlexNet."""
+"""The share of epochs that tables look at: 9 of 30, as the paper's LeNet; for AlexNet the paper has 14 of 50."""
 
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """Runs that were made after one recipe.
+    """Runs that were trained from one recipe.
 
     Attributes:
-        name: Of the recipe.
+        name: The name of the recipe.
         runs: The finished ones.
         threshold: The final test accuracy from which on a run is good.
         source: The file that it was read from.
@@ -45,7 +45,7 @@ class Population:
 
     @property
     def epochs(self) -> int:
-        """That each run was trained for."""
+        """The number of epochs that each run was trained for."""
         return int(self.runs[0].metrics.index[-1])
 
     @property
@@ -75,7 +75,7 @@ class Population:
 
     @property
     def title(self) -> str:
-        """What the population is called in tables, and how large it is."""
+        """The name of the population in tables, and its size."""
         return f"{self.name} ({len(self.runs)} runs, {self.good} good)"
 
 
@@ -85,10 +85,10 @@ def stopping_epoch(run: Run) -> float:
 
 
 def read_populations(folder: Path) -> tuple[Population, ...]:
-    """Read all populations of one grid in a folder, in the order of their names; those of sweeps are passed over.
+    """Read all populations of a grid in a folder, in the order of their names; those of sweeps are ignored.
 
     Raises:
-        UnreadableFileError: There is none, a file is damaged or no population of the zoo, or two are of one recipe.
+        UnreadableFileError: There is none, a file is damaged or not a population, or two have the same recipe.
     """
     paths = sorted(path for path in parquet_files(folder) if not of_sweeps(path))
     if not paths:
@@ -114,7 +114,7 @@ def _population(path: Path, runs: Sequence[Run]) -> Population:
 
 
 def _lightened(run: Run) -> Run:
-    """The run with family and decade, and without node values: no table needs them, but all processes are sent them."""
+    """The run with family and decade, and without node values, which no table needs but every process would be sent."""
     kept = {name: run.recordings[name] for name in run.recordings if name == LAST_LAYER}
     family = str(run.settings["architecture"]).rstrip("0123456789").replace("resnet", "ResNet")
     decade = f"{float(str(run.settings['learning_rate'])):e}".partition("e")[2]
@@ -132,5 +132,5 @@ def on_cifar(populations: Sequence[Population]) -> list[Population]:
 
 
 def united(populations: Sequence[Population]) -> tuple[Run, ...]:
-    """All runs on CIFAR-10: what can be learned from any architecture of ten classes."""
+    """All runs on CIFAR-10, of any architecture."""
     return tuple(run for population in on_cifar(populations) for run in population.runs)

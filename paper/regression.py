@@ -14,7 +14,7 @@ from paper.tables import FOLDS_TITLES, score_table
 REPEATS = 3
 MEASURES = {"r2": "R²", "kendall_tau": "Kendall's τ", "mean_absolute_error": "Mean absolute error, in accuracy points"}
 NETWORKS = ("rolled degree MLP", "rolled eigenvector MLP")
-"""Of the neural networks only the paper's own rows: on features of any scale, theirs have R² far below zero."""
+"""Only the paper's own rows use neural networks: on features of any scale, they have R² far below zero."""
 
 MEANS = f"""The final test accuracy, predicted from about the first 30 % of the epochs: mean and standard deviation over
 {REPEATS} repetitions of {FOLDS}-fold cross-validation. Support vector regression with the penalty chosen inside the
@@ -28,7 +28,7 @@ def regression(populations: Sequence[Population], *, jobs: int, progress: Progre
     Args:
         populations: Those that table 2 leaves out are left out here, too.
         jobs: Processes.
-        progress: Told after each candidate on each population.
+        progress: Called after each candidate on each population.
     """
     usable = scorable(of_one_width(populations))
     experiments = [
@@ -50,7 +50,7 @@ def regression(populations: Sequence[Population], *, jobs: int, progress: Progre
 
 
 def regression_candidates() -> tuple[Candidate, ...]:
-    """The rows: what needs no weights, what needs nothing but weights, and both."""
+    """The rows: without weights, with weights only, and with both."""
     trees = learned("regression", "trees")
     views: dict[str, View] = {
         "changes": pooled_changes(),

@@ -14,28 +14,28 @@ from paper.populations import FAMILY, Population
 
 ORDERS = 500
 SWEEP = 18
-"""Runs of a sweep, or as many as half of the learning rates of a population have."""
+"""The runs of a sweep, or as many as half of a population's learning rates have."""
 
 LEAST = 9
-"""Runs of that half, for a sweep to have something to choose from."""
+"""The fewest runs of that half, so that a sweep has a choice."""
 
 KNOWN, NEW = "new learning rates", "new architecture"
-"""What our predictor has not seen of a sweep: its learning rates, or its whole architecture."""
+"""What our predictor has not seen: the learning rates of a sweep, or its whole architecture."""
 
 SITUATION = "weights-and-curve"
 BUDGET_OF = "with the epochs of"
-"""The column that names the rule whose epochs best first had; of what spends its own, nothing."""
+"""The column with the rule whose epochs best first had; empty without a budget."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Replay:
-    """The sweeps of a population: an experiment to be scored beside others.
+    """The sweeps of a population: an experiment to be scored along with others.
 
     Attributes:
         population: Its name.
         runs: The names of its runs.
-        record: All of them as one sweep, of which nothing is told.
-        predicted: What is told of them while they are held out, in rows of `HeldOut.scores`.
+        record: All of them as one sweep without forecasts.
+        predicted: The predictions for them while they are held out, in rows of `HeldOut.scores`.
     """
 
     population: str
@@ -44,7 +44,7 @@ class Replay:
     predicted: pd.DataFrame
 
     def scores(self) -> pd.DataFrame:
-        """A row a sweep and rule."""
+        """One row per sweep and rule."""
         halves, generator = self._halves(), np.random.default_rng(0)
         rows = []
         for number in range(ORDERS):
@@ -54,7 +54,7 @@ class Replay:
         return pd.DataFrame(rows).assign(population=self.population)
 
     def _halves(self) -> list[tuple[np.ndarray, Sweep]]:
-        """The places of the runs of each half that is large enough, and all runs with what is told without theirs."""
+        """The positions of the runs of each large enough half, and all runs with forecasts made without it."""
         halves = []
         for graphs, curves in zip(self._told_of(SITUATION), self._told_of(CURVE_ALONE), strict=True):
             if graphs[0].tolist() != curves[0].tolist():
@@ -63,7 +63,7 @@ class Replay:
         return halves
 
     def _told_of(self, situation: str) -> Iterator[tuple[np.ndarray, Mapping[str, Forecasts]]]:
-        """The places of the runs of each half, and what is told of all runs, by what was not seen."""
+        """The positions of the runs of each half, and the forecasts for all runs, by what was not seen."""
         predicted = self.predicted[self.predicted["situation"] == situation]
         new = predicted[predicted["folds"] == FAMILY]
         of_architecture = {} if new.empty else {NEW: _forecasts(new, self.runs)}
@@ -80,7 +80,7 @@ def replay_of(population: Population, predicted: pd.DataFrame) -> Replay:
 
     Args:
         population: With its validation accuracies.
-        predicted: What is told of its runs, and perhaps of others, while they are held out.
+        predicted: The predictions for its runs, and perhaps for others, while they are held out.
     """
     record = recorded(population.runs, first=SHIPPED_EPOCHS[0])
     names = tuple(run.name for run in population.runs)
@@ -88,7 +88,7 @@ def replay_of(population: Population, predicted: pd.DataFrame) -> Replay:
 
 
 def _forecasts(rows: pd.DataFrame, runs: Sequence[str]) -> Forecasts:
-    """What rows of `decided` tell of some runs, in their order."""
+    """The forecasts in rows of `decided` for some runs, in their order."""
     rows = rows.assign(stop=rows["decision"] == "stop", upper=rows["upper"].fillna(np.inf))
     stop, forecast, upper = (
         rows.pivot_table(index="run", columns="epoch", values=name).loc[[*runs]]
@@ -98,7 +98,7 @@ def _forecasts(rows: pd.DataFrame, runs: Sequence[str]) -> Forecasts:
 
 
 def _row(outcome: Outcome) -> dict[str, object]:
-    """An outcome, by the names that our tables have."""
+    """An outcome, under the names of our tables."""
     return {
         BUDGET_OF: outcome.budget_of,
         "rule": outcome.rule,

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PaperPopulation:
-    """What the paper tells of a population in its table 1.
+    """A population in the paper's table 1.
 
     Attributes:
         stopping: The earliest and latest epoch at which training stopped early.
         accuracy: The lowest and highest final accuracy.
-        threshold: Of the label.
+        threshold: The threshold of the label.
     """
 
     stopping: tuple[int, int]

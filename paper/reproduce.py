@@ -32,7 +32,7 @@ from paper.tables import table1, table2
 
 ALL = "all"
 ZOOS = Path("zoos")
-"""Where populations are looked for unless the user names another folder."""
+"""The default folder of the populations."""
 
 INSTANT = {"table1": table1, "figure5": figure5}
 LONG = {
@@ -49,7 +49,7 @@ LONG = {
 
 
 def run(what: str, zoos: Path, out: Path, *, jobs: int | None) -> None:
-    """Compute the results, write each at once, and print the first table of all."""
+    """Compute the results, write each immediately, and print the first table of each."""
     populations = read_populations(zoos)
     chosen = [*RESULTS] if what == ALL else [what]
     results: list[Result] = []
@@ -77,7 +77,7 @@ def run(what: str, zoos: Path, out: Path, *, jobs: int | None) -> None:
 def _computed(
     name: str, populations: Sequence[Population], done: Sequence[Result], jobs: int, progress: Progress
 ) -> Result:
-    """One result; sweeps are replayed with what was told for the decisions, where that is done."""
+    """One result; sweeps reuse the predictions made for the decisions, if there are any."""
     if name in INSTANT:
         return INSTANT[name](populations)
     if name == "sweeps":
@@ -100,8 +100,8 @@ def _page(results: Sequence[Result], left_out: Sequence[str], zoos: Path, out: P
         f"Vahedian et al., CIKM 2022, from the populations in `{zoos}/`. This page was written by\n"
         f"`{command}`; nothing on it is typed.\n\n"
         "## The claims\n\n"
-        "Each is judged by its mean on every population, transfer or epoch that it is about; a difference in bold is\n"
-        "certain (its 95 % interval excludes zero). What all of it is made of stands below; the populations are\n"
+        "Each is judged by its mean on every population, transfer or epoch that it covers; a difference in bold is\n"
+        "certain (its 95 % interval excludes zero). The results behind the claims follow below; the populations are\n"
         "smaller than the paper's, and reduced.\n\n"
     )
     body = [markdown_table(claims(results)), "", *left_out, *(result.markdown() for result in results)]

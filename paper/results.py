@@ -13,14 +13,14 @@ from epochgraph.files import atomic_write
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """A table or figure of the paper, computed anew.
+    """A table or figure of the paper, computed again.
 
     Attributes:
-        name: Of its files.
+        name: The name of its files.
         title: What it shows.
-        notes: What is to be known to read it; paragraphs.
-        tables: Tables to print, by their titles: text in all cells.
-        scores: All figures behind it, a row each.
+        notes: How to read it, as paragraphs.
+        tables: Tables to print, by their titles, with text in all cells.
+        scores: All figures behind it, one row each.
         figure: The picture, if there is one.
     """
 
@@ -62,14 +62,14 @@ class Result:
 
 
 def cell(mean: float, spread: float = math.nan) -> str:
-    """A figure of a table with two digits, as papers have them."""
+    """A number in a table, with two digits, as in papers."""
     if math.isnan(mean):
         return "-"
     return f"{mean:.2f}" + ("" if math.isnan(spread) else f" ± {spread:.2f}")
 
 
 def _drawn(figure: Figure, path: Path) -> list[Path]:
-    """Write a picture as PNG and SVG; without a date, so that the same picture is the same file."""
+    """Write a picture as PNG and SVG, without a date, so that the same picture gives the same file."""
     paths = [path.with_suffix(".png"), path.with_suffix(".svg")]
     for suffixed, metadata in zip(paths, ({}, {"Date": None}), strict=True):
         with atomic_write(suffixed) as temporary, rc_context({"svg.hashsalt": path.name}):

@@ -20,10 +20,10 @@ from epochgraph.predictors import Candidate, Task
 from paper.populations import Population
 
 FOLDS = 5
-"""The paper's."""
+"""The number of folds, as in the paper."""
 
 Progress = Callable[[int, int], None]
-"""Told how many experiments are done, and of how many."""
+"""Called with the number of finished experiments, and the total."""
 
 
 @typing.runtime_checkable
@@ -31,7 +31,7 @@ class Scorable(typing.Protocol):
     """An experiment that can be sent to another process."""
 
     def scores(self) -> pd.DataFrame:
-        """A row a score."""
+        """One row per score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ class Experiment:
         population: Its runs.
         candidate: What predicts their end.
         epochs: The last epochs to look at, one after another.
-        groups: The setting whose values come into one fold; None for random folds.
-        repeats: How often the folds are dealt.
-        task: What is predicted of them.
+        groups: The setting whose values stay in one fold; None for random folds.
+        repeats: How often folds are made.
+        task: What is predicted.
     """
 
     population: Population
@@ -78,11 +78,11 @@ def scored(experiments: Sequence[Scorable], *, jobs: int, progress: Progress | N
     Args:
         experiments: Independent of each other.
         jobs: Processes.
-        progress: Told after each experiment.
+        progress: Called after each experiment.
 
     Raises:
         SettingError: There is none, as no population is `scorable`.
-        OutputError: They cannot be written for the processes to read.
+        OutputError: They cannot be written to where the processes read them.
         EpochgraphError: A process was killed.
     """
     if not experiments:
@@ -114,7 +114,7 @@ def _written(experiments: Sequence[Scorable]) -> Iterator[Path]:
 
 @contextmanager
 def _reporting_kills(jobs: int) -> Iterator[None]:
-    """Turn what joblib says of a killed process into one line."""
+    """Turn joblib's error about a killed process into one line."""
     try:
         yield
     except BrokenProcessPool as error:
@@ -124,16 +124,16 @@ def _reporting_kills(jobs: int) -> Iterator[None]:
 
 @lru_cache(maxsize=1)
 def _read(path: Path) -> list[Scorable]:
-    """All experiments, once a process: many share their runs, and to send those with each takes longer than some."""
+    """All experiments, read once per process: many share runs, which would take long to send with each."""
     return list(joblib.load(path))
 
 
 def _on_one_core(path: Path, place: int) -> pd.DataFrame:
-    """The scores of an experiment, which do not depend on how many cores the machine has, nor wait for their threads.
+    """The scores of an experiment, independent of the number of cores and without waiting for threads.
 
-    Tables are too small for threads to gain anything. Where the cores are busy they wait for each other: a network on
-    1000 features took fifteen times as long with two. They are too small for scikit-learn's checks of what our own
-    estimators hand to it, too, which would take a fifth of the time.
+    Tables are too small for threads to help. On busy cores the threads wait for each other: a network on 1000 features
+    took fifteen times as long with two. scikit-learn's checks of input from our own estimators are skipped, as they
+    would take a fifth of the time.
     """
     with threadpool_limits(1), config_context(assume_finite=True, skip_parameter_validation=True):
         return _read(path)[place].scores()

@@ -1,4 +1,4 @@
-"""Populations -> the predictors that come with the package, and their card."""
+"""Populations -> the predictors that come with the package, and their model card."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -58,7 +58,7 @@ from your runs.
 
 
 def run(zoos: Path, out: Path) -> None:
-    """Fit the package's predictors on a folder of populations."""
+    """Fit the shipped predictors on a folder of populations."""
     populations = read_populations(zoos)
     with progress_bar() as progress:
         task = progress.add_task("predictors")
@@ -67,12 +67,12 @@ def run(zoos: Path, out: Path) -> None:
 
 
 def ship(populations: Sequence[Population], folder: Path, *, progress: Progress | None = None) -> list[Path]:
-    """Fit a predictor for each situation and epoch on all runs on CIFAR-10, and write them with their card.
+    """Fit a predictor for each situation and epoch on all runs on CIFAR-10, and write them with their model card.
 
     Args:
         populations: Those on other data are left out.
         folder: Where to write them.
-        progress: Told after each predictor.
+        progress: Called after each predictor.
 
     Returns:
         The files.
@@ -110,7 +110,7 @@ def ship(populations: Sequence[Population], folder: Path, *, progress: Progress 
 
 
 def _figures(predictor: Predictor) -> Mapping[str, str]:
-    """What the held-out runs say of a predictor."""
+    """What the held-out runs show about a predictor."""
     calibration = predictor.calibration
     assert calibration is not None  # noqa: S101 - `fitted` gives each one
     predicted, truth = calibration.predicted, calibration.truth

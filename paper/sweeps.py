@@ -1,4 +1,4 @@
-"""Sweeps replayed: what early stopping saves, and what it costs, by our decision and by the usual rules."""
+"""Replayed sweeps: what early stopping saves, and what it costs, by our decision and by the common rules."""
 
 from collections.abc import Sequence
 
@@ -18,43 +18,43 @@ from paper.results import Result
 from paper.scoring import Progress, scored
 
 DEALINGS = 4
-"""Ways to deal the learning rates into halves."""
+"""How many ways the learning rates are split into halves."""
 
 ASKED_AFTER = ", ".join(f"{epoch:g}" for epoch in SHIPPED_EPOCHS)
 ASKED_FIRST = SHIPPED_EPOCHS[0]
 
-NOTE = f"""Each of {ORDERS} sweeps is {SWEEP} runs of a population in random order, all of one half of its learning
-rates: of {DEALINGS} random ways to halve them, one half after the other. A half with fewer runs gives all of them, one
-with less than {LEAST} none. A run's progress is its recorded validation accuracy; the sweep ends with the run of the
-best final one among those that were not stopped. "Epochs" are those trained, as a share of training all to the end.
-"Regret" is what the test accuracy of that run lacks, in points, to that of the best run of the sweep: training all has
-some too, for validation and test images differ. Good runs are those of {THRESHOLD:.0%} or more. Beside the mean over
-the populations is its standard error: they are few.
+NOTE = f"""Each of {ORDERS} sweeps is {SWEEP} runs of a population in random order, all from one half of its learning
+rates; there are {DEALINGS} random ways to halve them, and the halves take turns. A half with fewer runs gives all of
+them, one with fewer than {LEAST} none. A run's progress is its recorded validation accuracy; the sweep chooses the run
+with the best final one among those that were not stopped. "Epochs" are those trained, as a share of training all to the
+end. "Regret" is how far the test accuracy of that run is below that of the best run of the sweep, in points: training
+all to the end has some, too, because validation and test images differ. Good runs are those of {THRESHOLD:.0%} or more.
+The standard error stands beside the mean over the populations, as they are few.
 
 The median rule (Golovin et al. 2017) lets the first {STARTUP} runs finish. Successive halving (Jamieson and Talwalkar
 2016) and Hyperband (Li et al. 2018) keep one run of {ETA}. Our predictor (`{SITUATION}`) is asked after
-{ASKED_AFTER} epochs; it was fitted and calibrated without any run of the half of the
-learning rates that the sweep is of, or without its whole architecture. Our decision stops what it condemns; {RATE:.0%}
-of the good runs are the most that it may stop, by its promise, each time. Our forecast beside the best so far stops
-what it does not expect, with 95 %, to reach the best of the runs that have finished (predictive termination, Domhan et
-al. 2015). Best first begins all runs, and goes on with the one that may end highest; it stops by the same rule. Our
-forecast, then the best {BEST}, keeps one run of {ETA} after {ASKED_FIRST:g} epochs, and the best {BEST} of them by the
-forecast after one; beside it stands the same by the validation accuracy, which shows what the schedule alone saves.
+{ASKED_AFTER} epochs; it was fitted and calibrated without any run of the sweep's half of the
+learning rates, or without its whole architecture. Our decision stops runs for which it expects no good end; by its
+promise, it may stop at most {RATE:.0%} of the good runs each time. Our forecast beside the best so far stops runs that
+are not expected, with 95 % probability, to reach the best finished run (predictive termination, Domhan et al. 2015).
+Best first starts all runs, and continues the one that may end highest; it stops by the same rule. Our forecast, then
+the best {BEST}, keeps one run of {ETA} after {ASKED_FIRST:g} epochs, and the best {BEST} of them by the forecast after
+one; beside it stands the same by the validation accuracy, which shows what the schedule alone saves.
 
-The schedule of the last rule is one of seven that were tried when the zoo had six such populations: that with the least
-regret. Populations and runs that came later had no say in it.
+The schedule of the last rule is the one with the least regret of seven that were tried when the zoo had six such
+populations. Later populations and runs did not influence the choice.
 
-With a budget, best first goes on whatever it expects, till its next step costs more than is left. In the second table
-its budget are the epochs that another rule spends on the same sweep; both rules that keep the best {BEST} are no usual
-ones, but show what a schedule saves. Shown is its mean regret and, in brackets, the mean difference to that of the
-other rule, with the standard error over the populations, and on how many it is not above zero; likewise what graphs
-change. "{WITHOUT}" is the same by a predictor that sees the learning curves alone, fitted and calibrated likewise. That
-the run goes on which may end highest was fixed before there were budgets; to go by the forecast itself was tried, too,
-on these populations, and regretted more.
+With a budget, best first continues whatever it expects, until its next step costs more than is left. In the second
+table its budget is the number of epochs that another rule spends on the same sweep; the two rules that keep the best
+{BEST} are not common ones, but show what a schedule saves. The table shows the mean regret and, in brackets, the mean
+difference to that of the other rule, with the standard error over the populations, and on how many it is not above
+zero; likewise the effect of graphs. "{WITHOUT}" is the same with a predictor that sees only the learning curves, fitted
+and calibrated likewise. Continuing the run that may end highest was fixed before there were budgets; going by the
+forecast itself was also tried on these populations, and had more regret.
 
-What the usual rules do not need: on new learning rates our predictor has learned from finished runs of the other half,
-on a new architecture from those of others, and those epochs are not counted. Best first puts runs aside and takes them
-up again, as successive halving does; the median rule need not. Looks within the first epoch cost nothing."""
+Our rules need what the common rules do not: on new learning rates our predictor has learned from finished runs of the
+other half, on a new architecture from those of others, and those epochs are not counted. Best first pauses and resumes
+runs, as successive halving does; the median rule need not. Forecasts within the first epoch cost nothing."""
 
 BUDGETS = "Best first, with no more epochs in each sweep than the rule of the row"
 
@@ -71,10 +71,10 @@ def sweeps(
     """Epochs and regret of each rule, on the populations on CIFAR-10 that are large enough.
 
     Args:
-        populations: Those on other data, or of fewer runs than a sweep has, are left out.
+        populations: Those on other data, or with fewer runs than a sweep, are left out.
         jobs: Processes.
-        predicted: What is `decided` about these populations, the scores of `decisions`; None to find it.
-        progress: Told after each epoch of our decisions.
+        predicted: What is `decided` about these populations, the scores of `decisions`; None to compute it.
+        progress: Called after each epoch of our decisions.
 
     Raises:
         SettingError: No population is large enough, or they have too few learning rates.
@@ -97,10 +97,10 @@ def sweeps(
 def _with_halves(
     populations: Sequence[Population], predicted: pd.DataFrame | None, *, jobs: int, progress: Progress | None
 ) -> pd.DataFrame:
-    """What is told of each run without its half of the learning rates, for each dealing, and without its architecture.
+    """The predictions for each run without its half of the learning rates, and without its architecture.
 
-    In sweeps of the runs of `decisions`, which are told without their own learning rate, the predictor would have
-    learned from the others of the very same sweep.
+    With the predictions of `decisions`, which leave out only the run's own learning rate, the predictor would have
+    learned from the other runs of the very same sweep.
     """
     runs = united(populations)
     wanted = [
@@ -120,7 +120,7 @@ def _with_halves(
 
 
 def _table(means: pd.DataFrame) -> pd.DataFrame:
-    """A row a rule, as the rows of its means are."""
+    """One row per rule, in the order of the rows of means."""
     return pd.DataFrame(
         {
             "epochs trained": means["epochs"].map("{:.1%}".format),
@@ -132,7 +132,7 @@ def _table(means: pd.DataFrame) -> pd.DataFrame:
 
 
 def _mean_table(of_populations: pd.DataFrame) -> pd.DataFrame:
-    """A row a rule: its mean over the populations, with the standard error of that."""
+    """One row per rule: its mean over the populations, with the standard error."""
     of_rule = of_populations.drop(columns="population").groupby("rule", sort=False)
     table, error = _table(of_rule.mean()), of_rule.sem()
     if error["regret"].notna().all():
@@ -142,7 +142,7 @@ def _mean_table(of_populations: pd.DataFrame) -> pd.DataFrame:
 
 
 def _budget_table(mean: pd.DataFrame, with_budget: pd.DataFrame) -> pd.DataFrame:
-    """A row a rule: its regret, and that of best first with its epochs, the means over the populations."""
+    """One row per rule: its regret, and that of best first with its epochs, as means over the populations."""
     regrets = mean.pivot_table(index="population", columns="rule", values="regret")
     rows = {}
     for other, of_budget in with_budget.groupby(BUDGET_OF, sort=False):
@@ -166,12 +166,14 @@ def _change(differences: pd.Series) -> str:
 
 
 def _drawn(mean: pd.DataFrame, with_budget: pd.DataFrame) -> Figure:
-    """Regret against epochs, a panel a population: the lower left is best; best first with budgets is a line."""
+    """Regret against epochs, one panel per population: the lower left is best; best first with budgets is a line."""
     names = list(dict.fromkeys(mean["population"]))
     figure = panels(names, columns=3, width=4.2, height=2.9, share="none")
     for axis, name in zip(figure.axes, names, strict=True):
         of_population = mean[mean["population"] == name].set_index("rule")
-        for (rule, at), (colour, marker) in zip(of_population.iterrows(), MARKS, strict=False):  # fewer if less is told
+        for (rule, at), (colour, marker) in zip(
+            of_population.iterrows(), MARKS, strict=False
+        ):  # fewer if there are fewer rules
             axis.plot(at["epochs"], at["regret"], marker, color=colour, ms=8, label=rule, ls="", alpha=0.9)
         given = with_budget[with_budget["population"] == name].sort_values("epochs").groupby("rule")
         for rule, style in ((KNOWN, "-"), (by_curves(KNOWN), ":")):

@@ -17,23 +17,23 @@ MEASURES = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy", "r
 FOLDS_TITLES = {"random": "folds at random, the paper's protocol", "learning_rate": "whole learning rates held out"}
 
 RANGES = """Ranges over the runs of a population; in brackets the paper's. Populations named `reduced` have fewer
-epochs, and other differences that their datasheets in `zoos/` tell; accuracies are of half of the test images."""
+epochs, and other differences that are in their datasheets in `zoos/`; accuracies are on half of the test images."""
 
 REPEATS = 10
-"""Dealings of the folds at random."""
+"""How often random folds are made."""
 
 GROUPED_REPEATS = 3
-"""Dealings of the folds by learning rate: fewer than at random, for the time that they take."""
+"""How often folds by learning rate are made: less than at random, as they take long."""
 
 MEANS = f"""Mean and standard deviation over {{}} repetitions of five-fold cross-validation (whole learning rates:
 {GROUPED_REPEATS}); in brackets the paper's accuracy on its population of the same architecture, which is larger and was
-trained for longer. Each predictor looks at the first epochs, up to that in the table's head: about 30 %
+trained for longer. Each predictor looks at the first epochs, up to the one in the table's head: about 30 %
 of them."""
 
 PREDICTORS = """The penalty of every support vector machine is chosen by cross-validation inside the training folds.
-A predictor called `trees` is a forest of extremely randomised trees. Changes are those of the whole graph, of its depth
-and of its weights, since the start and since the last snapshot. A network (`MLP`) of more than a thousand
-features, such as a flattened layer, sees their principal axes: on the features themselves it does not converge."""
+A predictor called `trees` is a forest of extremely randomised trees. Changes are those of the whole graph, by depth and
+of its weights, since the start and since the last snapshot. A network (`MLP`) with more than a thousand features, such
+as a flattened layer, sees their principal axes: on the features themselves it does not converge."""
 
 
 def table1(populations: Sequence[Population]) -> Result:
@@ -46,13 +46,13 @@ def table1(populations: Sequence[Population]) -> Result:
 def table2(
     populations: Sequence[Population], *, jobs: int, repeats: int = REPEATS, progress: Progress | None = None
 ) -> Result:
-    """How often it is predicted correctly whether a run will end well, from each view of its first epochs.
+    """How often the prediction whether a run will end well is right, from each view of its first epochs.
 
     Args:
-        populations: Those with too few runs on one side of their threshold are left out, and named; those of several
-            widths, too, whose last layers cannot be compared weight by weight.
+        populations: Those with too few runs on one side of their threshold are left out, and named; so are those with
+            several widths, whose last layers cannot be compared weight by weight.
         jobs: Processes.
-        repeats: How often the folds are dealt.
+        repeats: How often folds are made.
         progress: Told after each candidate on each population.
     """
     comparable = of_one_width(populations)
@@ -80,7 +80,7 @@ def table2(
 
 
 def table2_candidates() -> tuple[Candidate, ...]:
-    """The rows of table 2: what needs no weights, what needs nothing but weights, and both."""
+    """The rows of table 2: without weights, with weights only, and with both."""
     trees = learned("classification", "trees")
     both: dict[str, View] = {
         "changes": pooled_changes(),
@@ -132,10 +132,10 @@ def score_table(
     *,
     with_paper: bool = False,
 ) -> pd.DataFrame:
-    """A row a candidate, a column a population: mean and spread of a score, and the paper's where it has one.
+    """One row per candidate, one column per population: mean and spread of a score, and the paper's if it has one.
 
     Args:
-        scores: Of one measure and one kind of folds, with a row for each candidate and population.
+        scores: Scores of one measure and one kind of folds, with a row for each candidate and population.
         populations: The columns.
         candidates: The rows.
         with_paper: Whether to show the paper's.

@@ -1,4 +1,4 @@
-"""What only the paper's tables look at: views of single measures, of the last layer and of every weight."""
+"""Views for the paper's tables only: of single measures, of the last layer and of every weight."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,22 +15,22 @@ from epochgraph.signature.smoothing import Smoothing
 from epochgraph.signature.statistics import STATISTICS
 
 FIVE = ("percentile_50", "mean", "std", "skewness", "kurtosis")
-"""Those of the signature, as the zoo names them for weights."""
+"""The statistics of the signature, by their names for weights in a zoo."""
 
 
 def minus_initial(run: Run) -> Run:
-    """A run with each feature less its value at the first snapshot."""
+    """A run with each feature minus its value at the first snapshot."""
     signature = run.signature
     return replace(run, signature=replace(signature, values=signature.values - signature.values[0]))
 
 
 @dataclass(frozen=True, slots=True)
 class Transformed:
-    """Another view, of what is made of each run.
+    """Another view, applied to transformed runs.
 
     Attributes:
-        view: The other one.
-        made: Of a run, such as `folded` or `minus_initial`.
+        view: The other view.
+        made: Transforms a run, such as `folded` or `minus_initial`.
     """
 
     view: View
@@ -45,7 +45,7 @@ def statistics_of(values: str, *, smoothing: Smoothing = "none", alpha: float = 
     """The paper's signature: five statistics of node values over the whole graph, at each whole epoch from 1 on.
 
     Args:
-        values: Of what: the name of a measure, or "unrolled_degree".
+        values: What is measured: the name of a measure, or "unrolled_degree".
         smoothing: How each statistic is averaged with its past.
         alpha: Weight of the present in exponential smoothing.
 
@@ -77,7 +77,7 @@ def last_layer_weights(runs: Sequence[Run], epoch: float) -> pd.DataFrame:
     """All weights and biases of the last layer at `epoch`, or the latest before it that is in the file.
 
     Raises:
-        SettingError: A run has none recorded by then, or they differ in their number.
+        SettingError: A run has none recorded by then, or their numbers differ.
 
     References:
         Vahedian et al. 2022, section 4.1 (B_Wl).

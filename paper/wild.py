@@ -1,4 +1,4 @@
-"""The population of sweeps as a page: what is in it, how its sweeps went, a picture a family."""
+"""The population of sweeps as a page: what is in it, how its sweeps went, and one picture per family."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -90,7 +90,7 @@ with less than three quarters of it, or one that has diverged.
 
 
 def _counts(table: pd.DataFrame) -> str:
-    """How many sweeps there are of each task, architecture and optimiser."""
+    """The number of sweeps with each task, architecture and optimiser."""
     lines = ["| | sweeps |", "|---|---|"]
     for what, column in (("task", "task"), ("architecture", "architecture"), ("optimiser", "optimizer")):
         counts = table[column].value_counts().sort_index()

@@ -10,7 +10,7 @@ from epochgraph.errors import SettingError
 from paper import gaps as module
 from paper.candidates import from_weights
 from paper.claims import claims
-from paper.gaps import CHANGES, CLEAR_ENDS, LATER, LENETS, LESS_START, OURS, gaps
+from paper.gaps import CHANGES, CLEAR_ENDS, LATER, LENETS, MINUS_INITIAL, OURS, gaps
 from paper.results import Result, cell
 from paper.scoring import Experiment
 from paper.views import Transformed, minus_initial, statistics_of
@@ -44,25 +44,25 @@ def test_a_row_for_each_thing_changed_where_ours_is_lower(populations, result):
     """The LeNets' eigenvector is not lower than the paper's, and they are not drawn from themselves."""
     found = {key: of.set_index("variant") for key, of in result.scores.groupby(["population", "cell"])}
     vgg, lenet = found[VGG, "rolled degree SVM"], found[LENET, "rolled degree SVM"]
-    assert vgg.index.tolist() == [OURS, LATER, CHANGES, CLEAR_ENDS, LENETS, LESS_START]
-    assert lenet.index.tolist() == [OURS, LATER, CHANGES, CLEAR_ENDS, LESS_START]
-    assert found[LENET, "rolled eigenvector SVM"].index.tolist() == [OURS, LESS_START]
+    assert vgg.index.tolist() == [OURS, LATER, CHANGES, CLEAR_ENDS, LENETS, MINUS_INITIAL]
+    assert lenet.index.tolist() == [OURS, LATER, CHANGES, CLEAR_ENDS, MINUS_INITIAL]
+    assert found[LENET, "rolled eigenvector SVM"].index.tolist() == [OURS, MINUS_INITIAL]
     far = [abs(run.final_accuracy() - 0.4) >= 0.1 for run in populations[VGG].runs]
     assert vgg["runs"].tolist() == [30, 30, 30, sum(far), 30, 30]
     table = result.tables["Lower than the paper's"]
     lower = [(VGG, "degree"), (VGG, "eigenvector"), (LENET, "degree")]
     assert table.index.tolist() == [f"{name}, rolled {measure} SVM" for name, measure in lower]
     row = table.loc[f"{VGG}, rolled degree SVM"]
-    accuracy, balanced, _ = vgg.loc[LESS_START, ["accuracy", "balanced_accuracy", "runs"]]
-    assert row[LESS_START] == f"{cell(accuracy)} ({cell(balanced)})"
-    gains = (vgg["balanced_accuracy"] - vgg.loc[OURS, "balanced_accuracy"]).loc[[LATER, LESS_START, CHANGES]]
+    accuracy, balanced, _ = vgg.loc[MINUS_INITIAL, ["accuracy", "balanced_accuracy", "runs"]]
+    assert row[MINUS_INITIAL] == f"{cell(accuracy)} ({cell(balanced)})"
+    gains = (vgg["balanced_accuracy"] - vgg.loc[OURS, "balanced_accuracy"]).loc[[LATER, MINUS_INITIAL, CHANGES]]
     assert row["raised most by"] == f"{gains.idxmax()}, {gains.max():+.2f}"
     assert table.loc[f"{LENET}, rolled degree SVM", LENETS] == "-"
 
 
 def test_the_start_is_taken_away_of_all_cells_not_of_those_chosen_as_low(result):
     scores = result.scores.pivot_table(index=["population", "cell"], columns="variant", values="balanced_accuracy")
-    gain = scores[LESS_START] - scores[OURS]
+    gain = scores[MINUS_INITIAL] - scores[OURS]
     table = result.tables["Less its start, where the paper has a figure"]
     assert len(table) == len(gain) == 4
     assert table.loc[f"{VGG}, rolled degree SVM", "difference"] == f"{gain[VGG, 'rolled degree SVM']:+.2f}"
