@@ -35,8 +35,8 @@ OTHER_RUNS = CLEAR_ENDS, LENETS = "clear ends", "as many LeNets"
 
 NOTE = f"""Where the paper's own figure for one of its signatures is higher than ours in table 2, ours is computed again
 with one thing changed. `{OURS}`: as in table 2, with the 95 % interval for this number of runs (Wilson's). `{LATER}`:
-the signature extends to the last epoch. `{MINUS_INITIAL}`: each of its five statistics minus its initial value; every run
-here begins with different weights. `{CHANGES}`: instead of the statistics of the measure, the angle that its values
+the signature extends to the last epoch. `{MINUS_INITIAL}`: each of its five statistics minus its initial value; every
+run here begins with different weights. `{CHANGES}`: instead of the statistics of the measure, the angle that its values
 have turned and the logarithm of the ratio of their norms, since the start and since the last snapshot. Accuracy, and in
 brackets balanced accuracy, by which the table says which of these three raises it most: the best of three flatters.
 Random folds, {REPEATS} times. The other columns are about other runs, whose number follows. `{CLEAR_ENDS}`: those that
