@@ -58,7 +58,7 @@ class Replay:
         halves = []
         for graphs, curves in zip(self._told_of(SITUATION), self._told_of(CURVE_ALONE), strict=True):
             if graphs[0].tolist() != curves[0].tolist():
-                raise SettingError("told", self.population, "of the same halves, with graphs and by curves alone")
+                raise SettingError("predicted", self.population, "of the same halves, with graphs and by curves alone")
             halves.append((graphs[0], replace(self.record, forecasts=graphs[1], from_curves=curves[1])))
         return halves
 

@@ -119,8 +119,8 @@ def our_decision(sweep: Sweep, *, unseen: str) -> np.ndarray:
         unseen: What the predictor had not seen, a key of `Sweep.forecasts`.
     """
     predicted = sweep.forecasts[unseen]
-    condemned = np.minimum(predicted.epochs[predicted.stop.argmax(axis=1)], sweep.epochs)
-    return np.where(predicted.stop.any(axis=1), condemned, float(sweep.epochs))
+    stopped = np.minimum(predicted.epochs[predicted.stop.argmax(axis=1)], sweep.epochs)
+    return np.where(predicted.stop.any(axis=1), stopped, float(sweep.epochs))
 
 
 def beside_the_best(sweep: Sweep, *, unseen: str) -> np.ndarray:

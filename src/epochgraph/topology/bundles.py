@@ -1,8 +1,8 @@
-"""Sets of nodes that stand at one place together, each kept once and named by a number.
+"""Sets of nodes at one position, each stored once and numbered.
 
-Where an operation lets values meet (an attention score, a mean over channels, a layer over tokens), a place holds what
-several nodes gave. Such a set is one more node index, beyond those of all nodes: so it moves through every further
-operation as a node does, and only what reads it asks which nodes it stands for.
+When an operation combines values (an attention score, a mean over channels, a layer over tokens), a position depends
+on several nodes. Such a set gets one more node index, beyond those of all nodes, so it moves through every further
+operation like a node, and only a layer that reads it asks which nodes it stands for.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,10 +20,10 @@ from epochgraph.topology.program import Shape
 from epochgraph.topology.spans import NO_NODE
 
 FIRST = 1 << 40
-"""Number of the first bundle: more than there are nodes, and few enough to be exact in float64."""
+"""The number of the first bundle: more than there are nodes, and small enough to be exact in float64."""
 
 LARGEST = 1 << 26
-"""Places whose nodes are looked at one by one at most: half a gigabyte of indices."""
+"""The most positions whose nodes are looked at one by one: half a gigabyte of indices."""
 
 Kind = Literal["met", "statistic", "choice", "truth"]
 
@@ -46,14 +46,14 @@ class Bundle:
 
 
 class Bundles:
-    """All bundles of one program, each kept once."""
+    """All bundles of one program, each stored once."""
 
     def __init__(self) -> None:
         self.known: list[Bundle] = []
         self.numbers: dict[Bundle, int] = {}
 
     def number(self, bundle: Bundle) -> int:
-        """The bundle's index; of a single node that is not chosen, the node's own."""
+        """The bundle's index; for a single node that is not a choice, the node's own."""
         if len(bundle.members) == 1 and bundle.kind not in ("choice", "truth"):
             return bundle.members[0]
         if bundle not in self.numbers:
@@ -72,7 +72,7 @@ class Bundles:
         return self[number].members if number >= FIRST else (number,)
 
     def together(self, nodes: Tensor, dimensions: Shape, kind: Kind = "met") -> Tensor | None:
-        """The nodes along some dimensions, put together at one place.
+        """The nodes along some dimensions, combined at one position.
 
         Args:
             nodes: Index at each place.
@@ -113,7 +113,7 @@ class Bundles:
         return found
 
     def is_truth(self, number: int) -> bool:
-        """Whether an index stands for what values decide."""
+        """Whether an index stands for a decision made by values."""
         return number >= FIRST and self[number].kind == "truth"
 
     def _union(self, indices: np.ndarray, kind: Kind) -> Bundle:
@@ -167,14 +167,14 @@ def without_repetitions(layers: Sequence[Tensor]) -> tuple[list[Tensor], dict[in
 
 
 def _changes(nodes: Tensor, dimension: int) -> Tensor:
-    """Whether anything at each place but the first along a dimension differs from the place before."""
+    """Whether any position along a dimension differs from the one before."""
     count = nodes.shape[dimension] - 1
     changed = nodes.narrow(dimension, 1, count) != nodes.narrow(dimension, 0, count)
     return changed.movedim(dimension, 0).reshape(count, -1).any(1)
 
 
 def with_repetitions(nodes: Tensor, repeated: Mapping[int, Tensor]) -> Tensor:
-    """The reverse of `without_repetitions`, for what was made of the indices since."""
+    """The reverse of `without_repetitions`, for results computed from the indices."""
     for dimension, places in repeated.items():
         nodes = nodes.index_select(dimension, places)
     return nodes

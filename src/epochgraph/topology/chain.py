@@ -17,19 +17,19 @@ from epochgraph.topology.spans import Span
 from epochgraph.topology.structure import Coverage, Entry, Fold, Join, Part, Status, Topology
 
 EPSILON = 1e-5
-"""PyTorch's default for batch norm; parameters alone do not tell it."""
+"""PyTorch's default for batch norm; it is not in the parameters."""
 
 PIECE = "it is a mask, scale or length that belongs to a weight, and no layer: give the model (--model)"
 
 MOST_BLOCKS = 5
-"""Blocks whose orders are tried, at most 120."""
+"""The most blocks whose orders are tried: at most 120 orders."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     """A layer of the chain: a weight with its bias, or a batch norm.
 
-    `groups` is None where only the model's code would tell it.
+    `groups` is None if only the model's code would show it.
     """
 
     name: str
@@ -44,13 +44,13 @@ class _Candidate:
 def chain(source: nn.Module | Mapping[str, Tensor]) -> Topology:
     """Wire the layers one after another, in the order of the parameters.
 
-    For a plain chain of convolutions and linear layers this is the whole truth (LeNet: 239 nodes), and no model code is
-    needed. It is blind to anything else: a layer that does not fit on the one before it, such as the projection on a
-    residual connection, is left out and reported in `coverage`; skip connections carry no parameters and stay unseen.
-    Where there is a model, prefer `trace`.
+    For a plain chain of convolutions and linear layers this is the whole wiring (LeNet: 239 nodes), and no model code
+    is needed. It misses anything else: a layer that does not fit the one before it, such as the projection on a
+    residual connection, is left out and reported in `coverage`; skip connections have no parameters and remain unseen.
+    If you have the model, prefer `trace`.
 
-    A safetensors file has its names in alphabetical order, `classifier` before `features`: where the layers do not
-    follow each other as they come, and there is just one other order of such blocks in which all do, it is that.
+    A safetensors file has its names in alphabetical order, `classifier` before `features`: if the layers do not fit
+    together in that order, and there is exactly one other order of such blocks in which all do, that one is taken.
 
     Args:
         source: A model, or its parameters by name (a state dict or checkpoint).
@@ -90,10 +90,10 @@ def chain(source: nn.Module | Mapping[str, Tensor]) -> Topology:
 
 
 def outlines(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors without their values, which are let go one by one: a checkpoint may be larger than memory.
+    """The tensors without their values, which are freed one by one: a checkpoint may be larger than memory.
 
-    Of a checkpoint, only those are read whose dtype is not known without. Tensors of a special kind (sparse, quantised,
-    nested) are left out, for they can be no layer.
+    From a checkpoint, only tensors whose dtype is not known otherwise are read. Tensors of a special kind (sparse,
+    quantised, nested) are left out, as they cannot be a layer.
 
     Raises:
         EpochgraphError: One of them is called a weight.
@@ -109,7 +109,7 @@ def outlines(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _known(tensors: Mapping[str, Tensor], name: str) -> Tensor | Place | EpochgraphError:
-    """What tells the shape and dtype of a tensor, or why it can be no weight."""
+    """The shape and dtype of a tensor, or why it cannot be a weight."""
     stored = tensors.stored[name] if isinstance(tensors, Checkpoint) else None
     if stored is not None and stored.refusal is not None:
         return stored.refusal
@@ -126,7 +126,7 @@ def _outline(known: Tensor | Place) -> Tensor:
 
 
 def parameters_of(source: nn.Module | Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The parameters of a model; of plain tensors, those that are no integers and no batch statistics."""
+    """The parameters of a model; among plain tensors, those that are neither integers nor batch statistics."""
     if isinstance(source, nn.Module):
         return dict(source.named_parameters())
     statistics = ("running_mean", "running_var")
@@ -134,7 +134,7 @@ def parameters_of(source: nn.Module | Mapping[str, Tensor]) -> dict[str, Tensor]
 
 
 def _is_number(tensor: Tensor) -> bool:
-    """Whether a tensor holds real or complex numbers, and no integers."""
+    """Whether a tensor holds real or complex numbers, not integers."""
     return tensor.is_floating_point() or tensor.is_complex()
 
 
@@ -225,7 +225,7 @@ class _Chain:
         self.status |= {name: ("left out", reason) for name in names if name}
 
     def coverage(self, parameters: Mapping[str, Tensor], made: Mapping[str, Assembled]) -> Coverage:
-        """What became of every parameter, and so of all pieces of a weight."""
+        """The role of every parameter, and so of all pieces of a weight."""
         unknown: tuple[Status, str] = ("left out", "it belongs to no layer that a chain knows")
         for name, one in made.items():
             pieces = dict.fromkeys(one.sources, self.status.get(name, unknown))
@@ -256,7 +256,7 @@ def _layers_of_module(model: nn.Module) -> Iterator[_Candidate]:
 
 
 def _whole(name: str, tensors: Mapping[str, Tensor]) -> _Candidate:
-    """The layer whose weight is made of several tensors."""
+    """The layer whose weight is assembled from several tensors."""
     owner, dot, leaf = name.rpartition(".")
     bias = f"{owner}{dot}bias"
     return _Candidate(
@@ -269,7 +269,7 @@ def _layers_of_names(tensors: Mapping[str, Tensor], made: Mapping[str, Assembled
 
     Args:
         tensors: The tensors, without their values.
-        made: The weights that are made of several of them.
+        made: The weights that are assembled from several of them.
     """
     wholes = {one.sources[0]: one.name for one in made.values()}
     pieces = {piece for one in made.values() for piece in one.sources}

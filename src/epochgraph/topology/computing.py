@@ -1,4 +1,4 @@
-"""Recorded operations that are run again: how a weight is computed of parameters, or where values come to lie."""
+"""Recorded operations that are run again, to compute a weight from parameters, or to follow where values go."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -76,8 +76,8 @@ COMPUTABLE = (
     "empty_permuted",
     "nonzero",
 }
-"""What a weight may be computed with: functions of their operands alone, with no effect but their result, whose size
-follows from the sizes of the operands. The exact overloads are those of `table.py`."""
+"""The operations that may compute a weight: functions of their operands without side effects, the size of whose result
+follows from the sizes of the operands. The exact overloads are in `table.py`."""
 
 UNCHANGED = frozenset(
     [
@@ -103,23 +103,23 @@ UNCHANGED = frozenset(
         "type_as",
     ]
 )
-"""Nothing but memory, dtype or device changes."""
+"""Only memory, dtype or device changes."""
 
 
 FAULTS = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
-"""What it may end in to run operations on what they are not made for."""
+"""The errors that operations may raise on operands that they are not made for."""
 
 LEAST_ROOM = 1 << 31
-"""Bytes that a computation may take whatever it is made of."""
+"""The bytes that any computation may take."""
 
 MOST_TIMES = 64
-"""How many times the bytes of what it is made of it may take, if that is more."""
+"""How many times the bytes of its operands a computation may take, if that is more."""
 
 MOST_RESULTS = 1 << 16
-"""Tensors that one operation may give."""
+"""The most tensors that one operation may return."""
 
 NARROWEST = 2.0**-20
-"""Factor by which an interpolation may shrink at most: beyond, torch's own arithmetic leaves the tensor."""
+"""The largest factor by which an interpolation may shrink: beyond it, torch's own arithmetic leaves the tensor."""
 
 
 def call(operation: str, arguments: list[Any], options: dict[str, Any]) -> Any:
@@ -131,7 +131,7 @@ def call(operation: str, arguments: list[Any], options: dict[str, Any]) -> Any:
         options: Keyword arguments.
 
     Raises:
-        ValueError: It is not one that is run, or not with such arguments.
+        ValueError: The operation may not be run, or not with such arguments.
     """
     run = operator(operation)
     if ops.base(operation).lstrip("_").startswith("upsample"):
@@ -142,7 +142,7 @@ def call(operation: str, arguments: list[Any], options: dict[str, Any]) -> Any:
 
 
 def computed(program: Program, sources: Mapping[str, Tensor]) -> Tensor:
-    """Run operations on tensors: how a weight is computed of parameters.
+    """Run operations on tensors to compute a weight from parameters.
 
     Args:
         program: The operations, of which the last one is asked for. `refusal` tells beforehand whether they can be run.
@@ -157,7 +157,7 @@ def computed(program: Program, sources: Mapping[str, Tensor]) -> Tensor:
     for step in program.steps:
         found = _computed(step, values)
         if wide and not step.refs and isinstance(found, Tensor) and found.is_floating_point():
-            found = found.double()  # no dtype is recorded: numbers made anew are as wide as what they meet
+            found = found.double()  # no dtype is recorded: new numbers get the dtype of what they are combined with
         values[step.name] = found
     if not isinstance(found, Tensor):
         raise ValueError("a computation without result")  # noqa: TRY004 - the program is at fault, not an argument
@@ -165,7 +165,7 @@ def computed(program: Program, sources: Mapping[str, Tensor]) -> Tensor:
 
 
 def is_computable(step: Step) -> bool:
-    """Whether a weight may be computed with an operation."""
+    """Whether an operation may compute a weight."""
     if step.operation == ops.ITEM:
         return True
     if ops.base(step.operation) not in COMPUTABLE or not is_listed(step.operation):
@@ -176,9 +176,9 @@ def is_computable(step: Step) -> bool:
 
 
 def refusal(program: Program) -> str:
-    """Why a computation is not run, found on tensors without data; empty if it can be.
+    """Why a computation is refused, found on tensors without data; empty if it can be run.
 
-    Files come from strangers: sizes may be such that no machine has the memory, or that hours would pass.
+    Files are untrusted: their sizes may exceed any memory, or take hours.
     """
     found = _refusal(program, torch.float32)
     return found and _refusal(program, torch.complex64) and found  # a program does not say which numbers are complex
@@ -197,7 +197,7 @@ def first_line(error: Exception) -> str:
 
 
 def _excess(program: Program, dtype: torch.dtype) -> str:
-    """What of a computation goes beyond the memory that it may take; it is run on tensors without data."""
+    """The part of a computation that exceeds its memory; found by running it on tensors without data."""
     with FakeTensorMode():
         values: dict[str, Any] = {
             source.name: torch.empty(source.shape, dtype=torch.int64 if source.integer else dtype)
@@ -259,7 +259,7 @@ def _item(several: object, position: object) -> Any:
 
 
 def _results(name: str, arguments: list[Any]) -> int:
-    """How many tensors an operation gives at most, where that is for its arguments to say."""
+    """The most tensors that an operation returns, if that depends on its arguments."""
     longest = max(getattr(arguments[0], "shape", ()), default=1) if arguments else 1
     number = next((one for one in arguments[1:2] if isinstance(one, int)), 1)
     if name.startswith("unbind"):

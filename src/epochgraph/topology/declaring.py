@@ -1,4 +1,4 @@
-"""What the user says about single weights -> Topology: for what `trace` cannot follow, or where it is known better."""
+"""Wires that the user declares for single weights -> Topology: where `trace` fails, or the user knows better."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,16 +22,16 @@ ADVICE = "Say of each weight which part it reads, whose nodes its second axis co
 class Wire:
     """A weight, the part whose nodes it reads, and the part whose nodes it writes.
 
-    A weight that reads a sum has a wire for each term; one that reads parts laid one after another has a wire for each,
-    with the position at which it begins.
+    A weight that reads a sum has a wire for each term; one that reads concatenated parts has a wire for each, with the
+    position at which the part begins.
 
     Attributes:
         weight: Name of the parameter, shaped (targets, inputs, *kernel).
         reads: Name of the part that is read: a layer's name, `input`, or any new name for what enters.
         writes: Name of the part whose nodes the weight's first axis counts; None for the layer's own name, which is
             that of the weight without ".weight".
-        at: Position on the input axis where the part's nodes begin, one a position; None where they fill the whole
-            axis, each as often as it takes (a flatten repeats each channel once a pixel).
+        at: Position on the input axis where the part's nodes begin, one per position; None if they fill the whole axis,
+            each repeated as often as needed (a flatten repeats each channel once per pixel).
         groups: Number of blocks of inputs and targets that do not see each other, as of a grouped convolution.
 
     Example:
@@ -47,16 +47,16 @@ class Wire:
 
 
 def wire(source: nn.Module | Mapping[str, Tensor], wires: Sequence[Wire], topology: Topology | None = None) -> Topology:
-    """Wire weights as the user says, and leave the others as they were found.
+    """Wire some weights as declared, and leave the others as they were found.
 
     Args:
         source: A model, or its parameters by name (a state dict or checkpoint).
-        wires: What is said; of a weight that is named here, all that was found before is forgotten: also under other
-            names of the same tensor, as an embedding, and as what other weights are computed of.
-        topology: The wiring that is corrected or completed, as `trace` found it; None to begin with no wire at all.
+        wires: The wires. For a weight named here, everything found before is dropped: also under other names of the
+            same tensor, as an embedding, and as part of computed weights.
+        topology: The wiring to correct or complete, as `trace` found it; None to start without any.
 
     Raises:
-        TracingError: A wire names a weight that is not there, or parts of other sizes than the weight's axes.
+        TracingError: A wire names a missing weight, or parts whose sizes do not fit the weight's axes.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 3))
@@ -92,11 +92,11 @@ class _Declared:
         self.joins = [join for join in found.joins if not self.wired & self.parameters(join.parameter)]
 
     def first_name(self, parameter: str) -> str:
-        """Of the names that share a tensor, the one that joins use."""
+        """The name that joins use, among those that share a tensor."""
         return self.aliases.get(parameter, (parameter,))[0]
 
     def parameters(self, weight: str) -> set[str]:
-        """The parameter that a weight or bias is, or those that it is computed of."""
+        """The parameter that a weight or bias is, or those that it is computed from."""
         program = self.found.computed.get(weight)
         if program is None:
             return {self.first_name(weight)}
@@ -128,11 +128,11 @@ class _Declared:
         return tuple(self.tensors[held].shape) if held else ()
 
     def held(self, name: str) -> str | None:
-        """Of the names that share a tensor, the one under which it is given."""
+        """The name under which a tensor is given, among those that share it."""
         return next((alias for alias in self.aliases.get(name, (name,)) if alias in self.tensors), None)
 
     def part(self, name: str, size: int, bias: str | None, *, counted: bool) -> int:
-        """A part by its name, new if it is not known; `counted` if it has to have just so many nodes."""
+        """A part by its name, new if it is unknown; `counted` if it must have exactly this many nodes."""
         names = [part.name for part in self.parts]
         if name not in names:
             self.parts.append(Part(name, size, bias))
@@ -144,7 +144,7 @@ class _Declared:
         return index
 
     def positions(self, one: Wire, part: Part, inputs: int) -> tuple[Span, ...]:
-        """Which node of the part stands at each position of the input axis."""
+        """The node of the part at each position of the input axis."""
         if one.at is None:
             if inputs % part.size:
                 found = f"{one.weight!r} has {inputs} inputs, which {one.reads!r} with {part.size} nodes cannot fill"
@@ -158,10 +158,10 @@ class _Declared:
         return tuple(span for span in gaps if span.repeat)
 
     def topology(self) -> Topology:
-        """What was found, with what was said in its place; what enters the network comes first.
+        """The topology that was found, with the declared wires in place; the network's inputs come first.
 
-        A part that was joined by nothing but what is forgotten is forgotten, too. What was folded into it, but for a
-        batch norm, still counts as folded: nothing tells that it was of this part.
+        A part that was joined only by dropped joins is dropped, too. What was folded into it, except a batch norm,
+        still counts as folded, as nothing says which part it belonged to.
         """
         kept = set(range(len(self.parts))) - _ends(self.found.joins) | _ends(self.joins)
         written = {join.target for join in self.joins} | set(range(len(self.found.parts)))

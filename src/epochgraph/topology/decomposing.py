@@ -1,4 +1,4 @@
-"""An operation that has no rule, taken apart into simpler ones by PyTorch's own decompositions."""
+"""Decomposes an operation without a rule into simpler ones, by PyTorch's own decompositions."""
 
 from collections.abc import Callable, Mapping
 from functools import cache

@@ -18,10 +18,10 @@ FORMAT = "epochgraph topology"
 VERSION = 2
 
 MOST_NODES = 1 << 24
-"""Nodes for which no weight has to have a row or a column: a weight in the checkpoint vouches for all others."""
+"""The most nodes without a row or column of a weight: all others are confirmed by a weight in the checkpoint."""
 
 MOST_READ = 1 << 30
-"""Nodes that joins may read, counted once for each position where they stand."""
+"""The most nodes that joins may read, counted once for each position."""
 
 
 def write_topology(topology: Topology, path: Path | str) -> None:
@@ -60,7 +60,7 @@ def read_topology(path: Path | str) -> Topology:
     """Read a topology that `write_topology` wrote.
 
     Raises:
-        UnreadableFileError: The file is missing, not a topology, of a newer version, or contradicts itself.
+        UnreadableFileError: The file is missing, not a topology, has a newer version, or contradicts itself.
 
     Example:
         >>> from pathlib import Path
@@ -94,7 +94,7 @@ def read_topology(path: Path | str) -> Topology:
 
 
 def _shown(error: Exception) -> str:
-    """What is wrong, in one line that is no longer than it is helpful."""
+    """The error, in one short line."""
     line = " ".join(str(error).split()).encode("ascii", "backslashreplace").decode()
     return line if len(line) <= 200 else f"{line[:200]}..."
 
@@ -117,10 +117,10 @@ def _topology(document: Mapping[str, Any]) -> Topology:
 
 
 def _check_sizes(parts: Sequence[Part], joins: Sequence[Join]) -> None:
-    """See that a weight vouches for all nodes but some, before there is a vector of all of them.
+    """Check that weights confirm all nodes except a few, before a vector of all of them is allocated.
 
     Raises:
-        ValueError: There are more.
+        ValueError: Too many nodes have no weight.
     """
     targets = {join.target for join in joins}
     positions = dict.fromkeys(range(len(parts)), 0)

@@ -1,7 +1,7 @@
-"""One run of a model as it is, recorded operation by operation: for what `torch.export` does not take.
+"""One ordinary run of a model, recorded operation by operation, for models that `torch.export` cannot handle.
 
-The run is made on tensors without data where the model allows it. Where its path depends on values, it is made on the
-example itself: then the path is the example's, and experts that it does not call are not seen.
+The run uses tensors without data if the model allows it. If its path depends on values, it uses the example itself:
+then the path is the example's, and experts that it does not call are not seen.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -105,12 +105,12 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             yield
 
     def enter(self, name: str, value: object) -> None:
-        """An input of the network."""
+        """Note an input of the network."""
         if isinstance(value, Tensor):
             self.source("input", name, value)
 
     def source(self, kind: Any, target: str, tensor: Tensor) -> None:
-        """A value that is there before the first operation."""
+        """Note a value that exists before the first operation."""
         if id(tensor) in self.names:
             return
         integer = not tensor.is_floating_point() and not tensor.is_complex()
@@ -129,7 +129,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return func(*args, **kwargs or {}) if self.silent else self.run(str(func), func, args, kwargs or {})
 
     def run(self, name: str, func: Any, args: Any, kwargs: Any) -> Any:
-        """Run an operation under its name, and write it down; what it consists of is not."""
+        """Run an operation and record it by name, without the operations inside."""
         arguments = tuple(self.argument(value) for value in args)
         named = tuple((key, self.argument(value)) for key, value in kwargs.items())
         silent, self.silent = self.silent, True
@@ -142,7 +142,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result
 
     def write(self, name: str, arguments: tuple[Argument, ...], options: Options, result: Any) -> None:
-        """Write down an operation, and each of several results as a step of its own."""
+        """Record an operation, and each of several results as a separate step."""
         own = f"step_{len(self.steps)}"
         several = isinstance(result, list | tuple)
         shape: Any = tuple(map(tensor_shape, result)) if several else tensor_shape(result)
@@ -156,12 +156,12 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self.keep(value, one)
 
     def module(self) -> str:
-        """Name of the module that runs now: the innermost one has the longest."""
+        """The name of the running module: the innermost one has the longest."""
         running = (self.tracker.parents if self.tracker else set()) - {"Global"}
         return max(running, key=len, default="").partition(".")[2]
 
     def argument(self, value: object) -> Argument:
-        """An argument as plain data; tensors that come from elsewhere are constants."""
+        """An argument as plain data; tensors from elsewhere are constants."""
         match value:
             case Tensor():
                 if id(value) not in self.names:
@@ -178,7 +178,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 class _Whole(TorchFunctionMode):
     """Gives some operations to the recorder before they are taken apart.
 
-    A recurrent layer would become a layer for every moment and gate, and a circular padding a write to memory.
+    Otherwise a recurrent layer would become one layer per time step and gate, and circular padding a write to memory.
     """
 
     def __init__(self, recorder: _Recorder) -> None:

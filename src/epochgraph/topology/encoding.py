@@ -1,4 +1,4 @@
-"""Program <-> plain data for a file, of which nothing is believed when it is read back."""
+"""Program <-> plain data for a file, which is not trusted when it is read back."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -12,7 +12,7 @@ from epochgraph.topology.recording import MOST_VALUES
 Kind = Literal["input", "parameter", "buffer"]
 
 LARGEST = 1 << 63
-"""Numbers beyond this are none that torch could have recorded."""
+"""Torch cannot have recorded larger numbers than this."""
 
 
 def document_of(program: Program) -> dict[str, object]:
@@ -34,7 +34,7 @@ def document_of(program: Program) -> dict[str, object]:
 
 
 def program_of(document: Mapping[str, Any]) -> Program:
-    """Read a program, and check that each step reads nothing but what is there before it.
+    """Read a program, and check that each step reads only earlier results.
 
     Raises:
         ValueError, TypeError, LookupError: It is not what `document_of` makes.
@@ -50,7 +50,7 @@ def program_of(document: Mapping[str, Any]) -> Program:
 
 
 def computation_of(document: Mapping[str, Any]) -> Program:
-    """Read how a weight is computed, and check that it takes nothing but what weights are computed with.
+    """Read how a weight is computed, and check that only allowed operations are used.
 
     Raises:
         ValueError, TypeError, LookupError: It is not, or it takes something else.
@@ -66,7 +66,7 @@ def count_of(value: object, below: int | None = None) -> int:
     """A number from 0.
 
     Raises:
-        ValueError: It is none, or not below `below`.
+        ValueError: It is not a number, or not below `below`.
     """
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < (LARGEST if below is None else below):
         raise ValueError(f"{value!r} is not a number from 0" + ("" if below is None else f" to {below - 1}"))
@@ -77,7 +77,7 @@ def text_of(value: object) -> str:
     """A name.
 
     Raises:
-        ValueError: It is none, or has halves of characters, which can be neither printed nor stored.
+        ValueError: It is not a name, or has lone surrogates, which can be neither printed nor stored.
     """
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is not a name")  # noqa: TRY004 - the file is at fault, not an argument

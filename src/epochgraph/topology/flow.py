@@ -1,12 +1,12 @@
 """Follow the nodes of a network through its operations, by running the operations on node indices.
 
-A value of the network is represented by integer tensors of its own shape that tell, for each place, the node whose
-output stands there. Reshaping, slicing, padding, concatenating, or shuffling channels then needs no rule of its own:
-the operation itself, run on the indices, moves them just as it moves the values. Indices are mostly views of stride
+A value of the network is represented by integer tensors of its own shape that hold, for each position, the node whose
+output is there. Reshaping, slicing, padding, concatenating, or shuffling channels then needs no special rule: the
+operation itself, run on the indices, moves them just as it moves the values. Indices are mostly views of stride
 zero, so that even a large feature map costs a few numbers.
 
-What a layer, a pooling or an input means is left to a `Wiring`: the rolled topology and the unrolled graph are two of
-them over the same program.
+The meaning of a layer, a pooling or an input is left to a `Wiring`: the rolled topology and the unrolled graph are two
+wirings of the same program.
 """
 
 from abc import ABC, abstractmethod
@@ -23,7 +23,7 @@ from epochgraph.topology.program import Program, Shape, Source, Step
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A value of the network, by the nodes whose output it carries.
+    """A value of the network, represented by the nodes whose output it carries.
 
     Attributes:
         shape: Shape of the value.
@@ -41,7 +41,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """How a layer walks over its input; a linear layer has no spatial dimensions.
+    """How a layer moves over its input; a linear layer has no spatial dimensions.
 
     Attributes:
         dimensions: Number of spatial dimensions.
@@ -62,7 +62,7 @@ class Geometry:
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """A parameter, or what the network computes of parameters and constants alone: a slice, a normalised weight.
+    """A parameter, or a value computed from parameters and constants only: a slice, a normalised weight.
 
     Attributes:
         name: The parameter's name, or the computation in words, which is the same for the same computation.
@@ -115,7 +115,7 @@ class Wiring(ABC):
 
     @abstractmethod
     def input(self, source: Source) -> Flow:
-        """An input of the network enters."""
+        """Enter an input of the network."""
 
     @abstractmethod
     def layer(self, layer: Layer, flow: Flow) -> Flow:
@@ -174,7 +174,7 @@ class Wiring(ABC):
 
     @abstractmethod
     def fold(self, parameters: tuple[str, ...]) -> None:
-        """Parameters are added to nodes, or multiply them one by one: they belong to nodes and are no edges."""
+        """Parameters are added to nodes, or multiply them one by one: they belong to nodes and are not edges."""
 
     @abstractmethod
     def leave_out(self, parameters: tuple[str, ...], reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Run a program on node indices: each operation by its rule, and what has none is carried on as a reason."""
+"""Run a program on node indices: each operation by its rule; unsupported operations propagate a reason."""
 
 from collections import Counter
 
@@ -9,11 +9,11 @@ from epochgraph.topology.rules import result
 from epochgraph.topology.walk import Value, Walk, is_constant, shape_of
 
 CHANGED_IN_PLACE = "was changed in place"
-"""Why a value is no longer known: what it shares its memory with was written to."""
+"""Why a value is no longer known: memory that it shares was written to."""
 
 
 def follow(program: Program, wiring: Wiring, *, resized: bool = False) -> None:
-    """Run a program on node indices, and tell `wiring` about every input, layer, pooling and norm in order.
+    """Run a program on node indices, and call `wiring` for every input, layer, pooling and norm in order.
 
     Args:
         program: What to run.
@@ -35,7 +35,7 @@ def follow(program: Program, wiring: Wiring, *, resized: bool = False) -> None:
 
 
 def _follow_memory(walk: Walk, step: Step, memory: dict[str, str]) -> None:
-    """Where memory is written to, other views of it hold what was written: they are no longer known."""
+    """After a write to memory, other views of it are no longer known."""
     changing = ops.in_place(step.operation)
     first = step.refs[0] if step.refs else ""
     shared = changing or ops.base(step.operation) in ops.VIEWS
@@ -49,7 +49,7 @@ def _follow_memory(walk: Walk, step: Step, memory: dict[str, str]) -> None:
 
 
 def _overwritten(value: Value, written: Value, step: Step) -> Value:
-    """A value that shares its memory with one that was written to: constants stay such, but are not known."""
+    """A value that shares memory that was written to: a constant stays one, but is no longer known."""
     shape = shape_of(value)
     if all(is_constant(one) for one in (value, written)):
         return Flow(shape)

@@ -1,4 +1,4 @@
-"""A first run that finds how the inputs are read: along which dimensions, or as the numbers of a table's rows."""
+"""A first run that finds how inputs are read: along which dimensions, or as the row numbers of a table."""
 
 from collections.abc import Sequence
 
@@ -15,13 +15,13 @@ DECIDED = 1 << 41
 
 
 class InputAxes(Wiring):
-    """Finds along which dimensions of each input its nodes are to be counted.
+    """Finds the dimensions along which each input's nodes are counted.
 
-    Every place of the input enters as a node of its own. The first layer that reads it shows which dimensions run along
-    that layer's input axis: the channels of a convolution, whatever the layout; the last dimension of a linear layer;
-    all dimensions if they are flattened before it; none of a wave, whose moments are places of one channel. Where no
-    layer tells, it is dimension 1, PyTorch's channels.
-    Integers that choose the rows of a table are counted by these.
+    Every position of the input enters as a separate node. The first layer that reads it shows which dimensions run
+    along that layer's input axis: the channels of a convolution, whatever the layout; the last dimension of a linear
+    layer; all dimensions if they are flattened before it; none of a wave, whose moments are places of one channel.
+    Where no layer tells, it is dimension 1, PyTorch's channels. Integers that choose the rows of a table are counted by
+    these.
     """
 
     def __init__(self) -> None:
@@ -129,7 +129,7 @@ class InputAxes(Wiring):
 
     @override
     def fold(self, parameters: tuple[str, ...]) -> None:
-        """Nothing is joined here, so nothing is told of parameters."""
+        """Nothing is joined here, so parameters are not recorded."""
 
     @override
     def leave_out(self, parameters: tuple[str, ...], reason: str) -> None:

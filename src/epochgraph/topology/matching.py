@@ -1,4 +1,4 @@
-"""The names of weights in a file -> those of the topology: whether a prefix belongs to them, the topology decides."""
+"""The names of weights in a file -> those of the topology, which decides whether a prefix belongs to them."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -18,21 +18,21 @@ _T = TypeVar("_T")
 
 
 def matched(source: Mapping[str, Tensor], topology: Topology) -> Mapping[str, Tensor]:
-    """The tensors under the names that the topology has for them, if they are all there under a prefix, or without one.
+    """The tensors under their names in the topology, if all of them are found with or without a prefix.
 
-    A network may be an attribute of what was saved (of a Lightning module, of `DataParallel`, of an averaged model), or
-    what was traced may have it as one. No name says which it is (a network may have a `module` or `model` of its own),
-    but only one way finds all weights that the topology asks for. Averages beside the network itself are passed over.
+    The saved object may have the network as an attribute (a Lightning module, `DataParallel`, an averaged model), or
+    the traced one may. Names alone do not show which (a network may have its own `module` or `model`), but only one way
+    finds all weights of the topology. Averages beside the network itself are ignored.
 
     Args:
-        source: Tensors by name; of a checkpoint, none is read.
+        source: Tensors by name; tensors of a checkpoint are not read.
         topology: The wiring.
 
     Returns:
-        The tensors under other names, or as they are, if they have those of the topology or none that it can match.
+        The tensors under other names, or as they are, if their names already match or cannot be matched.
 
     Raises:
-        SeveralModelsError: The weights are there several times, and nothing tells which are meant.
+        SeveralModelsError: The weights are stored several times, and it is unclear which are meant.
     """
     wanted = needed(topology)
     if not wanted or all(_found(source, names) for names in wanted):
@@ -63,7 +63,7 @@ def _found(tensors: Collection[str], names: Sequence[str]) -> bool:
 
 
 def _renaming(source: Mapping[str, Tensor], needed: list[tuple[str, ...]], topology: Topology) -> _Renaming | None:
-    """The name of each tensor in the topology; None if there is no way in which all that is needed is found."""
+    """The name of each tensor in the topology; None if not all of the weights can be found."""
     names = list(source)
     prefixes = _chosen(list(_prefixes(names, needed)), source, topology)
     if prefixes:
@@ -76,7 +76,7 @@ def _renaming(source: Mapping[str, Tensor], needed: list[tuple[str, ...]], topol
 
 
 def _prefixes(names: list[str], needed: list[tuple[str, ...]]) -> Iterator[str]:
-    """What stands before the names of all that is needed."""
+    """The prefixes before the names of all needed weights."""
     held = set(names)
     endings = [f".{name}" for name in needed[0]]
     for name in names:
@@ -87,7 +87,7 @@ def _prefixes(names: list[str], needed: list[tuple[str, ...]]) -> Iterator[str]:
 
 
 def _common_prefixes(names: list[str]) -> Iterator[str]:
-    """What all names begin with, up to a dot: the shortest first."""
+    """The common prefixes of all names, up to a dot, the shortest first."""
     segments = names[0].split(".")
     for count in range(1, len(segments)):
         prefix = ".".join(segments[:count]) + "."
@@ -118,7 +118,7 @@ def _chosen(prefixes: list[str], source: Mapping[str, Tensor], topology: Topolog
 
 
 def _fits(prefix: str, source: Mapping[str, Tensor], topology: Topology) -> bool:
-    """Whether the weights have the shapes that the topology says."""
+    """Whether the weights have the shapes in the topology."""
     shapes = source.shapes if isinstance(source, Checkpoint) else {name: tuple(t.shape) for name, t in source.items()}
     joins = [join for join in topology.joins if prefix + join.parameter in shapes]
     expected = [(topology.parts[j.target].size, sum(s.count * s.repeat for s in j.inputs) // j.groups) for j in joins]
@@ -126,6 +126,6 @@ def _fits(prefix: str, source: Mapping[str, Tensor], topology: Topology) -> bool
 
 
 def _renamed(tensors: Mapping[str, _T], renaming: _Renaming) -> dict[str, _T]:
-    """The tensors under new names; others keep theirs where these are free."""
+    """The tensors under new names; others keep theirs if these are free."""
     found = {renaming[name]: tensor for name, tensor in tensors.items() if name in renaming}
     return {**{name: t for name, t in tensors.items() if name not in renaming and name not in found}, **found}

@@ -1,7 +1,7 @@
-"""What is known about ATen operations: which move values, which combine them place by place, which pool them.
+"""What is known about ATen operations: which move values, which combine them position by position, which pool them.
 
-An operation that is in none of these sets is not understood, and is reported. Names come without overload and without
-the underscore of the in-place form.
+An operation in none of these sets is not understood, and is reported. Names are without overload and without the
+underscore of the in-place form.
 """
 
 from epochgraph.topology.program import Step

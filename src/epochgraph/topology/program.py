@@ -1,9 +1,9 @@
 """A network's operations from input to output, as plain data.
 
-`torch.export` gives a graph of ATen operations (see `recording.py`). What the graphs need of it is little: the
-operations' names, their arguments, and which values are inputs, parameters and buffers. Kept as data it fits a JSON
-file, and can be run again on node indices (`flow.py`) for another input size, without the model's code and without ever
-naming an operation that `operations.py` does not list.
+`torch.export` gives a graph of ATen operations (see `recording.py`). Our graphs need little of it: the operations'
+names, their arguments, and which values are inputs, parameters and buffers. As data it fits into a JSON file, and can
+be run again on node indices (`flow.py`) for another input size, without the model's code and without ever naming an
+operation that `operations.py` does not list.
 """
 
 from collections.abc import Mapping
@@ -78,7 +78,7 @@ class Program:
 
 
 def layout(name: str, arguments: tuple[Argument, ...], shape: Shape) -> Step:
-    """An operation that brings a weight into the form of a layer's; what it is done to comes with its place.
+    """An operation that brings a weight into the form of a layer's weight; its operand is given by its position.
 
     Args:
         name: ATen name without namespace, such as "permute.default".

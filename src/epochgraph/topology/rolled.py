@@ -16,7 +16,7 @@ from epochgraph.topology.spans import NO_NODE, NodeIndex, spans
 from epochgraph.topology.structure import Fold, Join, Part
 
 Line = tuple[NodeIndex, NodeIndex]
-"""The first node at each position, and how many stand there."""
+"""The first node at each position, and the number of nodes there."""
 
 
 class RolledWiring(Wiring):
@@ -66,7 +66,7 @@ class RolledWiring(Wiring):
         return self.counted(name, shape, [n if axis == dimension else 1 for axis, n in enumerate(shape)])
 
     def counted(self, name: str, shape: Shape, counted: list[int]) -> Flow:
-        """A part for what enters, with nodes along the dimensions whose sizes are counted."""
+        """A part for an input, with nodes along the dimensions whose sizes are counted."""
         size = int(torch.tensor(counted).prod())
         if (name, size) not in self.known:
             self.known[name, size] = self.add_part(name, size, None)
@@ -183,7 +183,7 @@ class RolledWiring(Wiring):
         self.joins.update(dict.fromkeys(joins))
 
     def lines(self, nodes: NodeIndex) -> list[tuple[int, Line]]:
-        """Split what stands at each position by the part that it belongs to; several ranges of one part are several."""
+        """Split the nodes at each position by their part; several ranges of one part stay separate."""
         found: dict[tuple[int, int], Line] = {}
 
         def put(line: tuple[int, int], positions: np.ndarray, first: np.ndarray | int, width: int) -> None:

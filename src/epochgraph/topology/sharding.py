@@ -1,4 +1,4 @@
-"""Models whose parameters lie in pieces on several machines: read as if each were one tensor, of zeros."""
+"""Models whose parameters are sharded over several machines: read as if each were one tensor of zeros."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Which node each position of a weight's input axis reads, as a few runs instead of one number a position."""
+"""The node that each position of a weight's input axis reads, as a few runs instead of one number per position."""
 
 from dataclasses import dataclass
 
@@ -29,8 +29,8 @@ class Span:
 def spans(nodes: NodeIndex, widths: NodeIndex | None = None) -> tuple[Span, ...]:
     """Encode the nodes at each position as the fewest spans that a single pass from left to right finds.
 
-    A plain layer is one span, a flatten too (each channel repeated once a pixel), a concatenation has one a source:
-    so a topology stays small as data, can be compared, and is readable in its JSON file.
+    A plain layer is one span, and so is a flatten (each channel repeated once per pixel); a concatenation has one per
+    source. So a topology stays small as data, can be compared, and is readable in its JSON file.
 
     Args:
         nodes: The first node read at each position; `NO_NODE` where there is none.
@@ -43,7 +43,7 @@ def spans(nodes: NodeIndex, widths: NodeIndex | None = None) -> tuple[Span, ...]
     starts = np.flatnonzero(changes)
     lengths = np.diff(starts, append=len(nodes))
     values, wide = nodes[starts], widths[starts]
-    # A new span begins where the nodes do not follow their predecessors or are repeated another number of times.
+    # A new span begins where nodes do not follow their predecessors, or are repeated a different number of times.
     follows = (np.diff(values) == wide[:-1]) & (np.diff(wide) == 0) & (np.diff(lengths) == 0) & (values[:-1] != NO_NODE)
     heads = np.flatnonzero(np.concatenate([[True], ~follows]))
     counts = np.diff(heads, append=len(values))

@@ -19,7 +19,7 @@ class Part:
     Attributes:
         name: The layer's name in the model, or of the input.
         size: Number of nodes.
-        bias: Name of the parameter with one bias a node, if there is one.
+        bias: Name of the parameter with one bias per node, if there is one.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the topology makes of one parameter.
+    """The role of one parameter in the topology.
 
     Attributes:
         name: The parameter.
@@ -87,7 +87,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What the topology makes of every parameter, so that nothing is missing unseen."""
+    """The role of every parameter, so that nothing is missing unnoticed."""
 
     entries: tuple[Entry, ...]
 
@@ -99,7 +99,7 @@ class Coverage:
 
     @property
     def left_out(self) -> tuple[Entry, ...]:
-        """The parameters that are no part of the graph."""
+        """The parameters that are not part of the graph."""
         return tuple(entry for entry in self.entries if entry.status == "left out")
 
 
@@ -111,10 +111,10 @@ class Topology:
         parts: In forward order; the inputs come first.
         joins: Which weight connects which parts; several joins of the same two parts are parallel edges.
         folds: Batch norms that can be folded into a part's weights.
-        coverage: What became of every parameter.
+        coverage: The role of every parameter.
         tied: Groups of names that share one tensor; the first is the one that joins and folds use.
-        computed: Name of each weight that is no parameter -> how it is computed of parameters.
-        rung: How the wiring was found, and why not in a simpler way; empty where only the parameters are known.
+        computed: Name of each weight that is not a parameter -> how it is computed from parameters.
+        rung: How the wiring was found, and why not in a simpler way; empty if only the parameters are known.
         program: The operations from input to output, for the unrolled graph; None if only the parameters are known.
 
     Example:
@@ -145,18 +145,18 @@ class Topology:
 
     @cached_property
     def refused(self) -> Mapping[str, str]:
-        """Why weights are not computed, by name: a file may ask for what no machine has the memory for."""
+        """Why weights are not computed, by name: a file may ask for more memory than any machine has."""
         reasons = {name: refusal(program) for name, program in self.computed.items()}
         return {name: reason for name, reason in reasons.items() if reason}
 
     @cached_property
     def readers(self) -> tuple[int, ...]:
-        """For each join the first one that reads through the same weight in the same way, maybe from another part."""
+        """For each join the first that reads through the same weight in the same way, maybe from another part."""
         first: dict[tuple[object, ...], int] = {}
         keys = ((j.parameter, j.inputs, j.groups, j.target, self.parts[j.source].size) for j in self.joins)
         return tuple(first.setdefault(key, place) for place, key in enumerate(keys))
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Number of nodes of each part."""
+        """The number of nodes of each part."""
         return tuple(part.size for part in self.parts)

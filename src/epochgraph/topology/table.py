@@ -1,11 +1,11 @@
-"""The operations of ATen that are ever run: a closed table, from an operation's full name to the operator itself.
+"""The ATen operations that may be run: a closed table from an operation's full name to the operator itself.
 
-A topology's file names operations, and files come from strangers. So what a file says is only ever looked up here.
-The table is made of our own lists of names, with those overloads that torch itself registers, that give tensors, and
-that it declares to change none of their operands. What is not a key of it is refused, whatever it would mean to Python.
+A topology's file names operations, and files are untrusted, so names in files are only ever looked up here. The table
+is built from our own lists of names, with the overloads that torch registers, that return tensors, and that it declares
+to change none of their operands. Any other name is refused, whatever it would mean to Python.
 
-To run another operation, add its name to the list of its kind in `operations.py`: one line. Where weights may be
-computed with it, it has to be in `computing.COMPUTABLE`, too, to which most kinds belong as a whole.
+To run another operation, add its name to the list of its kind in `operations.py`: one line. If weights may be computed
+with it, it must also be in `computing.COMPUTABLE`, which contains most kinds as a whole.
 """
 
 from collections.abc import Iterable, Mapping
@@ -50,17 +50,17 @@ RUN = frozenset[str]().union(
     {"embedding_bag", "glu", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d", "index", "index_select", "linear"},
     {"_cdist_forward", "_pdist_forward", "one_hot", "take_along_dim", "view_as_complex", "view_as_real"},
 )
-"""Names of the operations, without overload."""
+"""The names of the operations, without overload."""
 
 UNCHECKED = {"_reshape_alias": "reshape", "_unsafe_view": "view"}
-"""Operations that believe what they are told of their operand's memory -> those that look, and do the same."""
+"""Operations that trust what they are told about their operand's memory -> equivalents that check it."""
 
 
 def operator(operation: str) -> Any:
-    """The operator of a full name, such as "aten.slice.Tensor"; of an in-place form the one that returns its result.
+    """The operator with a full name, such as "aten.slice.Tensor"; for an in-place form the one that returns its result.
 
     Raises:
-        ValueError: The table has none of this name.
+        ValueError: The table has no operator with this name.
     """
     name = ops.base(operation)
     found = _overloads(name).get(operation) if name in RUN else None
@@ -70,13 +70,13 @@ def operator(operation: str) -> Any:
 
 
 def is_listed(operation: str) -> bool:
-    """Whether the table has an operator of this full name."""
+    """Whether the table has an operator with this full name."""
     name = ops.base(operation)
     return name in RUN and operation in _overloads(name)
 
 
 def takes_text(operation: str) -> frozenset[int | str]:
-    """Positions and names of an operator's arguments that are words, such as the mode of a padding."""
+    """The positions and names of an operator's string arguments, such as the mode of a padding."""
     return _worded(operator(operation)._schema.arguments)  # noqa: SLF001 - torch has no other name for it
 
 
@@ -94,7 +94,7 @@ def _overloads(name: str) -> Mapping[str, Any]:
 
 
 def _gives_tensors(schema: Any) -> bool:
-    """Whether an operator returns tensors, and leaves its operands as they are."""
+    """Whether an operator returns tensors and leaves its operands unchanged."""
     return not schema.is_mutable and any(str(one.type) in ("Tensor", "List[Tensor]") for one in schema.returns)
 
 

@@ -31,7 +31,7 @@ RUNGS = (
     ("one run without data", run_without_data),
     (VALUES, run_with_values),
 )
-"""Ways to record a forward pass, from the one that sees most to the one that takes most."""
+"""Ways to record a forward pass, from the one that sees the most to the one that handles the most models."""
 
 AS_IT_IS = "Check that it runs on the example input, or use chain(model)."
 IN_PIECES = "FullyShardedDataParallel leaves no parameter its shape: trace the model before you wrap it."
@@ -42,19 +42,20 @@ WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -> Topology:
     """Read the wiring of a model from its forward pass.
 
-    The pass runs once in `torch.export` on tensors without data: no weight is computed with or copied, so that a model
-    on the "meta" device will do. Where that is not possible, the model is run as it is, without data if it can be, else
-    on the example; `rung` of the result tells which it was and why. The operations are then followed on node indices
+    The pass runs once in `torch.export` on tensors without data: no weight is used or copied, so a model on the "meta"
+    device works. If that is not possible, the model is run normally, without data if it can be, otherwise on the
+    example; `rung` of the result says which it was and why. The operations are then followed on node indices
     (see `flow.py`): the reader of a residual sum is joined to every producer, and slices, concatenations, heads or
     shuffled channels are exact. What is not understood is never guessed: `coverage` of the result lists every
     parameter, and why it is left out if it is.
 
-    Where values meet without a weight, as in an attention score or a product, what reads them is joined to all of them:
-    so queries and keys are joined to what reads their head. Of recurrent layers the nodes are hidden units, joined by
-    the norm over their gates; of an embedding, tokens and the values of its rows; of experts, each expert's neurons.
+    If values are combined without a weight, as in an attention score or a product, their reader is joined to all of
+    them: so attention scores create edges from queries and keys to what reads their head. The nodes of recurrent layers
+    are hidden units, joined by the norm over their gates; those of an embedding are tokens and the values of its rows;
+    those of experts are each expert's neurons.
 
-    A norm, an activation or a gate passes nodes on: edges are weights, so that the statistics through which a layer
-    norm or a softmax lets its channels see each other are no edges.
+    A norm, an activation or a gate passes nodes on: edges are weights, so the statistics through which a layer norm or
+    a softmax lets its channels see each other are not edges.
 
     Args:
         model: Any module; its training mode and the state of the random generators are left as they are.
@@ -102,7 +103,7 @@ def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -
 def _climbed(
     model: nn.Module, inputs: Inputs, first_names: Mapping[str, str], advice: str
 ) -> tuple[str, Program, RolledWiring]:
-    """The wiring by the first way of recording the forward pass that works, and what was wrong with those before."""
+    """The wiring from the first way of recording that works, and what was wrong with those before."""
     found: list[str] = []
     for name, record in RUNGS:
         try:
@@ -113,7 +114,7 @@ def _climbed(
             continue
         wiring = _followed(recorded)
         if any(CHANGED_IN_PLACE in reason for reason in wiring.reasons.values()):
-            with suppress(Exception):  # then what is known of it stays as it is
+            with suppress(Exception):  # then its known state stays
                 recorded = renamed(recording(functional=True), first_names)  # as if memory were not reused
                 wiring = _followed(recorded)
         return " for ".join([name, *(["; ".join(found)] if found else [])]), recorded, wiring
@@ -159,7 +160,7 @@ def unwrapped(model: nn.Module, *, flattened: bool = True) -> nn.Module:
 
 
 def _materialised(model: nn.Module, arguments: tuple[object, ...], options: dict[str, object]) -> nn.Module:
-    """The model, or of one whose lazy layers have no shapes yet, a copy that was run once."""
+    """The model; if it has lazy layers without shapes, a copy that was run once."""
     if not any(isinstance(parameter, nn.UninitializedParameter) for parameter in model.parameters()):
         return model
     copied = copy.deepcopy(model)
@@ -175,13 +176,13 @@ def _materialised(model: nn.Module, arguments: tuple[object, ...], options: dict
 
 
 def _uncached(model: nn.Module, options: dict[str, object]) -> dict[str, object]:
-    """The options, and none to keep keys and values for further tokens, where a language model would."""
+    """The options, and one that keeps language models from caching keys and values for further tokens."""
     takes = "use_cache" in inspect.signature(model.forward).parameters
     return {"use_cache": False, **options} if takes else options
 
 
 def _on_device(model: nn.Module, inputs: Inputs) -> Inputs:
-    """The example where the model's parameters are."""
+    """The example, on the device of the model's parameters."""
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     moved: Inputs = pytree.tree_map(lambda x: x.to(device) if isinstance(x, torch.Tensor) else x, inputs)
     return moved
@@ -189,7 +190,7 @@ def _on_device(model: nn.Module, inputs: Inputs) -> Inputs:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep torch's warnings and logs to itself: what matters of them is in the error that is raised."""
+    """Silence torch's warnings and logs: what matters is in the error that is raised."""
     level = logging.root.manager.disable
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -202,7 +203,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _undisturbed(model: nn.Module) -> Iterator[None]:
-    """Put the model into evaluation mode, and give back every module's mode and the random state."""
+    """Put the model into evaluation mode, and restore every module's mode and the random state."""
     modes = {module: module.training for module in model.modules()}
     with torch.random.fork_rng(devices=[]):
         try:

@@ -1,4 +1,4 @@
-"""The state of one run through a program on node indices, and what its rules ask of it."""
+"""The state of one run through a program on node indices, for its rules."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ RESHAPES = frozenset(["_reshape_alias", "_unsafe_view", "reshape", "view"])
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """What comes of parameters, buffers and constants alone.
+    """A value computed from parameters, buffers and constants only.
 
     Attributes:
         name: The step that made it.
@@ -41,7 +41,7 @@ class Computed:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Of each of several weights that lie along the first dimension of one, those that the data choose.
+    """Weights chosen by the data from several that are stacked along the first dimension of one.
 
     Attributes:
         weight: All of them: a parameter or what is computed of parameters.
@@ -56,7 +56,7 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Unsummed:
-    """A product, place by place, of values and a weight, of which nothing is read but a sum.
+    """An elementwise product of values and a weight, of which only a sum is read.
 
     Attributes:
         flow: The values, without the dimensions along which the weight alone changes.

@@ -1,4 +1,4 @@
-"""What each kind of operation does to the nodes that stand at the places of its operands: one rule each."""
+"""What each kind of operation does to the nodes at the positions of its operands: one rule each."""
 
 from collections.abc import Callable, Iterable
 

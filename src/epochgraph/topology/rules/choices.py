@@ -1,4 +1,4 @@
-"""Operations that tell of values which is the largest, where each lies, or how many there are of each size."""
+"""Operations that find which value is the largest, where each lies, or how many there are of each size."""
 
 from dataclasses import replace
 

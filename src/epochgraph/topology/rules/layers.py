@@ -135,7 +135,7 @@ def _turned(shape: Shape, groups: int) -> tuple[Step, ...]:
 
 
 def batch_norm(walk: Walk, step: Step) -> Value:
-    """A norm by recorded statistics, which may be folded into the layer that it follows."""
+    """A norm with recorded statistics, which may be folded into the layer before it."""
     operands = walk.operands(step)
     roles = zip(("scale", "shift", "mean", "variance"), operands[1:5], strict=False)
     sources = {role: value for role, value in roles if isinstance(value, Source)}
@@ -146,7 +146,7 @@ def batch_norm(walk: Walk, step: Step) -> Value:
 
 
 def norm(walk: Walk, step: Step) -> Value:
-    """A norm by the data's own statistics passes every node on; its scale and shift belong to nodes."""
+    """A norm with the data's own statistics passes every node on; its scale and shift belong to nodes."""
     for value in walk.tensors(step)[1:]:
         walk.wiring.fold(parameters_of(value))
     flow = replace(walk.flow(walk.operands(step)[0]), part=None)

@@ -1,4 +1,4 @@
-"""Operations that pick places by indices, or put values there."""
+"""Operations that read or write positions by indices."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -67,7 +67,7 @@ def embedding_bag(walk: Walk, step: Step) -> Value:
 
 
 def indexed(walk: Walk, step: Step) -> Value:
-    """Places picked by tensors of indices."""
+    """Positions picked by tensors of indices."""
     value, *others = walk.operands(step)
     name = ops.base(step.operation)
     match name:
@@ -92,7 +92,7 @@ def indexed(walk: Walk, step: Step) -> Value:
 
 
 def masked(walk: Walk, step: Step) -> Value:
-    """Places that a mask tells, one after another."""
+    """The positions selected by a mask, one after another."""
     value, mask = walk.operands(step)[:2]
     flow = walk.flow(value)
     return _masked_places(walk, step, flow, mask, 0, len(flow.shape))

@@ -1,4 +1,4 @@
-"""Operations that work place by place, or move values from place to place."""
+"""Operations that work position by position, or move values from position to position."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

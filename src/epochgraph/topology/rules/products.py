@@ -45,7 +45,7 @@ def matrix_product(walk: Walk, step: Step) -> Value:
 
 
 def grouped_product(walk: Walk, step: Step) -> Value:
-    """Rows in groups, each multiplied by a weight of its own: which one a row gets is told by where groups end."""
+    """Groups of rows, each multiplied by its own weight: the ends of the groups show which weight a row gets."""
     rows, weights = walk.operands(step)[:2]
     if not is_weight(weights) or len(weights.shape) != 3 or len(rows.shape) != 2:
         return walk.unknown(step, "is called in a way that is not followed")

@@ -1,4 +1,4 @@
-"""Operations in which the values along a dimension meet."""
+"""Operations that combine the values along a dimension."""
 
 from epochgraph.topology import operations as ops
 from epochgraph.topology.flow import Flow
