@@ -281,7 +281,7 @@ def test_some_rows_are_read_without_the_others(tmp_path, suffix, dtype):
         save_file(weights, path)
     checkpoint = load_checkpoint(path)
     for name, begin, end in (("a", 3, 7), ("a", 0, 10), ("b", 1, 2)):
-        place = checkpoint.stored[name].place
-        lying = place if place.splits else place.turned
-        expected = weights[name] if place.splits else weights[name].T
-        torch.testing.assert_close(lying.rows(begin, end), expected[begin:end], rtol=0, atol=0)
+        location = checkpoint.stored[name].location
+        stored = location if location.splits else location.turned
+        expected = weights[name] if location.splits else weights[name].T
+        torch.testing.assert_close(stored.rows(begin, end), expected[begin:end], rtol=0, atol=0)

@@ -5,7 +5,7 @@ Files may come from untrusted sources: nothing in them is ever imported or run.
 
 from epochgraph.checkpoints.checkpoint import Checkpoint, Stored
 from epochgraph.checkpoints.loading import load_checkpoint
-from epochgraph.checkpoints.place import Buffer, Place
+from epochgraph.checkpoints.location import Buffer, Location
 from epochgraph.checkpoints.run import CheckpointRun, read_run
 
-__all__ = ["Buffer", "Checkpoint", "CheckpointRun", "Place", "Stored", "load_checkpoint", "read_run"]
+__all__ = ["Buffer", "Checkpoint", "CheckpointRun", "Location", "Stored", "load_checkpoint", "read_run"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from epochgraph.checkpoints.place import Place
+from epochgraph.checkpoints.location import Location
 from epochgraph.errors import EpochgraphError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Stored:
     Attributes:
         shape: The tensor's shape.
         read: Returns the values, in memory of their own.
-        place: Their location in a file, if some of them can be read without the others.
+        location: Their location in a file, if some of them can be read without the others.
         refusal: Why they cannot be read (a sparse or quantised tensor, ...), which `read` raises; None if they can.
 
     Raises:
@@ -37,7 +37,7 @@ class Stored:
 
     shape: tuple[int, ...]
     read: Callable[[], torch.Tensor] = field(repr=False)
-    place: Place | None = field(default=None, repr=False)
+    location: Location | None = field(default=None, repr=False)
     refusal: EpochgraphError | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

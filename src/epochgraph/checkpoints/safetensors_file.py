@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from epochgraph.checkpoints.archive import COPY_AGAIN, damaged
 from epochgraph.checkpoints.checkpoint import Stored, refused
 from epochgraph.checkpoints.content import Foreign, described, head_of
-from epochgraph.checkpoints.place import Place, contiguous, stamp
+from epochgraph.checkpoints.location import Location, contiguous, stamp
 from epochgraph.errors import UnreadableFileError, WeightDtypeError
 
 _PACKED = ("F4", "F6_")  # values smaller than a byte: the tensor that torch makes of them has another shape
@@ -50,11 +50,11 @@ def safetensors_weights(path: Path) -> dict[str, Stored]:
         kind = described(head) if head else Foreign("it is empty", COPY_AGAIN)
         kind = kind or Foreign(f"it is damaged ({ascii(reason)[1:-1][:120]})", COPY_AGAIN)
         raise UnreadableFileError(path, kind.found, kind.advice) from error
-    places = _places(path, found)
+    places = _locations(path, found)
     return {name: _stored(path, name, shape, dtype, places.get(name)) for name, (shape, dtype) in found.items()}
 
 
-def _places(path: Path, found: Mapping[str, tuple[tuple[int, ...], str]]) -> dict[str, Place]:
+def _locations(path: Path, found: Mapping[str, tuple[tuple[int, ...], str]]) -> dict[str, Location]:
     """The locations of the tensors with common dtypes; the library has checked the header, but does not expose them.
 
     The file begins with the length of the header (8 bytes, the least first) and the header, a JSON object.
@@ -65,8 +65,9 @@ def _places(path: Path, found: Mapping[str, tuple[tuple[int, ...], str]]) -> dic
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))
         state = stamp(file.fileno())
+    begin = 8 + length
     return {
-        name: Place(path, state, 8 + length + header[name]["data_offsets"][0], _DTYPES[dtype], shape, contiguous(shape))
+        name: Location(path, state, begin + header[name]["data_offsets"][0], _DTYPES[dtype], shape, contiguous(shape))
         for name, (shape, dtype) in found.items()
         if dtype in _DTYPES
     }
@@ -78,11 +79,11 @@ def _natural(name: str) -> list[tuple[int, str]]:
     return [(len(p) if n % 2 else 0, p) for n, p in enumerate(pieces)]
 
 
-def _stored(path: Path, name: str, shape: tuple[int, ...], dtype: str, place: Place | None) -> Stored:
+def _stored(path: Path, name: str, shape: tuple[int, ...], dtype: str, location: Location | None) -> Stored:
     if dtype.startswith(_PACKED):
         return refused(shape, WeightDtypeError(name, dtype))
     try:
-        return Stored(shape, partial(_read, path, name), place)
+        return Stored(shape, partial(_read, path, name), location)
     except ValueError as error:
         raise damaged(path, f"the tensor {name!r} {error}") from error
 

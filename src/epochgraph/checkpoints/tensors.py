@@ -9,8 +9,8 @@ import torch
 
 from epochgraph.checkpoints.archive import COPY_AGAIN, Archive
 from epochgraph.checkpoints.checkpoint import Stored, refused
+from epochgraph.checkpoints.location import Location, Stamp
 from epochgraph.checkpoints.pickles import Made, Named, Outside
-from epochgraph.checkpoints.place import Place, Stamp
 from epochgraph.checkpoints.storages import Storage, storage
 from epochgraph.errors import UnreadableFileError, WeightDtypeError
 
@@ -143,5 +143,5 @@ def _stored(view: _View, dtype: torch.dtype, archive: Archive, path: Path, state
     needed = max(math.prod(view.shape), view.offset + view.span) if view.span else 0  # an empty one may be anywhere
     if needed > capacity:
         raise ValueError(f"needs {needed} values, but its storage has {capacity}")
-    place = Place(path, state, region.position + view.offset * dtype.itemsize, dtype, view.shape, view.stride)
-    return Stored(view.shape, place.whole, place)
+    location = Location(path, state, region.position + view.offset * dtype.itemsize, dtype, view.shape, view.stride)
+    return Stored(view.shape, location.whole, location)

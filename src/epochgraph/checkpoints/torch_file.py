@@ -5,8 +5,8 @@ from pathlib import Path
 from epochgraph.checkpoints.archive import COPY_AGAIN
 from epochgraph.checkpoints.checkpoint import Stored
 from epochgraph.checkpoints.legacy import legacy_archive
+from epochgraph.checkpoints.location import stamp
 from epochgraph.checkpoints.nesting import weights
-from epochgraph.checkpoints.place import stamp
 from epochgraph.checkpoints.tensors import stored_tensor
 from epochgraph.checkpoints.zipped import zip_archive
 from epochgraph.errors import UnreadableFileError

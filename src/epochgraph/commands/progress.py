@@ -52,7 +52,7 @@ def reading(checkpoint: Checkpoint, progress: OnProgress) -> Iterator[Callable[[
 
     Of a checkpoint that is in memory, nothing is read, and nothing is shown.
     """
-    places = [stored.place for stored in checkpoint.stored.values() if stored.place is not None]
+    places = [stored.location for stored in checkpoint.stored.values() if stored.location is not None]
     whole = max(1, sum(math.prod(place.shape) * place.dtype.itemsize for place in places))
     name, total = checkpoint.path.name, whole // MEGA
     lock, read = Lock(), 0

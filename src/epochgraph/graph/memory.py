@@ -62,7 +62,7 @@ def size_in_memory(checkpoint: Checkpoint) -> int:
 
 def _bytes(stored: Stored) -> int:
     """What a weight takes in memory: float64 stays float64, half precision may become float32."""
-    item = ITEM if stored.place is None else max(ITEM, stored.place.dtype.itemsize)
+    item = ITEM if stored.location is None else max(ITEM, stored.location.dtype.itemsize)
     return item * math.prod(stored.shape)
 
 

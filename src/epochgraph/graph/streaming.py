@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from epochgraph.blocks import Block, Scan, Streamed, Transposed, Way
-from epochgraph.checkpoints import Buffer, Place
+from epochgraph.checkpoints import Buffer, Location
 from epochgraph.errors import WeightDtypeError
 from epochgraph.graph.reading import Reading, Readings
 from epochgraph.graph.weights import Weights
@@ -50,19 +50,19 @@ class _Weight:
     Attributes:
         key: Equal for weights with the same values.
         shape: Its shape on disk.
-        place: The location of its rows; None if it has to be computed as a whole.
+        location: The location of its rows; None if it has to be computed as a whole.
         turned: Whether it is stored transposed to how the join reads it.
     """
 
     key: object
     shape: tuple[int, ...]
-    place: Place | None
+    location: Location | None
     turned: bool = False
 
     @property
     def itemsize(self) -> int:
         """The bytes of a value on disk."""
-        return 4 if self.place is None else self.place.dtype.itemsize
+        return 4 if self.location is None else self.location.dtype.itemsize
 
     @property
     def bytes(self) -> int:
@@ -118,15 +118,15 @@ def streamed_blocks(joins: Sequence[Join], topology: Topology, weights: Weights,
 
 
 def _use(join: Join, weights: Weights, readings: Readings) -> _Use:
-    place = weights.place(join.parameter)
-    if place is not None and not place.dtype.is_floating_point:
-        raise WeightDtypeError(join.parameter, str(place.dtype))
-    shape = weights.shape(join.parameter) if place is None else place.shape
+    location = weights.location(join.parameter)
+    if location is not None and not location.dtype.is_floating_point:
+        raise WeightDtypeError(join.parameter, str(location.dtype))
+    shape = weights.shape(join.parameter) if location is None else location.shape
     how = readings(join, shape)
-    if place is not None and place.splits:
-        return _Use(_Weight(place, shape, place), how, how)
-    if place is not None and how.plain and len(shape) == 2 and place.turned.splits:
-        weight = _Weight(place.turned, shape[::-1], place.turned, turned=True)
+    if location is not None and location.splits:
+        return _Use(_Weight(location, shape, location), how, how)
+    if location is not None and how.plain and len(shape) == 2 and location.turned.splits:
+        weight = _Weight(location.turned, shape[::-1], location.turned, turned=True)
         return _Use(weight, Reading(None, 1, 1, shape[0], None, None, shape[0]), how)
     return _Use(_Weight(join.parameter, shape, None), how, how)
 
@@ -162,14 +162,14 @@ def _bytes(use: _Use, *, wide: bool) -> int:
 def _narrow(use: _Use) -> bool:
     """Whether the block uses bfloat16 directly, for which there are kernels, instead of a copy in float32."""
     weight, taken = use.weight, use.taken
-    if weight.place is None or weight.place.dtype != torch.bfloat16:
+    if weight.location is None or weight.location.dtype != torch.bfloat16:
         return False
-    return taken.columns is None and taken.groups == 1 and weight.place.dense
+    return taken.columns is None and taken.groups == 1 and weight.location.dense
 
 
 def _scan(several: Sequence[_Use], kept: Collection[tuple[object, ...]], weights: Weights, storage: Storage) -> Scan:
     weight = several[0].weight
-    whole = weight.place is None or any(use.taken.groups > 1 for use in several)
+    whole = weight.location is None or any(use.taken.groups > 1 for use in several)
     step = ROWS * max(1, PIECE // (ROWS * max(1, math.prod(weight.shape[1:]))))
     ways = [_way(use, weights, kept=use.key in kept) for use in several]
     return Scan(_rows(weight, weights, storage), weight.shape[0], max(1, weight.shape[0]) if whole else step, ways)
@@ -186,10 +186,10 @@ def _way(use: _Use, weights: Weights, *, kept: bool) -> Way:
 
 def _rows(weight: _Weight, weights: Weights, storage: Storage) -> Callable[[int, int], Tensor]:
     """What reads some rows of a weight."""
-    place, key = weight.place, weight.key
+    location, key = weight.location, weight.key
 
     def rows(begin: int, end: int) -> Tensor:
-        found = weights.numbers(str(key))[begin:end] if place is None else place.rows(begin, end, storage.buffer)
+        found = weights.numbers(str(key))[begin:end] if location is None else location.rows(begin, end, storage.buffer)
         if storage.watch is not None:
             storage.watch(found.numel() * weight.itemsize)
         return found

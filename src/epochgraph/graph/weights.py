@@ -6,7 +6,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from epochgraph.checkpoints import Checkpoint, Place, Stored
+from epochgraph.checkpoints import Checkpoint, Location, Stored
 from epochgraph.checkpoints.assembling import SCALED, Assembled, Known, assembled, packed, unscaled
 from epochgraph.errors import MissingParameterError, ShapeMismatchError, TracingError, WeightDtypeError
 from epochgraph.topology import Topology, unwrapped
@@ -46,7 +46,9 @@ class Weights:
         """The shape and dtype of every tensor, without reading any; float32 for those not stored as plain values."""
         if isinstance(self.tensors, Checkpoint):
             stored = self.tensors.stored.items()
-            return {name: Known(one.shape, one.place.dtype if one.place else torch.float32) for name, one in stored}
+            return {
+                name: Known(one.shape, one.location.dtype if one.location else torch.float32) for name, one in stored
+            }
         return {name: Known(tuple(t.shape), t.dtype) for name, t in self.tensors.items() if not t.is_nested}
 
     @cached_property
@@ -103,7 +105,7 @@ class Weights:
             raise MissingParameterError(name, tuple(self.tensors))
         return held
 
-    def place(self, name: str) -> Place | None:
+    def location(self, name: str) -> Location | None:
         """Where the values of a weight are in a file; None if they are not in one, or are computed from others.
 
         A weight that is only a view of a parameter (a slice, its transpose) is in the file, too. Which of the values it
@@ -114,8 +116,8 @@ class Weights:
         """
         program = self._program(name)
         if program is None:
-            return self._place(name)
-        bases = [self._place(source.target) for source in program.sources if source.values is None]
+            return self._location(name)
+        bases = [self._location(source.target) for source in program.sources if source.values is None]
         base = bases[0] if len(bases) == len(program.sources) == 1 else None
         if base is None or base.shape != program.sources[0].shape:
             return None
@@ -127,12 +129,12 @@ class Weights:
             return None
         return base.viewed(int(view.storage_offset()), tuple(view.shape), view.stride())
 
-    def _place(self, name: str) -> Place | None:
+    def _location(self, name: str) -> Location | None:
         """Where the values of a parameter are in a file, if they are stored as real numbers."""
         if self._in_pieces(name) is not None:
             return None
-        place = self._stored(name).place
-        return None if place is not None and place.dtype.is_complex else place
+        location = self._stored(name).location
+        return None if location is not None and location.dtype.is_complex else location
 
     def _stored(self, name: str) -> Stored:
         """The tensor on disk, of a checkpoint."""
@@ -225,8 +227,8 @@ class Weights:
 
     def _pieces(self, name: str) -> Iterator[Tensor]:
         """The values of a weight; from disk only some rows at a time."""
-        place = self.place(name) if isinstance(self.tensors, Checkpoint) else None
-        turned = place and (place if place.splits else place.turned)
+        location = self.location(name) if isinstance(self.tensors, Checkpoint) else None
+        turned = location and (location if location.splits else location.turned)
         if turned is None or not turned.splits:
             yield self.numbers(name)
             return

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-from epochgraph.checkpoints import Checkpoint, Place
+from epochgraph.checkpoints import Checkpoint, Location
 from epochgraph.checkpoints.assembling import Assembled, Known, assembled, check_unpacked, is_piece
 from epochgraph.errors import EpochgraphError, TracingError, WeightDtypeError
 from epochgraph.topology.spans import Span
@@ -108,20 +108,20 @@ def outlines(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-def _known(tensors: Mapping[str, Tensor], name: str) -> Tensor | Place | EpochgraphError:
+def _known(tensors: Mapping[str, Tensor], name: str) -> Tensor | Location | EpochgraphError:
     """The shape and dtype of a tensor, or why it cannot be a weight."""
     stored = tensors.stored[name] if isinstance(tensors, Checkpoint) else None
     if stored is not None and stored.refusal is not None:
         return stored.refusal
-    if stored is not None and stored.place is not None:
-        return stored.place
+    if stored is not None and stored.location is not None:
+        return stored.location
     tensor = tensors[name]
     if tensor.is_quantized or tensor.is_nested or tensor.layout != torch.strided:
         return WeightDtypeError(name, str(tensor.dtype if tensor.is_quantized else tensor.layout))
     return tensor
 
 
-def _outline(known: Tensor | Place) -> Tensor:
+def _outline(known: Tensor | Location) -> Tensor:
     return torch.empty(tuple(known.shape), dtype=known.dtype, device="meta")
 
 

@@ -27,7 +27,7 @@ class Stamp:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """The location of a tensor's values in a file.
 
     They are read and not mapped into memory: truncating a mapped file would end the whole process, and pages that were
@@ -65,11 +65,11 @@ class Place:
         return self.stride == contiguous(self.shape)
 
     @property
-    def turned(self) -> "Place":
+    def turned(self) -> "Location":
         """The transposed matrix."""
         return replace(self, shape=self.shape[::-1], stride=self.stride[::-1])
 
-    def viewed(self, offset: int, shape: tuple[int, ...], stride: tuple[int, ...]) -> "Place":
+    def viewed(self, offset: int, shape: tuple[int, ...], stride: tuple[int, ...]) -> "Location":
         """A tensor of some of the values: it begins `offset` after the first one, with its own shape and strides."""
         return replace(self, position=self.position + offset * self.dtype.itemsize, shape=shape, stride=stride)
 
