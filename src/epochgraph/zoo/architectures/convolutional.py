@@ -21,7 +21,7 @@ from epochgraph.zoo.architectures.norms import norm_layer
 from epochgraph.zoo.tasks.task import Form
 
 SMALLEST = 4
-"""Places a side below which no map is halved."""
+"""The side length below which no map is halved."""
 
 LARGEST = 1600
 """Pixels above which the first convolution takes longer strides, so that large images do not take longer."""

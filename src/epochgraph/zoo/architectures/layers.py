@@ -9,10 +9,10 @@ from epochgraph.zoo.architectures.choices import ACTIVATIONS, Choices
 from epochgraph.zoo.tasks.task import Form
 
 PATCHES = 8
-"""Patches along each side of an image, at most."""
+"""The most patches along each side of an image."""
 
 STEPS = 64
-"""Steps that a long sequence is brought to, at most, before steps are read one after another or compared in pairs."""
+"""The most steps of a sequence that are read one after another or compared in pairs: longer ones are shortened."""
 
 
 class Added(nn.Module):

@@ -20,7 +20,7 @@ from epochgraph.zoo.architectures.chains import scaled
 
 
 class ImageOptions(TypedDict, total=False):
-    """What every architecture is told: see `CifarResNet`."""
+    """The arguments of every architecture: see `CifarResNet`."""
 
     classes: Required[int]
     channels: int

@@ -30,7 +30,7 @@ SPREAD = 0.02
 """Standard deviation of initial positions and class tokens and, in a language model, of all weights."""
 
 COLUMNS = 64
-"""Tokens that a table's columns make, at most: more columns share them."""
+"""The most tokens for a table's columns: more columns share them."""
 
 
 def vision_transformer(form: Form, choices: Choices) -> nn.Module:

@@ -1,4 +1,4 @@
-"""What the networks of a zoo learn: one file a kind of data."""
+"""What the networks of a zoo learn: one file per kind of data."""
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 Reader = Callable[[Path | None], Task]
-"""The folder with the files of the data, which a task without files ignores -> the task.
+"""The data folder, which a task without files ignores -> the task.
 
 Raises:
     SettingError: The task needs files, and no folder was given.
@@ -73,4 +73,4 @@ def _read(name: str, data: Path | None) -> Task:
 
 
 TASKS: dict[str, Reader] = {name: partial(_read, name) for name in READERS}
-"""Name -> reads the task; the four that were read last stay in memory."""
+"""Name -> function that reads the task; the four tasks read last stay in memory."""

@@ -1,4 +1,4 @@
-"""A task -> the same with worse or fewer examples to train; those to validate and to test stay as they are."""
+"""A task -> the same task with worse or fewer training examples; validation and test examples stay as they are."""
 
 from dataclasses import replace
 
@@ -9,18 +9,18 @@ from epochgraph.zoo.tasks.task import Examples, Task
 
 
 def noisy(task: Task, share: float, seed: int) -> Task:
-    """Replace some of the labels that a network learns from, each by another class at random.
+    """Replace some of the training labels, each by another class at random.
 
     Args:
         task: A classification.
-        share: Of the labels to replace, from 0 to 1.
-        seed: Which labels, and by what.
+        share: The share of labels to replace, from 0 to 1.
+        seed: Random seed of which labels, and by which classes.
 
     Returns:
         The task with exactly that share of wrong labels, to the nearest example.
 
     Raises:
-        SettingError: The share is out of its range, or the task is no classification.
+        SettingError: The share is out of range, or the task is not a classification.
     """
     if not 0 <= share <= 1:
         raise SettingError("label noise", share, "between 0 and 1")
@@ -36,16 +36,16 @@ def noisy(task: Task, share: float, seed: int) -> Task:
 
 
 def subsampled(task: Task, share: float, seed: int, *, least: int = 1) -> Task:
-    """Keep only a random share of the examples that a network learns from.
+    """Keep only a random share of the training examples.
 
     Args:
         task: Any task.
-        share: Of the examples to keep, above 0 and at most 1.
-        seed: Which examples.
-        least: How many to keep in any case, as far as there are so many, such as a batch.
+        share: The share of examples to keep, above 0 and at most 1.
+        seed: Random seed of which examples.
+        least: The fewest to keep, such as a batch, if there are that many.
 
     Raises:
-        SettingError: The share is out of its range.
+        SettingError: The share is out of range.
     """
     if not 0 < share <= 1:
         raise SettingError("share of the data", share, "above 0 and at most 1")

@@ -1,4 +1,4 @@
-"""The data folder -> the contents of files, and the arrays that were made of them, kept in the user's cache."""
+"""The data folder -> the contents of files, and the arrays made from them, kept in the user's cache."""
 
 import hashlib
 import json
@@ -17,31 +17,31 @@ from epochgraph.zoo.archives import intact, open_tree
 from epochgraph.zoo.cache import default_cache
 
 VERSION = 2
-"""Of how tasks are made of files; raise it with any change that changes a number."""
+"""The version of how tasks are made from files; increase it with any change that changes a number."""
 
 ENDINGS = ("", ".tar.xz", ".tar.gz", ".tar", ".tgz", ".txz", ".zip")
-"""How a folder of files may be given: as it is, or as an archive of that name with one of these endings."""
+"""How a folder of files may be given: as it is, or as an archive with its name and one of these suffixes."""
 
 Contents = Mapping[str, bytes]
-"""Name of a file, without its folders -> what is in it; in the order of the names."""
+"""Name of a file, without its folders -> its content; in the order of the names."""
 
 Arrays = Mapping[str, np.ndarray]
 PARTS = ("train", "validation", "test")
-"""What the arrays of the three parts are called."""
+"""The names of the arrays of the three parts."""
 
 Made = Callable[[Path, Contents], Arrays]
 
 
 def place(data: Path | None, name: str) -> Path:
-    """Where a folder or archive of the data lies.
+    """The path of a folder or archive of the data.
 
     Args:
         data: The folder that the user gave.
-        name: Of the folder or archive, without an ending.
+        name: The name of the folder or archive, without a suffix.
 
     Raises:
         SettingError: No folder was given.
-        UnreadableFileError: It has nothing of that name.
+        UnreadableFileError: It has nothing with that name.
     """
     if data is None:
         raise SettingError("data", None, f"the folder that holds {name}{ENDINGS[1]} (this task needs files)")
@@ -68,14 +68,14 @@ def contents(path: Path, wanted: Callable[[str], bool]) -> Contents:
 
 
 def kept(data: Path | None, source: str, *, key: str, wanted: Callable[[str], bool], made: Made) -> Arrays:
-    """The arrays of a task from the cache; if they are not there, or not intact, make them and keep them.
+    """The arrays of a task from the cache; if they are missing or damaged, make and keep them.
 
     Args:
         data: The folder that the user gave.
         source: Name of the folder or archive in it.
-        key: What else decides on the arrays: the task, and versions of libraries.
+        key: What else determines the arrays: the task, and versions of libraries.
         wanted: Which files the task reads, by their names.
-        made: Makes the arrays of the path, for errors, and the contents of the files.
+        made: Makes the arrays from the path, for errors, and the contents of the files.
 
     Raises:
         SettingError: No folder was given.
@@ -89,10 +89,10 @@ def kept(data: Path | None, source: str, *, key: str, wanted: Callable[[str], bo
 
 
 def remembered(marks: Sequence[object], made: Callable[[], Arrays]) -> Arrays:
-    """Arrays from the cache, or else made and kept there.
+    """Arrays from the cache, or made and kept there.
 
     Args:
-        marks: All that decides on the arrays, as values that JSON knows.
+        marks: Everything that determines the arrays, as JSON values.
         made: Makes them.
 
     Raises:
@@ -110,7 +110,7 @@ def remembered(marks: Sequence[object], made: Callable[[], Arrays]) -> Arrays:
 
 
 def evenly(places: Int64[np.ndarray, "places"], count: int) -> Int64[np.ndarray, "chosen"]:
-    """At most `count` of the places, evenly spaced."""
+    """At most `count` of the positions, evenly spaced."""
     return places[np.linspace(0, len(places) - 1, min(count, len(places))).round().astype(np.int64)]
 
 
@@ -122,8 +122,8 @@ def tensors(arrays: Arrays) -> dict[str, Tensor]:
 def _stored(entry: Path) -> Arrays | None:
     try:
         with entry.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays.items())  # each is compared with its checksum
-    except Exception:  # a damaged file raises nearly anything; whatever it is, the arrays are made anew
+            return dict(arrays.items())  # each is checked against its checksum
+    except Exception:  # a damaged file can raise almost anything; the arrays are then made again
         return None
 
 

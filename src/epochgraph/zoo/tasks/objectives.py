@@ -12,7 +12,7 @@ from epochgraph.zoo import batches
 from epochgraph.zoo.tasks.task import Metric
 
 HUBER = 1.0
-"""Standard deviations of the target up to which an error counts by its square."""
+"""The number of standard deviations of the target up to which an error counts quadratically."""
 
 
 def cross_entropy(outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
@@ -45,8 +45,8 @@ def mean_absolute_error(train: Tensor, test: Tensor, scale: float) -> Metric:
     """Mean absolute error in the unit of the data.
 
     Args:
-        train: Standardised targets to train; `chance` is the error of their median.
-        test: Those to test.
+        train: Standardised training targets; `chance` is the error of their median.
+        test: Test targets.
         scale: Standard deviation that the targets were divided by.
     """
     chance = float((test - train.median()).abs().mean()) * scale
@@ -57,8 +57,8 @@ def image_rmse(train: Tensor, test: Tensor) -> Metric:
     """Root mean squared error of images from -1 to 1; `chance` is the error of the mean image.
 
     Args:
-        train: Stored pixels to train.
-        test: Those to test.
+        train: Stored training pixels.
+        test: Stored test pixels.
     """
     mean = batches.inputs(train).mean(dim=0)
     chance = float((batches.inputs(test) - mean).square().mean().sqrt())
@@ -69,7 +69,7 @@ def standardised(targets: Sequence[Tensor]) -> tuple[list[Tensor], float]:
     """Targets as columns with mean 0 and standard deviation 1 in training, and what they were divided by.
 
     Args:
-        targets: Those to train, to validate and to test: one number an example.
+        targets: Training, validation and test targets: one number per example.
     """
     mean, scale = targets[0].double().mean(), targets[0].double().std()
     return [((part.double() - mean) / scale).float()[:, None] for part in targets], float(scale)

@@ -1,4 +1,4 @@
-"""Images -> tasks: which class an image belongs to, or the image itself."""
+"""Images -> tasks: predict the class of an image, or reconstruct the image."""
 
 import hashlib
 from dataclasses import astuple, dataclass
@@ -31,7 +31,7 @@ Parts = tuple[Examples, Examples, Examples]
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Images of each class to train, to validate and to test."""
+    """The numbers of training, validation and test images of each class."""
 
     train: int
     validation: int
@@ -39,12 +39,12 @@ class Counts:
 
 
 def digits() -> Task:
-    """The digits of scikit-learn: 1,000 to train."""
+    """The digits of scikit-learn, 1,000 of them for training."""
     return classification("Digits (scikit-learn)", _digits(), 10)
 
 
 def digits_reconstruction() -> Task:
-    """The same, to be given back."""
+    """The same, to be reconstructed."""
     return _reconstruction("Digits (scikit-learn), reconstruction", _digits())
 
 
@@ -53,7 +53,7 @@ def cifar10(data: Path | None, name: str, counts: Counts, classes: tuple[str, ..
 
     Args:
         data: The folder that holds cifar10-jpeg.
-        name: What is said after the data set's name.
+        name: What to add to the data set's name.
         counts: Images of each class.
         classes: Names of the classes.
     """
@@ -61,12 +61,12 @@ def cifar10(data: Path | None, name: str, counts: Counts, classes: tuple[str, ..
 
 
 def cifar10_reconstruction(data: Path | None, counts: Counts) -> Task:
-    """Images of all classes of CIFAR-10, to be given back."""
+    """Images of all classes of CIFAR-10, to be reconstructed."""
     return _reconstruction("CIFAR-10 (JPEG), reconstruction", _cifar10(data, counts, ANIMALS + VEHICLES))
 
 
 def tiny_imagenet(data: Path | None, classes: int, counts: Counts) -> Task:
-    """The first classes of Tiny ImageNet at half its size; validation images are held out of those to train.
+    """The first classes of Tiny ImageNet at half size; validation images are held out from the training images.
 
     Args:
         data: The folder that holds the two parts of the first 100 classes.
@@ -121,7 +121,7 @@ def _official(split: Split) -> Dataset:
 
 
 def _chosen(path: Path, sources: tuple[Dataset, Dataset, Dataset], classes: tuple[str, ...], counts: Counts) -> Parts:
-    """Images of some classes, numbered in the order of `classes`; what comes twice, in any class, is used once."""
+    """Images of some classes, numbered in the order of `classes`; duplicates, in any class, are used once."""
     missing = [name for name in classes if name not in sources[0].classes]
     if missing:
         raise UnreadableFileError(path, f"has no class {missing[0]!r}", "Check that it is this task's data set.")
@@ -139,7 +139,7 @@ def _taken(path: Path, source: Dataset, classes: tuple[str, ...], count: int, us
 
 
 def _of_class(path: Path, source: Dataset, name: str, count: int, used: set[bytes]) -> list[int]:
-    """Images of a class in their order, chosen by chance among those that were not used; they are from then on."""
+    """Images of a class in their order, chosen at random among the unused ones, which are then marked as used."""
     places = np.flatnonzero(source.labels.numpy() == source.classes.index(name))
     found: list[int] = []
     for number in np.random.default_rng(0).permutation(places).tolist():
@@ -156,13 +156,13 @@ def _of_class(path: Path, source: Dataset, name: str, count: int, used: set[byte
 
 
 def classification(name: str, parts: Parts, classes: int, *, draw: Draw | None = None) -> Task:
-    """Say which of some classes an image is of.
+    """Classify images.
 
     Args:
-        name: What the task is called.
-        parts: Stored images to train, to validate and to test, with the number of each one's class.
+        name: The name of the task.
+        parts: Stored training, validation and test images, with the number of each one's class.
         classes: How many classes there are.
-        draw: One pass over the images to train; None for a plain shuffle.
+        draw: One pass over the training images; None for a plain shuffle.
     """
     train, validation, test = parts
     return Task(

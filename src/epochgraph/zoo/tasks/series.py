@@ -1,4 +1,4 @@
-"""Series of numbers -> tasks: what comes next, from a window of the past or from a row of it."""
+"""Series of numbers -> tasks: predict what comes next, from a window of the past or from a row of features."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -20,17 +20,17 @@ TARGET = "pm2.5"
 WEATHER = ["DEWP", "TEMP", "PRES", "Iws", "Is", "Ir"]
 WIND = "cbwd"
 PAST, FURTHEST = 48, 24
-"""Hours that are seen, and hours from the last of them to the furthest that can be forecast."""
+"""The hours that are seen, and the hours from the last of them to the furthest forecast."""
 
 LAGS = (1, 3, 6, 24)
-"""Hours before, of which a row of the table has the weather."""
+"""How many hours before its own a row of the table has the weather."""
 
 COUNTS = (8000, 2000, 2000)
 LEAST = 10
-"""Hours whose dust must be known to train, to validate and to test."""
+"""The hours with known dust that are needed to train, validate and test."""
 
 SHARES = (0.0, 0.7, 0.85, 1.0)
-"""Where the hours are cut, in time order, into those to train, to validate and to test."""
+"""Where the hours are split, in time order, into training, validation and test hours."""
 
 GENERATED = (6000, 1000, 1000)
 LENGTH, SINES = 64, 3
@@ -42,7 +42,7 @@ Indices = Int64[np.ndarray, "chosen"]
 def pollution(data: Path | None, ahead: int) -> Task:
     """Fine dust in Beijing (the logarithm of 1 + PM2.5) in some hours, from weather and dust of the past 48.
 
-    A day ahead, little more than the weather's habit can be known; 6 hours ahead, most can.
+    A day ahead, little more than the usual weather can be predicted; 6 hours ahead, most can.
 
     Args:
         data: The folder that holds text-and-tables.
@@ -63,7 +63,7 @@ def pollution_table(data: Path | None) -> Task:
 
 
 def generated_series() -> Task:
-    """The next value of a sum of sines with noise, which in half of the series turns into another sum on the way."""
+    """The next value of a sum of sines with noise; half of the series change to another sum midway."""
     generator = np.random.default_rng(0)
     arrays: dict[str, np.ndarray] = {}
     for part, count in zip(PARTS, GENERATED, strict=True):
@@ -121,7 +121,7 @@ def _hours(path: Path, contents: Contents) -> pd.DataFrame:
 
 
 def _wrong(hours: pd.DataFrame) -> str:
-    """What is not as it should be, if anything."""
+    """What is wrong with the table, if anything."""
     numbers = hours[[TARGET, *WEATHER]]
     if numbers.select_dtypes(exclude="number").shape[1]:
         return "has words among its numbers"
@@ -136,7 +136,7 @@ def _wrong(hours: pd.DataFrame) -> str:
 
 
 def _chosen(known: np.ndarray, before: int, ahead: int) -> list[Indices]:
-    """Hours of each part, such that neither what is seen before nor what is forecast reaches into another part."""
+    """The hours of each part, such that neither inputs nor forecasts reach into another part."""
     found = []
     for part, count in enumerate(COUNTS):
         start, end = (round(share * len(known)) for share in SHARES[part : part + 2])
@@ -159,7 +159,7 @@ def _windows(path: Path, contents: Contents, *, ahead: int) -> Arrays:
 
 
 def _channels(hours: pd.DataFrame, train: int) -> Float32[np.ndarray, "channels hours"]:
-    """Numbers standardised by the hours to train, whether the dust is unknown (it is then as it was), and the wind."""
+    """Numbers standardised by the training hours, whether the dust is unknown (then the last value), and the wind."""
     numbers = hours[[TARGET, *WEATHER]].ffill()
     scaled = (numbers - numbers[:train].mean()) / numbers[:train].std()
     unknown = hours[TARGET].isna().to_numpy(np.float64)[:, None]

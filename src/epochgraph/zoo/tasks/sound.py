@@ -1,4 +1,4 @@
-"""Spoken digits -> tasks: which digit is said, as a spectrogram, as its bands over time, or as a waveform."""
+"""Spoken digits -> tasks: classify a digit by its spectrogram, its bands over time, or its waveform."""
 
 import io
 import re
@@ -25,10 +25,10 @@ RATE = 8000
 WINDOW, STEP = 256, 250
 BANDS = 32
 FLOOR = 1e-10
-"""Power that stands for silence, relative to the loudest possible."""
+"""The power that counts as silence, relative to the loudest possible."""
 
 SAMPLES = 2048
-"""Of a waveform, at half the rate: the first half second, which is longer than most of the words."""
+"""The samples of a waveform at half the rate: the first half second, which is longer than most of the words."""
 
 View = Literal["spectrogram", "sequence", "waveform"]
 Held = Literal["index", "speaker"]
@@ -36,14 +36,14 @@ Samples = Float64[np.ndarray, "samples"]
 
 
 def spoken_digits(data: Path | None, name: str, view: View, held: Held) -> Task:
-    """Which digit a recording says.
+    """Classify the digit in a recording.
 
     Args:
         data: The folder that holds free-spoken-digits.
-        name: What is said after the data set's name.
+        name: What to add to the data set's name.
         view: What the network sees of a recording.
-        held: What is held out: of each speaker and digit recordings 0 to 4 to test and 5 to 9 to validate; or all of
-            one speaker to test and of another to validate.
+        held: What is held out: recordings 0 to 4 of each speaker and digit for testing and 5 to 9 for validation; or
+            all of one speaker for testing and all of another for validation.
     """
     looked = waveform if view == "waveform" else bands
 

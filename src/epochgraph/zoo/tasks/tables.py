@@ -1,4 +1,4 @@
-"""Tables -> tasks: the class or the number that belongs to a row."""
+"""Tables -> tasks: predict the class or the number that belongs to a row."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -24,11 +24,11 @@ INCOME_NUMBERS = (0, 2, 4, 10, 11, 12)
 INCOME_COUNTS = (8000, 2000, 2000)
 
 Frames = Sequence[pd.DataFrame]
-"""The columns of the rows to train, to validate and to test."""
+"""The columns of the training, validation and test rows."""
 
 
 def income(data: Path | None) -> Task:
-    """Whether a person of the census of 1994 earned more than 50,000 dollars; rows that come twice are used once.
+    """Whether a person in the census of 1994 earned more than 50,000 dollars; duplicate rows are used once.
 
     References:
         Becker, Kohavi: Adult, UCI machine learning repository, 1996.
@@ -39,17 +39,17 @@ def income(data: Path | None) -> Task:
 
 
 def breast_cancer() -> Task:
-    """Whether a tumour is benign, by 30 numbers of its cell nuclei."""
+    """Whether a tumour is benign, from 30 numbers about its cell nuclei."""
     return _scikit_learn("Breast cancer (scikit-learn)", load_breast_cancer)
 
 
 def wine() -> Task:
-    """Which of three cultivars a wine is made of, by 13 numbers."""
+    """Which of three cultivars a wine is made from, by 13 numbers."""
     return _scikit_learn("Wine (scikit-learn)", load_wine)
 
 
 def diabetes() -> Task:
-    """How far diabetes has progressed in a year, by 10 numbers."""
+    """How far diabetes has progressed in a year, from 10 numbers."""
     rows, targets = load_diabetes(return_X_y=True)
     return regression_of("Diabetes (scikit-learn)", _split(rows, targets))
 
@@ -65,7 +65,7 @@ def friedman() -> Task:
 
 
 def classification_of(name: str, arrays: Arrays) -> Task:
-    """A task of arrays as `encoded` makes them, with classes for targets."""
+    """A task from arrays as `encoded` makes them, with classes as targets."""
     targets = [torch.from_numpy(arrays[f"{part} targets"]) for part in PARTS]
     classes = int(targets[0].max()) + 1
     train, validation, test = _examples(arrays, targets)
@@ -81,7 +81,7 @@ def classification_of(name: str, arrays: Arrays) -> Task:
 
 
 def regression_of(name: str, arrays: Arrays) -> Task:
-    """A task of arrays as `encoded` makes them, with numbers for targets; networks learn these standardised."""
+    """A task from arrays as `encoded` makes them, with numbers as targets, which networks learn standardised."""
     targets, scale = standardised([torch.from_numpy(arrays[f"{part} targets"]) for part in PARTS])
     train, validation, test = _examples(arrays, targets)
     return Task(
@@ -96,7 +96,7 @@ def regression_of(name: str, arrays: Arrays) -> Task:
 
 
 def encoded(frames: Frames, targets: Sequence[np.ndarray]) -> Arrays:
-    """Numbers standardised and categories one-hot, both by what there is to train; a new category is all zeros.
+    """Numbers standardised and categories one-hot, both by the training rows; a new category is all zeros.
 
     Returns:
         Rows under "train", "validation" and "test", the numbers first; their targets under "train targets" and so on;
@@ -119,7 +119,7 @@ def table(path: Path, file: str, contents: Contents, *, header: bool) -> pd.Data
     """Read a file of comma-separated values; "?" and the like stay words.
 
     Raises:
-        UnreadableFileError: It is missing, or no such file.
+        UnreadableFileError: It is missing, or not such a file.
     """
     if file not in contents:
         raise UnreadableFileError(path / file, "no such file", "Check --data, the folder of the data.")
@@ -148,7 +148,7 @@ def _scikit_learn(name: str, read: Callable[..., tuple[np.ndarray, np.ndarray]])
 
 
 def _split(rows: np.ndarray, targets: np.ndarray, *, stratify: np.ndarray | None = None) -> Arrays:
-    """A fifth of the rows to test, a fifth to validate."""
+    """A fifth of the rows for testing, a fifth for validation."""
     rest, test = train_test_split(np.arange(len(rows)), test_size=0.2, random_state=0, stratify=stratify)
     held = None if stratify is None else stratify[rest]
     train, validation = train_test_split(rest, test_size=0.25, random_state=0, stratify=held)

@@ -1,4 +1,4 @@
-"""What a network is to learn: examples, a loss, and the metric that it is judged by."""
+"""What a network learns: examples, a loss, and the metric that it is judged by."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -14,12 +14,12 @@ Kind = Literal["image", "sequence", "tokens", "table"]
 Direction = Literal["rises", "falls"]
 
 DIGESTED = 4096
-"""Examples that a digest copies at once, for they may be mapped from a file."""
+"""The number of examples that a digest copies at a time, as they may be mapped from a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """What an architecture must know of a task: the shapes that go in and come out.
+    """What an architecture must know about a task: the shapes of inputs and outputs.
 
     Attributes:
         kind: What an input is: "image" and "sequence" have channels first, "tokens" are integers, "table" is a row.
@@ -27,7 +27,7 @@ class Form:
         outputs: Shape of what the network gives for one input: (classes,), (values,), (length, vocabulary), or an
             image's shape where images are reconstructed.
         vocabulary: Number of different tokens; 0 unless the kind is "tokens".
-        columns: Of a table, how many features each of its columns takes: 1 for a number, one a category else.
+        columns: For a table, how many features each of its columns takes: 1 for a number, otherwise one per category.
     """
 
     kind: Kind
@@ -39,14 +39,14 @@ class Form:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examples:
-    """Inputs and what a network should make of them, in memory.
+    """Inputs and targets in memory.
 
     Attributes:
-        inputs: One row an example, as it is stored: `Task.prepared` makes a batch of them ready for a network.
-        targets: One row an example, as the loss takes them.
+        inputs: One row per example, as stored: `Task.prepared` makes a batch of them ready for a network.
+        targets: One row per example, as the loss takes them.
 
     Raises:
-        SettingError: There are no examples, or not one target for each.
+        SettingError: There are no examples, or not exactly one target for each.
     """
 
     inputs: Tensor
@@ -61,16 +61,16 @@ class Examples:
         return len(self.inputs)
 
     def taken(self, indices: Tensor) -> "Examples":
-        """The examples at these places, in their order."""
+        """The examples at some positions, in their order."""
         return Examples(self.inputs[indices], self.targets[indices])
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """How good a network is, as the mean of one number an example.
+    """How good a network is, as the mean of one number per example.
 
     Attributes:
-        name: What the metric is called in tables: "accuracy", "mae", "rmse".
+        name: The name of the metric in tables: "accuracy", "mae", "rmse".
         direction: Whether a better network has a higher or a lower value.
         of: Outputs and targets of a batch -> a number for each of its examples.
         finished: Turns the mean into the metric, such as a root of squares.
@@ -85,7 +85,7 @@ class Metric:
 
 
 Loss = Callable[[Tensor, Tensor, float], Tensor]
-"""Outputs, targets and label smoothing -> the mean loss of a batch, to be made small."""
+"""Outputs, targets and label smoothing -> the mean loss of a batch, to be minimised."""
 
 Batch = tuple[Tensor, Tensor]
 Draw = Callable[[Examples, int, torch.Generator], Iterator[Batch]]
@@ -93,22 +93,22 @@ Draw = Callable[[Examples, int, torch.Generator], Iterator[Batch]]
 
 
 def prepared_as_stored(inputs: Tensor) -> Tensor:
-    """Inputs that a network takes as they are stored."""
+    """Inputs that a network takes as stored."""
     return inputs
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Task:
-    """What a network is to learn, and how it is judged.
+    """What a network learns, and how it is judged.
 
     Attributes:
-        name: What the task is called where results are published.
+        name: The name of the task in publications.
         form: The shapes of inputs and outputs.
         train: What the network learns from.
         validation: Held out: the learning curve is measured on it.
-        test: Tells how good the final network is, and is used for nothing else.
-        loss: What training makes small.
-        metric: What networks are compared by; None where that is the loss.
+        test: Measures how good the final network is, and is used for nothing else.
+        loss: What training minimises.
+        metric: What networks are compared by; None if that is the loss.
         prepared: Makes a batch of stored inputs ready for a network.
         draw: One pass over the training examples; None for a plain shuffle.
     """
@@ -125,7 +125,7 @@ class Task:
 
     @property
     def target(self) -> str:
-        """Name of the metric that networks are compared by."""
+        """The name of the metric that networks are compared by."""
         return self.metric.name if self.metric else "loss"
 
     @property
@@ -154,6 +154,6 @@ class Task:
 
 
 def shuffled(count: int, batch_size: int, generator: torch.Generator) -> Tensor:
-    """The numbers below `count` in random order, less a rest of one that batch norm could not normalise."""
+    """The numbers below `count` in random order, without a last batch of one, which batch norm could not normalise."""
     order = torch.randperm(count, generator=generator)
     return order[:-1] if batch_size > 1 and count > batch_size and count % batch_size == 1 else order

@@ -23,37 +23,37 @@ Unit = Literal["characters", "pieces"]
 Tokens = Int64[np.ndarray, "tokens"]
 Sequences = Int64[np.ndarray, "sequences length"]
 Texts = tuple[str, str, str]
-"""What is used to train, to validate and to test."""
+"""The parts for training, validation and testing."""
 
 LENGTH = 64
 COUNTS = (8000, 400, 400)
-"""Sequences to train, to validate and to test, at most."""
+"""The most sequences for training, validation and testing."""
 
 CHARACTERS = 95
 PIECES = 512
 SHARES = (0.9, 0.95)
-"""Where a text that comes in one piece is cut in three."""
+"""Where a text in one piece is split in three."""
 
 
 def shakespeare(data: Path | None, unit: Unit) -> Task:
-    """The plays and poems of Shakespeare that are known as tiny Shakespeare."""
+    """The plays and poems of Shakespeare known as tiny Shakespeare."""
     return _read(data, "Tiny Shakespeare", unit, ("tinyshakespeare.txt",), lambda texts: cut(texts[0]))
 
 
 def wikitext(data: Path | None, unit: Unit) -> Task:
-    """WikiText-2: its validation text to train, each half of its test text to validate and to test."""
+    """WikiText-2: its validation text for training, the halves of its test text for validation and testing."""
     return _read(data, "WikiText-2", unit, ("wikitext2-valid.txt", "wikitext2-test.txt"), _train_and_halves)
 
 
 def python_docs() -> Task:
     """The help texts that come with Python, by characters; they differ a little between versions of Python."""
-    # Some topics contain others: a paragraph that comes again would be among those to train and those to test.
+    # Some topics contain others: a repeated paragraph would be in both the training and the test set.
     paragraphs = dict.fromkeys(part for topic in topics.values() for part in topic.split("\n\n"))
     return _task("Python documentation, characters", encoded(cut("\n\n".join(paragraphs)), "characters"))
 
 
 def cut(text: str) -> Texts:
-    """The parts of a text to train, to validate and to test, one after the other."""
+    """The training, validation and test parts of a text, one after the other."""
     first, second = (round(share * len(text)) for share in SHARES)
     return text[:first], text[first:second], text[second:]
 
@@ -61,7 +61,7 @@ def cut(text: str) -> Texts:
 def encoded(texts: Texts, unit: Unit) -> Mapping[str, np.ndarray]:
     """Tokens of the three texts as sequences, one longer than a network's input; the vocabulary is the training text's.
 
-    A sequence that comes again, such as a line of dashes, is used once, so that none is in two parts.
+    A repeated sequence, such as a line of dashes, is used once, so that none is in two parts.
 
     Returns:
         Sequences under "train", "validation" and "test", and the number of different tokens under "vocabulary".
@@ -78,12 +78,12 @@ def encoded(texts: Texts, unit: Unit) -> Mapping[str, np.ndarray]:
 
 
 def sequences(tokens: Tokens, count: int, used: set[bytes]) -> Sequences:
-    """At most `count` stretches of the tokens, evenly spaced; none overlaps another.
+    """At most `count` stretches of the tokens, evenly spaced and without overlap.
 
     Args:
         tokens: A text.
         count: How many.
-        used: Inputs that were there before and are left out; those of this text are added.
+        used: Inputs that are already used and left out; those of this text are added.
     """
     whole = len(tokens) // (LENGTH + 1)
     rows = tokens[: whole * (LENGTH + 1)].reshape(whole, LENGTH + 1)
@@ -136,7 +136,7 @@ def _task(name: str, arrays: Mapping[str, np.ndarray]) -> Task:
 
 
 def _characters(text: str) -> tuple[int, Callable[[str], Tokens]]:
-    """Token 0 is any character that is not among the most frequent; the others are in the order of their code."""
+    """Token 0 is any character that is not among the most frequent; the others are ordered by their code."""
     counts = sorted(Counter(text).items(), key=lambda item: (-item[1], item[0]))
     codes = {ord(character): place for place, character in enumerate(sorted(c for c, _ in counts[:CHARACTERS]), 1)}
     table = np.zeros(0x110000, np.int64)
