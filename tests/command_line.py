@@ -1,7 +1,7 @@
 """The command line as a user has it, in a process of its own; yet what it imports, which takes seconds, only once.
 
 Each command runs in a fork of a server that has imported the package and done nothing else; so do those of
-`python -m paper`.
+`python -m paper`, and the scripts in `examples/`.
 """
 
 import atexit
@@ -21,10 +21,14 @@ ROOT = Path(__file__).parents[1]
 """Of the checkout, where `python -m paper` is run."""
 
 SERVER = f"""
-import json, os, signal, sys
+import json, os, runpy, signal, sys
 import pyarrow.parquet, sklearn.ensemble, sklearn.model_selection, sklearn.svm, skops.io, torch.export
 import epochgraph.cli.app, epochgraph.demo, epochgraph.report, epochgraph.zoo, paper.__main__, paper.reproduce
-programs = {{"epochgraph": epochgraph.cli.app.main, "paper": paper.__main__.main}}
+def example():
+    sys.argv.pop(0)
+    sys.path.insert(0, os.path.dirname(sys.argv[0]))
+    runpy.run_path(sys.argv[0], run_name="__main__")
+programs = {{"epochgraph": epochgraph.cli.app.main, "paper": paper.__main__.main, "example": example}}
 for line in sys.stdin:
     program, arguments, folder, output, errors = json.loads(line)
     child = os.fork()
@@ -60,6 +64,11 @@ def epochgraph(*arguments: object, cwd: Path | None = None) -> subprocess.Comple
 def paper(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """The same of `python -m paper`."""
     return _run("paper", *arguments, cwd=cwd)
+
+
+def example(script: Path, *arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The same of a script."""
+    return _run("example", script, *arguments, cwd=cwd)
 
 
 def _run(program: str, *arguments: object, cwd: Path | None) -> subprocess.CompletedProcess[str]:

@@ -153,7 +153,7 @@ class Findings:
 
 
 def findings(
-    runs: Sequence[Run], population: DemoPopulation, progress: Callable[[int, int], None] | None = None
+    runs: Sequence[Run], population: DemoPopulation, progress: Callable[[int, int], object] | None = None
 ) -> Findings:
     """Cross-validate how well the end of the runs is predicted from their first epochs.
 

@@ -14,6 +14,7 @@ from torch import nn
 
 import epochgraph
 from epochgraph import Signature, chain
+from epochgraph.commands.extracting import Extracted
 from epochgraph.commands.progress import Progress
 from epochgraph.errors import BatchError, SettingError, UnfinishedRunsError, UnreadableFileError
 from epochgraph.extraction import Extraction
@@ -185,6 +186,14 @@ def test_results_are_pages_of_a_notebook_and_names_are_no_markup(learned):
     assert html.escape(run.name) in page
     assert page.count("<table>") == 1
     assert f"{found[0].decision}: {found[0].reason}." in html.unescape(page)
+
+
+def test_the_middle_of_a_long_table_is_left_out():
+    runs = tuple(replace(RUNS[0], name=f"run{number}") for number in range(100))
+    page = str(Extracted(runs, 100, 100)).splitlines()
+    assert [line.split()[0] for line in (page[1], page[30], page[32], page[-1])] == ["run0", "run29", "run70", "run99"]
+    assert page[31].strip() == "... 40 more"
+    assert len(str(Extracted(runs[:60], 60, 60)).splitlines()) == 61
 
 
 def test_where_no_run_can_be_read_the_error_says_why_and_survives_workers(tmp_path):

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from epochgraph import __version__
-from epochgraph.cli import zoo_commands
 from epochgraph.cli.demo import demo
 from epochgraph.cli.evaluate import evaluate
 from epochgraph.cli.extract import extract
@@ -16,6 +15,11 @@ from epochgraph.cli.inspect import inspect
 from epochgraph.cli.pack import pack
 from epochgraph.cli.predict import predict
 from epochgraph.cli.running import run
+from epochgraph.cli.zoo.export import export
+from epochgraph.cli.zoo.import_ import import_
+from epochgraph.cli.zoo.recipes import recipes
+from epochgraph.cli.zoo.status import status
+from epochgraph.cli.zoo.train import train
 
 HELP = frozenset({"-h", "--help", "--version"})
 """What is answered without torch, whose import takes seconds."""
@@ -46,11 +50,11 @@ zoo = typer.Typer(
     help="""Populations of trained networks, to learn from: `train` makes one after a recipe, `status` tells how far it
     is, `export` writes it as one file and `import` reads that back, `recipes` lists what comes with the package.""",
 )
-zoo.command()(zoo_commands.train)
-zoo.command()(zoo_commands.status)
-zoo.command()(zoo_commands.export)
-zoo.command("import")(zoo_commands.import_)
-zoo.command()(zoo_commands.recipes)
+zoo.command()(train)
+zoo.command()(status)
+zoo.command()(export)
+zoo.command("import")(import_)
+zoo.command()(recipes)
 app.add_typer(zoo, name="zoo")
 
 

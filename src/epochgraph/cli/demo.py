@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from epochgraph.cli.options import Workers
+from epochgraph.cli.output import progress_bars, show
 
 
 def demo(
@@ -24,6 +25,8 @@ def demo(
     trains; then the end of each is predicted from its first epochs by what was learnt from the others, beside what the
     validation accuracy alone predicts. A finished run is kept: interrupted, the same command goes on where it was.
     """
-    from epochgraph.cli import demonstrate
+    from epochgraph.commands.demonstrating import demonstrate
 
-    demonstrate.run(data, out, runs=runs, epochs=epochs, workers=workers)
+    with progress_bars() as progress:
+        found = demonstrate(data, out=out, runs=runs, epochs=epochs, workers=workers, progress=progress)
+    show(found)

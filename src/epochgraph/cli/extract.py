@@ -96,6 +96,6 @@ def extract(
     note(*found.notes)
     if found.runs:
         already = len(found.runs) - found.new
-        there = f", {already} were already there" if already else ""
+        there = f", {already} were there already" if already else ""
         note(f"{found.new} runs extracted to {out}{there}")
     finish(found)

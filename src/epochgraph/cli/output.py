@@ -53,6 +53,8 @@ class Bars:
 
     def __call__(self, now: "commands_progress.Progress") -> None:
         """Show how far one of the things is."""
+        if now.note:
+            note(now.note)
         if now.done >= now.total:
             task = self.tasks.pop(now.what, None)
             if task is not None:

@@ -1,4 +1,4 @@
-"""Several runs in one command: one that cannot be used stops no other, and is named in the end."""
+"""Several runs in one command: a run that fails does not stop the others, and is named at the end."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,11 +9,11 @@ from epochgraph.errors import BatchError, EpochgraphError, MissingPackageError, 
 
 @dataclass(slots=True)
 class Batch:
-    """The runs of a command, and what was wrong with some of them.
+    """The runs of a command, and the errors of those that failed.
 
     Attributes:
-        of: How many there are; the error of a single one is raised as it is.
-        failures: What was wrong, by the name of the run or file.
+        of: How many runs there are; the error of a single run is raised at once.
+        failures: The error of each failed run, by the name of the run or file.
     """
 
     of: int = 1
@@ -21,11 +21,11 @@ class Batch:
 
     @contextmanager
     def each(self, name: object) -> Iterator[None]:
-        """Keep an error of one run for the end.
+        """Keep the error of one run for the end.
 
         Raises:
-            EpochgraphError: There is but one run; or a place cannot be written, or a package is missing: that is so for
-                all others, too.
+            EpochgraphError: There is only one run; or a file cannot be written or a package is missing, which would
+                stop all the others, too.
         """
         try:
             yield
@@ -35,41 +35,41 @@ class Batch:
             self.failures[str(name)] = error
 
     def check_common(self) -> None:
-        """See that not all runs failed for one reason.
+        """Raise the error that all runs failed with, if there is one.
 
         Raises:
-            EpochgraphError: No run could be used, all for one reason, such as an option.
+            EpochgraphError: All runs failed for the same reason, such as a wrong option.
         """
         errors = list(self.failures.values())
         if errors and len(errors) == self.of and len({(type(e), *map(str, e.args[1:] or e.args)) for e in errors}) == 1:
             raise errors[0]
 
     def check_any(self) -> None:
-        """See that there is something to go on with.
+        """Raise what went wrong, where no run is left to go on with.
 
         Raises:
-            EpochgraphError: No run could be used, for one reason.
-            BatchError: No run could be used, each for a reason of its own.
+            EpochgraphError: All runs failed for the same reason.
+            BatchError: The runs failed for different reasons.
         """
         self.check_common()
         raise_failures(self.failures, self.of)
 
 
 def failure_lines(failures: Mapping[str, EpochgraphError]) -> dict[str, str]:
-    """Why each run could not be used, in one line that names it; by its name."""
+    """One line for each failed run that names it and says why, by its name."""
     lines = {name: " ".join(str(error).split()) for name, error in failures.items()}
     return {name: line if name in line else f"{name}: {line}" for name, line in lines.items()}
 
 
 def raise_failures(failures: Mapping[str, EpochgraphError], of: int) -> None:
-    """Name what could not be used.
+    """Raise one error for all runs that failed.
 
     Args:
-        failures: What was wrong, by the name of the run or file.
+        failures: The error of each failed run, by the name of the run or file.
         of: How many runs there were.
 
     Raises:
-        BatchError: Something could not be used; its notes say why.
+        BatchError: A run failed; the notes of the error say why.
     """
     if failures:
         lines = failure_lines(failures)

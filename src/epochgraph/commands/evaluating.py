@@ -32,11 +32,11 @@ class Evaluation(Shown):
     Attributes:
         scores: A row an epoch, candidate and measure: mean and spread over the repeats, and the share of folds without
             a score (see `evaluation.cross_validated`).
-        runs: How many runs were dealt into folds.
+        runs: How many runs were split into folds.
         protocol: How they were compared.
         of: How many runs were given.
         notes: Which runs and candidates are left out, and why.
-        failures: What was wrong with runs that could not be read, by their name.
+        failures: The error of each run that could not be read, by its name.
     """
 
     scores: pd.DataFrame
@@ -86,11 +86,11 @@ def evaluate(  # noqa: PLR0913 - the words of the command line
         task: Whether to predict good against bad ("classification") or the final value ("regression").
         threshold: The final value from which on a run is good (of a loss: up to which); needed for classification.
         groups: A setting, such as "learning_rate", whose runs stay together in one fold.
-        folds: Parts that the runs are dealt into.
-        repeats: How often they are dealt anew.
+        folds: How many folds the runs are split into.
+        repeats: How often they are split anew.
         target: The metric whose last value is to be predicted.
-        direction: Whether the target "rises" or "falls" as runs get better; None for what its name tells.
-        unfinished: What becomes of runs that were stopped before their end: "refuse", "leave-out" or "take".
+        direction: Whether the target "rises" or "falls" as runs get better; None to go by its name.
+        unfinished: What to do with runs that were stopped before their end: "refuse", "leave-out" or "take".
         seed: Random seed.
         progress: Called with a `Progress` after each repeat of each candidate.
 
@@ -99,8 +99,8 @@ def evaluate(  # noqa: PLR0913 - the words of the command line
 
     Raises:
         UnfinishedRunsError: Some runs were stopped before their end.
-        SettingError: There is no threshold for classification, or too few runs for the folds; runs are not extracted
-            alike, or lack the target or the groups.
+        SettingError: There is no threshold for classification, or too few runs for the folds; runs are extracted in
+            different ways, or lack the target or the groups.
         EpochgraphError: No run can be read.
 
     Example:

@@ -10,20 +10,19 @@ from epochgraph.checkpoints import CheckpointRun
 from epochgraph.checkpoints.archive import exists
 from epochgraph.checkpoints.layout import run_names
 from epochgraph.commands.batch import Batch, failure_lines
+from epochgraph.commands.outdated import current
 from epochgraph.commands.pages import Line, Sheet, Shown
 from epochgraph.commands.progress import OnProgress, Progress, counted, reading, unwatched
-from epochgraph.commands.reading import SETTINGS_FILE, Reading, Wiring
-from epochgraph.errors import EpochgraphError, SettingError, UnreadableFileError
-from epochgraph.extraction import PREFIX, Extraction, extraction
+from epochgraph.commands.reading import Reading, Wiring
+from epochgraph.errors import EpochgraphError
+from epochgraph.extraction import Extraction
 from epochgraph.graph.memory import usable_memory
-from epochgraph.runs import Log, LogOptions, Run, read_stored_run, write_run
+from epochgraph.runs import Log, LogOptions, Run, write_run
 from epochgraph.runs.logs import NAMES
 from epochgraph.signature.change import Reference
 from epochgraph.signature.scopes import Scoping
 from epochgraph.signature.smoothing import Smoothing
 from epochgraph.topology import Topology
-
-FORCE = "Give `--force` to extract it anew."
 
 Folder = str | os.PathLike[str] | CheckpointRun
 """A folder of checkpoints, or what `read_run` found in it."""
@@ -35,11 +34,11 @@ class Extracted(Sequence[Run], Shown):
 
     Attributes:
         runs: Each run with its signature, metrics and settings.
-        new: How many were extracted now; the others were stored already.
+        new: How many were extracted now; the others had been stored before.
         of: How many were asked for.
         out: The folder of the stored runs; None if they were not stored.
-        notes: What was not looked at or not found, and what was read otherwise than it is written.
-        failures: What was wrong with runs that are missing, by their folder.
+        notes: What was left out or not found, and which metrics were renamed.
+        failures: The error of each run that failed, by its folder.
     """
 
     runs: tuple[Run, ...]
@@ -75,7 +74,7 @@ class Extracted(Sequence[Run], Shown):
         return [sheet]
 
     def asides(self) -> Sequence[str]:
-        """What is to be known of the runs, and which are missing."""
+        """Notes on the runs, and which failed."""
         return [*self.notes, *failure_lines(self.failures).values()]
 
 
@@ -101,9 +100,9 @@ def extract(  # noqa: PLR0913 - the words of the command line
 ) -> Extracted:
     """Turn the checkpoints of runs into signatures, with the metrics and settings that lie beside them.
 
-    A run is a folder of checkpoints whose names tell their epoch. One that cannot be read stops no other: it stands in
-    `failures` of the result. With `out`, each run is stored as a Parquet file at once, and runs that are stored already
-    are read, not extracted, so that an interrupted call goes on where it was.
+    A run is a folder of checkpoints whose names contain their epoch. If one cannot be read, the others still are: the
+    error is kept in `failures` of the result. With `out`, each run is stored as a Parquet file as soon as it is done,
+    and runs that are already stored are read instead, so an interrupted call resumes where it stopped.
 
     Args:
         runs: Folders of checkpoints, or what `read_run` found there; one or several.
@@ -119,10 +118,10 @@ def extract(  # noqa: PLR0913 - the words of the command line
         memory: What the graph may take of the memory, such as "2GiB", or in bytes; weights beyond that are read from
             disk again and again. None takes half of what is free.
         allow_gaps: Accept runs whose epochs are not evenly spaced.
-        epochs_from: Where the epoch stands in the names of checkpoints, such as "weights.{epoch}-{_}.pt".
-        metric: What metrics of the log are called here, by their own names.
-        log: The name of the log in each run's folder, if it is another than usual.
-        first_pass: The number that the log gives the first pass, 0 or 1, where its layout does not tell.
+        epochs_from: Pattern for the epoch in the names of checkpoints, such as "weights.{epoch}-{_}.pt".
+        metric: New names for metrics of the log, by their old names.
+        log: File name of the log in each run's folder, if it is not one of the usual ones.
+        first_pass: The number of the first pass in the log, 0 or 1, where its layout leaves it open.
         force: Extract runs anew that are stored already.
         progress: Called with a `Progress` whenever something more is done.
 
@@ -130,8 +129,8 @@ def extract(  # noqa: PLR0913 - the words of the command line
         The runs; of S snapshots and F features, each `signature.values` is S x F.
 
     Raises:
-        EpochgraphError: The only run cannot be extracted, or none can, all for one reason, such as an option; a file
-            cannot be written; two runs are the same folder.
+        EpochgraphError: The only run cannot be extracted, or all fail for the same reason, such as a wrong option; a
+            file cannot be written; two runs are the same folder.
 
     Example:
         >>> from pathlib import Path
@@ -240,7 +239,7 @@ def extracted(
         read: What the user says of metrics.
         name: What the run is called.
         memory: The size that graphs may take, as the user says it (see `usable_memory`).
-        progress: Told how far it is.
+        progress: As in `extract`.
 
     Returns:
         The run, and its log.
@@ -262,46 +261,8 @@ def extracted(
     return Run(name, taken, log.metrics, settings | how.settings()), log
 
 
-def current(path: Path, target: Path, how: Extraction, read: Reading) -> Run:
-    """A stored run, if it is what would be extracted now; one whose checkpoints are gone is all that there is.
-
-    Raises:
-        UnreadableFileError: It was extracted with other options, or before its metrics, settings or checkpoints came.
-    """
-    try:
-        stored = read_stored_run(target)
-        found = None if extraction(stored.settings) == how else _difference(extraction(stored.settings), how)
-    except (UnreadableFileError, SettingError) as error:
-        raise UnreadableFileError(target, f"it is no stored run ({error})", FORCE) from error
-    if found is None and exists(path):
-        found = _newer(stored, path, read)
-    if found is not None:
-        raise UnreadableFileError(target, found, FORCE)
-    return stored
-
-
-def _difference(stored: Extraction, how: Extraction) -> str:
-    """How a stored run was extracted otherwise than is asked for."""
-    before, now = stored.settings(), how.settings()
-    parts = [f"{n.removeprefix(PREFIX)} {before[n]!r}, not {now[n]!r}" for n in now if before[n] != now[n]]
-    return f"it was extracted with other options: {'; '.join(parts)}"
-
-
-def _newer(stored: Run, path: Path, read: Reading) -> str | None:
-    """What has come beside the checkpoints, or changed there, since a run was stored."""
-    checkpoints = read.checkpoints(path)
-    log, settings = read.recorded(checkpoints)
-    times = [time for time in checkpoints.epochs if time is not None]
-    if times and times != stored.signature.times.tolist():
-        return f"it has the checkpoints up to epoch {stored.signature.times[-1]:g}, and there are {len(times)} now"
-    if log.path is not None and not log.metrics.equals(stored.metrics):
-        return f"{log.path.name} has come or changed since it was extracted"
-    own = {name: value for name, value in stored.settings.items() if not name.startswith(PREFIX)}
-    return f"{SETTINGS_FILE} has come or changed since it was extracted" if settings and settings != own else None
-
-
 def _left_out(checkpoints: CheckpointRun, topology: Topology, run: Run) -> Iterator[str]:
-    """What was not looked at, or not found."""
+    """What was left out or not found."""
     if run.metrics.empty:
         yield f"{checkpoints.path}: stored without metrics, as there is no {NAMES[0]} beside it"
     share = topology.coverage.share

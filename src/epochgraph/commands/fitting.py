@@ -31,12 +31,12 @@ class Fitted(Shown):
 
     Attributes:
         predictor: The fitted predictor.
-        lowest: The least final value of the target among the runs, in the unit of the metrics.
-        highest: The greatest.
+        lowest: The lowest final value of the target among the runs, in the unit of the metrics.
+        highest: The highest.
         of: How many runs were given.
         out: The file of the predictor; None if it was not written.
         notes: Which runs are left out, and why.
-        failures: What was wrong with runs that could not be read, by their name.
+        failures: The error of each run that could not be read, by its name.
     """
 
     predictor: Predictor
@@ -81,8 +81,8 @@ def fit(  # noqa: PLR0913 - the words of the command line
 ) -> Fitted:
     """Learn from finished runs to predict how others will end, from their first epochs.
 
-    What the predictor is worth is learned, too: each run is held out once, with all runs of the same `groups`, and the
-    errors made on it give the intervals and decisions of `predict`.
+    Its errors are measured, too: each run is held out once, together with all runs of its group, and the errors on
+    held-out runs give the intervals and decisions of `predict`.
 
     Args:
         runs: Stored runs (a folder from `extract`, a population's file), or `Run` objects, such as what `extract`
@@ -93,12 +93,12 @@ def fit(  # noqa: PLR0913 - the words of the command line
         threshold: The final value from which on a run is good (of a loss: up to which), in the unit of the metrics.
             Needed for classification; for regression it is what `predict` takes if given none.
         method: "trees", or the paper's "svm" and "mlp".
-        curve: Look at validation accuracies and training losses, too.
-        look_at: Further metrics to look at, such as "validation_loss".
-        groups: A setting, such as "learning_rate", for whose new values the promises are to hold.
+        curve: Use validation accuracies and training losses, too.
+        look_at: Further metrics to use, such as "validation_loss".
+        groups: A setting, such as "learning_rate"; promises then hold for new values of it.
         target: The metric whose last value is to be predicted.
-        direction: Whether the target "rises" or "falls" as runs get better; None for what its name tells.
-        unfinished: What becomes of runs that were stopped before their end: "refuse", "leave-out" or "take".
+        direction: Whether the target "rises" or "falls" as runs get better; None to go by its name.
+        unfinished: What to do with runs that were stopped before their end: "refuse", "leave-out" or "take".
         seed: Random seed.
 
     Returns:
@@ -106,7 +106,7 @@ def fit(  # noqa: PLR0913 - the words of the command line
 
     Raises:
         UnfinishedRunsError: Some runs were stopped before their end.
-        SettingError: Runs are not extracted alike, lack the target or the groups, or are too few.
+        SettingError: Runs are extracted in different ways, lack the target or the groups, or are too few.
         EpochgraphError: No run can be read, or the predictor cannot be written.
 
     Example:
@@ -157,7 +157,7 @@ def fit(  # noqa: PLR0913 - the words of the command line
 
 
 def _view(look_at: Sequence[str], *, curve: bool) -> View:
-    """What the predictor looks at beside the signature."""
+    """What the predictor uses: the signature, and metrics if asked for."""
     curves = (learning_curve_of_epochs,) if curve else ()
     seen = set(CURVE) if curve else set()
     others = tuple(canonical for canonical in dict.fromkeys(look_at) if canonical not in seen)
@@ -166,7 +166,7 @@ def _view(look_at: Sequence[str], *, curve: bool) -> View:
 
 
 def _check_finite(runs: Sequence[Run], ends: Sequence[float], target: str) -> None:
-    """Refuse an end that is no number, by the name of its run."""
+    """Refuse final values that are NaN or infinite."""
     for run, end in zip(runs, ends, strict=True):
         if not math.isfinite(end):
             expected = "a number: take this run out of the store"

@@ -21,7 +21,7 @@ class Packed(Shown):
         runs: How many runs are in it.
         of: How many were given.
         size: Its bytes.
-        failures: What was wrong with runs that could not be read, by their name.
+        failures: The error of each run that could not be read, by its name.
     """
 
     path: Path
@@ -42,7 +42,7 @@ class Packed(Shown):
 def pack(runs: Sources, out: str | os.PathLike[str], *, up_to: float | None = None) -> Packed:
     """Write runs as one small Parquet file, to publish them or to send them on.
 
-    Features are rounded to 32 bits. Whatever reads a folder of stored runs reads the file as well.
+    Features are rounded to 32 bits. The file can be used wherever a folder of stored runs can.
 
     Args:
         runs: Stored runs (a folder from `extract`, a population's file), or `Run` objects.

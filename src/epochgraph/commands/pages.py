@@ -1,10 +1,10 @@
-"""Results as tables and sentences: the same in a terminal, as text and in a notebook."""
+"""Results as pages of tables and sentences, for a terminal, a notebook and `print`."""
 
 import html
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rich.console import Console, Group
 from rich.table import Table
@@ -13,16 +13,19 @@ from rich.text import Text
 WIDTH = 200
 """Characters that a line of text may have before a table is made narrower."""
 
+MOST_ROWS = 60
+"""Of a table that is printed or shown in a notebook; the command line prints all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """A table.
 
     Attributes:
-        heads: The title of each column.
+        heads: The head of each column.
         rows: The text of each cell.
-        title: What stands above it.
-        numbers: The columns that are set flush right.
+        title: The title above the table.
+        numbers: The columns that are aligned right.
         colours: The colour of a cell, by its text.
     """
 
@@ -81,6 +84,15 @@ class Line:
         return f"<div>{lead}{html.escape(self.text)}</div>"
 
 
+def _shortened(part: Sheet | Line) -> Sheet | Line:
+    """A table without its middle rows, if it has many."""
+    if isinstance(part, Line) or len(part.rows) <= MOST_ROWS:
+        return part
+    half = MOST_ROWS // 2
+    between = [f"... {len(part.rows) - 2 * half} more", *[""] * (len(part.heads) - 1)]
+    return replace(part, rows=[*part.rows[:half], between, *part.rows[-half:]])
+
+
 class Shown(ABC):
     """A result that prints as a page of tables and sentences."""
 
@@ -91,12 +103,12 @@ class Shown(ABC):
         """What is shown of it."""
 
     def asides(self) -> Sequence[str]:
-        """What is to be known beside the result, such as what went wrong; the command line prints it as errors."""
+        """Notes and errors; the command line prints these to the error stream."""
         return ()
 
     def whole(self) -> Sequence[Sheet | Line]:
-        """The page, and what is to be known beside it."""
-        return [*self.page(), *map(Line, self.asides())]
+        """The page, without the middle of long tables, then notes and errors."""
+        return [_shortened(part) for part in (*self.page(), *map(Line, self.asides()))]
 
     def __rich__(self) -> Group:
         """The whole for a terminal."""

@@ -35,7 +35,7 @@ class Predictions(Sequence[Prediction], Shown):
     Attributes:
         predictions: One a run, in the order of the runs, or the most hopeful first.
         of: How many runs there were.
-        failures: What was wrong with runs that could not be predicted, by their name.
+        failures: The error of each run that could not be predicted, by its name.
     """
 
     predictions: tuple[Prediction, ...]
@@ -103,7 +103,7 @@ def predict(  # noqa: PLR0913 - the words of the command line
             None for the predictor's own. Without one there is no decision.
         rate: The share of good runs that a decision may stop, from 0 to 1; divide it by the number of times you ask.
         hopeful_first: Sort by how high runs may end, those to stop last.
-        weights_alone: Let the predictors of the package stop a run of which they know no learning curve.
+        weights_alone: Let the predictors of the package stop a run whose learning curve they do not know.
         topology: As in `extract`, for checkpoints.
         allow_gaps: As in `extract`.
         epochs_from: As in `extract`.
@@ -116,7 +116,7 @@ def predict(  # noqa: PLR0913 - the words of the command line
         A `Prediction` a run: the final value, an interval, the chance of a good end, a decision and its reason.
 
     Raises:
-        EpochgraphError: The only run cannot be predicted, or none can, all for one reason; the predictor cannot be
+        EpochgraphError: The only run cannot be predicted, or all fail for the same reason; the predictor cannot be
             read, or an option is wrong.
 
     Example:
@@ -182,7 +182,7 @@ def _row(one: Prediction) -> tuple[str, ...]:
 
 
 def looked_at(predictions: Sequence[Prediction]) -> list[str]:
-    """What the predictions rest on: a line for each predictor, what it looked at, and what is to be known of it."""
+    """What the predictions rest on: a line for each predictor, with what it looked at and its notes."""
     runs: dict[str, list[str]] = {}
     for one in predictions:
         metrics = [f"{name} at {_epochs(epochs)}" for name, epochs in one.metrics.items()]

@@ -1,4 +1,4 @@
-"""How far a command is, for whoever wants to show it."""
+"""Progress of a command, for callers that want to show it."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -16,31 +16,34 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far one of the things is that a command does.
+    """How much of one task of a command is done.
 
     Attributes:
-        what: What is counted: runs, the checkpoints of a run, megabytes of a checkpoint, or fits.
-        name: Of what: a run, a file.
-        done: How many are done; all of them once the thing is over, however it ended.
+        what: What is counted: runs, the checkpoints of a run, megabytes of a checkpoint, fits, epochs of training, or
+            images.
+        name: What the task is about, such as a run or a file.
+        done: How many are done; equal to `total` once the task is over, even if it failed.
         total: How many there are.
+        note: A message to show at once, such as why a run failed.
     """
 
-    what: Literal["runs", "checkpoints", "megabytes", "fits"]
+    what: Literal["runs", "checkpoints", "megabytes", "fits", "epochs", "images"]
     name: str
     done: int
     total: int
+    note: str = ""
 
 
 OnProgress = Callable[[Progress], object]
-"""Called whenever something more is done, now and then from a thread of its own."""
+"""Called whenever more is done; sometimes from another thread."""
 
 
 def unwatched(_: Progress) -> None:
-    """Show nothing."""
+    """Ignore progress."""
 
 
 def counted(items: Iterable[T], total: int, name: str, progress: OnProgress) -> Iterator[T]:
-    """The checkpoints of a run, each counted once it has been used."""
+    """Yield the checkpoints of a run, and report each one as it is used."""
     for done, item in enumerate(items):
         progress(Progress("checkpoints", name, done, total))
         yield item
@@ -48,9 +51,9 @@ def counted(items: Iterable[T], total: int, name: str, progress: OnProgress) -> 
 
 @contextmanager
 def reading(checkpoint: Checkpoint, progress: OnProgress) -> Iterator[Callable[[int], None]]:
-    """Lend what is to be told how many bytes have been read of a checkpoint on disk, and on which pass.
+    """Yield a callback that takes the number of bytes read from disk, and reports the megabytes and the pass.
 
-    Of a checkpoint that is in memory, nothing is read, and nothing is shown.
+    A checkpoint that is held in memory is not read again, so nothing is reported for it.
     """
     places = [stored.location for stored in checkpoint.stored.values() if stored.location is not None]
     whole = max(1, sum(math.prod(place.shape) * place.dtype.itemsize for place in places))

@@ -1,4 +1,4 @@
-"""How the checkpoints of a run are read: where their epochs stand, how they are wired, what lies beside them."""
+"""How the checkpoints of a run are read: their epochs, their wiring, and the log and settings beside them."""
 
 import json
 import os
@@ -25,13 +25,13 @@ one after another, as their shapes allow."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What the user says about folders of checkpoints.
+    """Options for reading folders of checkpoints.
 
     Attributes:
         topology: How the network is wired.
-        logs: What is said of the metrics.
-        allow_gaps: Whether epochs may be missing of which checkpoints lie on either side.
-        epochs_from: Where the epoch stands in the names of checkpoints; None to find it there.
+        logs: How logs of metrics are read.
+        allow_gaps: Whether checkpoints may be missing between the first and the last.
+        epochs_from: Pattern for the epoch in the names of checkpoints; None to find it.
     """
 
     topology: Wiring = None

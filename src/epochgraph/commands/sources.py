@@ -1,4 +1,4 @@
-"""Runs from wherever they are: folders of checkpoints, stored runs, or objects."""
+"""Reads runs from anywhere: folders of checkpoints, stored runs, or objects."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -29,14 +29,14 @@ Source = str | os.PathLike[str] | Run | Signature | CheckpointRun
 Sources = Source | Iterable[Source]
 
 Unfinished = Literal["refuse", "leave-out", "take"]
-"""What becomes of runs that were stopped before their end."""
+"""What to do with runs that were stopped before their end."""
 
 
 def listed(runs: Sources) -> list[Path | Run | Signature | CheckpointRun]:
-    """What was given, one by one.
+    """The given runs, folders and files as a list.
 
     Raises:
-        SettingError: There is nothing.
+        SettingError: It is empty.
     """
     alone = isinstance(runs, str | os.PathLike | Run | Signature | CheckpointRun)
     several = [runs] if alone else [*runs]  # type: ignore[misc]  # by the line above
@@ -46,7 +46,7 @@ def listed(runs: Sources) -> list[Path | Run | Signature | CheckpointRun]:
 
 
 def stored_runs(runs: Sources, batch: Batch) -> list[Run]:
-    """Runs that are there as objects or stored, in a folder or in one file; the batch keeps what cannot be read.
+    """Finished runs: objects, or stored in a folder or a file; the batch keeps the errors of those that fail.
 
     Raises:
         UnreadableFileError: There are no runs, or there is a single file, which cannot be read.
@@ -83,7 +83,7 @@ def _in_store(store: Path, batch: Batch) -> list[Run]:
 
 
 def _name(one: object, place: int) -> str:
-    """What a run is called where it cannot be used."""
+    """What to call a run in an error."""
     if isinstance(one, Path | Run):
         return one.name if isinstance(one, Run) else str(one)
     return str(one.path) if isinstance(one, CheckpointRun) else f"run {place}"
@@ -102,14 +102,14 @@ def finished_runs(runs: Sources, target: str, batch: Batch, what: Unfinished) ->
     Args:
         runs: The runs, or where they are stored.
         target: The metric whose last value is the end, by its name here or in the runs' own logs.
-        batch: Keeps what cannot be read.
-        what: What becomes of runs that were stopped before their end.
+        batch: Keeps the errors of runs that cannot be read.
+        what: What to do with runs that were stopped before their end.
 
     Returns:
-        The runs, what the target is called in them, and why others are left out.
+        The runs, the name of the target in them, and why others are left out.
 
     Raises:
-        SettingError: They are not extracted in the same way, or a run lacks the target.
+        SettingError: They are extracted in different ways, or a run lacks the target.
         UnfinishedRunsError: Some were stopped before their end.
         UnreadableFileError: There are no runs.
     """
@@ -126,7 +126,7 @@ def finished_runs(runs: Sources, target: str, batch: Batch, what: Unfinished) ->
 
 
 def _finished(runs: list[Run], what: Unfinished) -> tuple[list[Run], list[str]]:
-    """The runs, less those that were stopped before their end, and which these are."""
+    """The runs that reached their end, and notes on the others."""
     stopped = {} if what == "take" else unfinished(runs)
     if stopped and what == "refuse":
         raise UnfinishedRunsError(stopped)
@@ -140,7 +140,7 @@ class Unended:
 
     Attributes:
         runs: The runs.
-        notes: What is to be known of how they were read, by the name of the run.
+        notes: Notes on how they were read, by the name of the run.
     """
 
     runs: list[Run]
@@ -150,14 +150,14 @@ class Unended:
 def runs_to_predict(
     runs: Sources, how: Extraction, read: Reading, batch: Batch, progress: OnProgress = unwatched
 ) -> Unended:
-    """The run in a folder of checkpoints or a stored run's file, all runs of a folder of stored runs, or runs at hand.
+    """Runs to predict: objects, folders of checkpoints, or stored runs in a folder or a file.
 
     Args:
-        runs: The runs, or where they are.
-        how: What is asked of each run.
-        read: How folders of checkpoints are read, and what is said of metrics.
-        batch: Keeps what cannot be read.
-        progress: Told how far the checkpoints are.
+        runs: The runs, or their paths.
+        how: How signatures must be extracted.
+        read: How folders of checkpoints are read, and new names for metrics.
+        batch: Keeps the errors of runs that cannot be read.
+        progress: As in `extract`.
 
     Raises:
         SettingError: A stored run was extracted in another way than `how`.
@@ -211,13 +211,13 @@ def _extracted(one: Path | CheckpointRun, how: Extraction, read: Reading, progre
 
 
 def _bare(signature: Signature, how: Extraction) -> Run:
-    """A signature as a run of which nothing else is known."""
+    """A signature as a run without metrics."""
     metrics = pd.DataFrame(index=pd.Index([], name="epoch", dtype=float))
     return Run("run", signature, metrics, how.settings())
 
 
 def _renamed(run: Run, given: Mapping[str, str]) -> Run:
-    """The run with its metrics under the names that are known here, as if its log were read now."""
+    """The run with its metrics renamed as if its log were read now."""
     mine = {old: new for old, new in given.items() if old in run.metrics}
     return replace(run, metrics=run.metrics.rename(columns=canonical_names([*run.metrics], mine)))
 

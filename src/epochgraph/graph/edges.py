@@ -1,4 +1,4 @@
-"""How many edges a graph has."""
+"""Counts the edges of a graph."""
 
 import math
 from collections.abc import Sequence

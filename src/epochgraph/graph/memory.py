@@ -1,4 +1,4 @@
-"""How much memory graphs may take: what the user says, or half of what the machine has free."""
+"""How much memory graphs may take: as much as the user allows, or half of what is free."""
 
 import math
 
@@ -19,10 +19,10 @@ def byte_size(given: str | int, *, option: str = "memory") -> int:
 
     Args:
         given: The size.
-        option: What the user calls it, for the error.
+        option: The name of the option, for the error.
 
     Raises:
-        SettingError: It is none.
+        SettingError: It is not a size.
 
     Example:
         >>> byte_size("1.5kB"), byte_size("2 GiB")
@@ -38,16 +38,15 @@ def byte_size(given: str | int, *, option: str = "memory") -> int:
 def usable_memory(given: str | int | None, checkpoint: Checkpoint, *, graphs: int = 1) -> int | None:
     """The bytes that graphs of a checkpoint may take together; None for all weights in memory.
 
-    Where the user says nothing, half of the memory that is free may be used, and weights that fit in there are taken
-    into memory.
+    Without a given size, half of the free memory may be used, and weights that fit into it are held in memory.
 
     Args:
-        given: What the user says, such as "2GiB", or a number of bytes.
+        given: A size such as "2GiB" or a number of bytes, or None.
         checkpoint: The checkpoint, or one like it.
         graphs: How many are held at once.
 
     Raises:
-        SettingError: That is no size.
+        SettingError: It is not a size.
     """
     if given is not None:
         return byte_size(given)
@@ -61,11 +60,11 @@ def size_in_memory(checkpoint: Checkpoint) -> int:
 
 
 def _bytes(stored: Stored) -> int:
-    """What a weight takes in memory: float64 stays float64, half precision may become float32."""
+    """The bytes of a weight in memory: float64 stays float64, half precision may become float32."""
     item = ITEM if stored.location is None else max(ITEM, stored.location.dtype.itemsize)
     return item * math.prod(stored.shape)
 
 
 def free_memory() -> int:
-    """Bytes that this machine could give a process now; what it only keeps of files counts as free."""
+    """The bytes that are available to a process now; the system's cache of files counts as free."""
     return int(psutil.virtual_memory().available)

@@ -1,20 +1,17 @@
-"""The commands of `epochgraph zoo`: their options and help; imported when called, as in `commands`."""
+"""`epochgraph zoo train`."""
 
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from epochgraph.cli.options import Json
+from epochgraph.cli.options import Limit, Recipe
+from epochgraph.cli.output import note, notes, progress_bars, show
 
-Recipe = Annotated[str, typer.Argument(help="A recipe's TOML file, or the name of one that `zoo recipes` lists.")]
-Folder = Annotated[Path, typer.Argument(help="The folder of the population, as given to `zoo train --out`.")]
-Limit = Annotated[
-    int | None,
-    typer.Option(
-        min=1, help="Train only this many of the recipe's runs: the first of an order spread evenly over its grid."
-    ),
-]
+if TYPE_CHECKING:
+    from epochgraph.commands.progress import Progress
 
 
 def train(
@@ -77,66 +74,45 @@ def train(
 
     Example: `epochgraph zoo train sweeps-without-files -o zoo/sweeps`
     """
-    from epochgraph.cli import zoo as command
+    from epochgraph.commands.populations import Own, train_recipe
     from epochgraph.zoo.resources import usable_resources
 
     resources = usable_resources(workers=workers, threads=threads, device=device, together=together)
-    own = command.Own(tuple(task or ()), tuple(architecture or ()))
-    command.train(recipe, data or [], out, limit=limit, resources=resources, checkpoints=checkpoints, own=own)
+    with progress_bars() as bars:
+
+        def progress(now: "Progress") -> None:
+            bars(now)
+            if now.what == "runs" and not notes.is_terminal:
+                note(now.name)
+
+        found = train_recipe(
+            recipe,
+            out,
+            data=data or [],
+            limit=limit,
+            resources=resources,
+            checkpoints=checkpoints,
+            own=Own(tasks=_own("--task", task or ()), architectures=_own("--architecture", architecture or ())),
+            progress=progress,
+        )
+    show(found)
 
 
-def status(folder: Folder, limit: Limit = None, as_json: Json = False) -> None:
-    """Show the progress of a population, how its runs ended, and which failed.
+def _own(option: str, given: Sequence[str]) -> dict[str, Callable[..., Any]]:
+    """What the user's own code adds, by name; worker processes find that code where the user stands, too."""
+    from epochgraph.cli.wiring import imported
+    from epochgraph.errors import SettingError
 
-    Example: `epochgraph zoo status zoo/lenet`
-    """
-    from epochgraph.cli import zoo as command
-
-    command.show(folder, limit=limit, as_json=as_json)
-
-
-def export(
-    folder: Folder,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="The .parquet file; its datasheet (.md) is written beside it.")
-    ],
-    vectors_until: Annotated[
-        float, typer.Option(help="The last epoch whose node values and last layers are written: they are large.")
-    ] = 10,
-    last_layer_at: Annotated[
-        list[float] | None,
-        typer.Option(help="An epoch whose last layers are written; repeat it for more. All by default."),
-    ] = None,
-) -> None:
-    """Write the finished runs of a population as one Parquet file with a datasheet, to publish or to evaluate.
-
-    Example: `epochgraph zoo export zoo/lenet -o lenet.parquet`
-    """
-    from epochgraph.cli import zoo as command
-
-    command.export(folder, out, vectors_until=vectors_until, last_layer_at=last_layer_at or ())
-
-
-def import_(
-    path: Annotated[Path, typer.Argument(help="The .parquet file of a population, from `zoo export`.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the population.")],
-) -> None:
-    """Make the folder of a population from its file, to continue its training.
-
-    Example: `epochgraph zoo import lenet.parquet -o zoo/lenet`
-    """
-    from epochgraph.cli import zoo as command
-
-    command.import_(path, out)
-
-
-def recipes(
-    name: Annotated[str | None, typer.Argument(help="Print the text of this one, as a start for your own.")] = None,
-) -> None:
-    """List the recipes that come with the package: the paper's populations, and reduced ones for a small machine.
-
-    Example: `epochgraph zoo recipes lenet-cifar10-reduced > mine.toml`
-    """
-    from epochgraph.cli import zoo as command
-
-    command.recipes(name)
+    found = {}
+    for text in given:
+        name, equals, where = text.partition("=")
+        try:
+            found[name] = imported(where)
+        except Exception as error:  # the user's own code runs here, and may raise anything
+            reason = f"NAME=MODULE:FUNCTION that can be imported ({type(error).__name__}: {error})"
+            raise SettingError(option, text, reason) from error
+        if not equals or not callable(found[name]):
+            raise SettingError(option, text, "NAME=MODULE:FUNCTION, of a function")
+    if found and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    return found

@@ -1,0 +1,1 @@
+"""The commands of `epochgraph zoo`, a file each."""
