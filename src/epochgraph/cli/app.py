@@ -1,4 +1,4 @@
-"""The commands, and what becomes of an error."""
+"""The commands, and how errors end."""
 
 import sys
 from importlib import import_module
@@ -22,7 +22,7 @@ from epochgraph.cli.zoo.status import status
 from epochgraph.cli.zoo.train import train
 
 HELP = frozenset({"-h", "--help", "--version"})
-"""What is answered without torch, whose import takes seconds."""
+"""What can be answered without importing torch, which takes seconds."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,10 +31,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="""Predict how a training run will end from the graphs of its first checkpoints.
 
-    The way through: `extract` turns each run's folder of checkpoints into a signature, `fit` learns from
-    finished runs, `predict` tells how a new run will end, `evaluate` tells how far to trust that,
-    `inspect` shows what the graph of a checkpoint looks like, and `pack` makes one file of many runs. `demo` does all
-    of it on real images, and `zoo` makes populations of trained networks to learn from.""",
+    The steps: `extract` turns each run's folder of checkpoints into a signature, `fit` learns from finished runs,
+    `predict` says how a new run will end, `evaluate` says how far to trust that, `inspect` shows the graph of a
+    checkpoint, and `pack` puts many runs into one file. `demo` does all of it on real images, and `zoo` trains
+    populations of networks to learn from.""",
 )
 app.command()(demo)
 app.command()(inspect)
@@ -47,8 +47,9 @@ app.command()(evaluate)
 zoo = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="""Populations of trained networks, to learn from: `train` makes one after a recipe, `status` tells how far it
-    is, `export` writes it as one file and `import` reads that back, `recipes` lists what comes with the package.""",
+    help="""Populations of trained networks, to learn from: `train` makes one from a recipe, `status` shows its
+    progress, `export` writes it as one file and `import` reads that back, `recipes` lists those that come with the
+    package.""",
 )
 zoo.command()(train)
 zoo.command()(status)
@@ -76,8 +77,8 @@ def _options(
 def main() -> None:
     """Run the command line; an error of the input is one line and exit code 2, never a traceback."""
     if len(sys.argv) > 1 and HELP.isdisjoint(sys.argv):
-        # Now, while a signal still ends the program at once: an import that is interrupted may fail in any way.
+        # Now, while a signal still ends the program immediately: an interrupted import may fail in any way.
         for name in ("monitor", "runs"):
             import_module(f"epochgraph.{name}")
-    on = "what is written is kept, and demo, extract and zoo train go on from there"
+    on = "what is written is kept, and demo, extract and zoo train continue from there"
     run(app, "epochgraph", when_interrupted=on)

@@ -12,7 +12,9 @@ from epochgraph.cli.output import progress_bars, show
 def demo(
     data: Annotated[
         Path | None,
-        typer.Argument(help="A folder or archive with train/CLASS and test/CLASS; none for scikit-learn's digits."),
+        typer.Argument(
+            help="A folder or archive with train/CLASS and test/CLASS; leave it out for scikit-learn's digits."
+        ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the runs and the picture.")] = Path("out/demo"),
     runs: Annotated[int, typer.Option(help="Networks to train.")] = 60,
@@ -22,8 +24,8 @@ def demo(
     """Train a population of networks on real images, and predict from their first graphs how each will end.
 
     Learning rate and dropout vary from network to network. Every network's graph is measured after each epoch while it
-    trains; then the end of each is predicted from its first epochs by what was learnt from the others, beside what the
-    validation accuracy alone predicts. A finished run is kept: interrupted, the same command goes on where it was.
+    trains; then the end of each is predicted from its first epochs by what was learned from the others, beside what the
+    validation accuracy alone predicts. Finished runs are kept: after an interruption, the same command continues.
     """
     from epochgraph.commands.demonstrating import demonstrate
 

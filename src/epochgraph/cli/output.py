@@ -1,4 +1,4 @@
-"""What commands share in printing."""
+"""Printing that commands share."""
 
 import json
 import math
@@ -45,14 +45,14 @@ def progress_bar() -> Iterator[Progress]:
 
 
 class Bars:
-    """Shows how far a command is: a bar for each kind of thing that it counts, while that is under way."""
+    """Shows the progress of a command: one bar for each kind of thing that it is counting."""
 
     def __init__(self, bars: Progress) -> None:
         self.bars = bars
         self.tasks: dict[str, TaskID] = {}
 
     def __call__(self, now: "commands_progress.Progress") -> None:
-        """Show how far one of the things is."""
+        """Show the progress of one of the things."""
         if now.note:
             note(now.note)
         if now.done >= now.total:
@@ -67,7 +67,7 @@ class Bars:
 
 @contextmanager
 def progress_bars() -> Iterator[Callable[["commands_progress.Progress"], None]]:
-    """Lend what shows how far a command is."""
+    """Lend a display of progress."""
     with progress_bar() as bars:
         yield Bars(bars)
 
@@ -85,7 +85,7 @@ def show(result: "Shown") -> None:
 
 
 class _OfSeveral(Protocol):
-    """A result of several runs."""
+    """A result for several runs."""
 
     @property
     def failures(self) -> Mapping[str, EpochgraphError]: ...

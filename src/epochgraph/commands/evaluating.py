@@ -27,7 +27,7 @@ TITLES = {
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Evaluation(Shown):
-    """How well candidates predicted the end of runs that were held out.
+    """How well candidates predicted the end of held-out runs.
 
     Attributes:
         scores: A row an epoch, candidate and measure: mean and spread over the repeats, and the share of folds without
@@ -47,7 +47,7 @@ class Evaluation(Shown):
     failures: Mapping[str, EpochgraphError] = field(default_factory=dict)
 
     def page(self) -> Sequence[Sheet | Line]:
-        """A table an epoch: a row a candidate, a column a measure, mean and spread."""
+        """One table per epoch, with one row per candidate and one column per measure: mean and spread."""
         epochs = dict.fromkeys(self.scores["epoch"])
         page = list[Sheet | Line]()
         for epoch in epochs:
@@ -75,16 +75,16 @@ def evaluate(  # noqa: PLR0913 - the words of the command line
     seed: int = 0,
     progress: OnProgress = unwatched,
 ) -> Evaluation:
-    """Cross-validate how well the end of runs is predicted from their first epochs, beside what needs no graph.
+    """Cross-validate how well the end of runs is predicted from their first epochs, beside baselines without graphs.
 
-    The spread is over the repeats. Runs that share a learning rate are much alike, so also look at
+    The spread is over the repeats. Runs that share a learning rate are much alike, so also try
     `groups="learning_rate"`, which holds whole learning rates out.
 
     Args:
         runs: Stored runs (a folder from `extract`, a population's file), or `Run` objects.
         up_to: The last epoch to look at, or several: each is an experiment of its own.
         task: Whether to predict good against bad ("classification") or the final value ("regression").
-        threshold: The final value from which on a run is good (of a loss: up to which); needed for classification.
+        threshold: The final value from which on a run is good (for a loss: up to which); needed for classification.
         groups: A setting, such as "learning_rate", whose runs stay together in one fold.
         folds: How many folds the runs are split into.
         repeats: How often they are split anew.
@@ -149,7 +149,7 @@ def evaluate(  # noqa: PLR0913 - the words of the command line
 
 
 def scores_table(scores: pd.DataFrame, title: str) -> Sheet:
-    """The scores of one epoch: a row a candidate, a column a measure, mean and spread."""
+    """The scores of one epoch: one row per candidate, one column per measure, mean and spread."""
     measures = list(dict.fromkeys(scores["measure"]))
     rows = []
     for candidate, own in scores.groupby("candidate", sort=False):

@@ -30,7 +30,7 @@ Folder = str | os.PathLike[str] | CheckpointRun
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Extracted(Sequence[Run], Shown):
-    """The runs that `extract` has read: a sequence of them, in the order they were asked for.
+    """The runs that `extract` has read, as a sequence in the order of the request.
 
     Attributes:
         runs: Each run with its signature, metrics and settings.
@@ -59,7 +59,7 @@ class Extracted(Sequence[Run], Shown):
         return self.runs[index]
 
     def page(self) -> Sequence[Sheet | Line]:
-        """A row a run."""
+        """One row per run."""
         rows = [
             (
                 run.name,
@@ -111,12 +111,12 @@ def extract(  # noqa: PLR0913 - the words of the command line
             from weights by name to one. None takes the layers one after another, as their shapes allow.
         measures: Names of measures of nodes, parts or the whole graph (see `Extraction`).
         scopes: Groups of nodes to summarise: any of "graph", "part", "depth".
-        change: Since when changes are measured: any of "initial", "previous".
-        smoothing: Average over time: "none", "linear" or "exponential".
+        change: The references that changes are measured against: any of "initial", "previous".
+        smoothing: How features are averaged over time: "none", "linear" or "exponential".
         alpha: Weight of the present in exponential smoothing, from 0 to 1.
         fold_batch_norm: Multiply batch norms into the weights they follow.
-        memory: What the graph may take of the memory, such as "2GiB", or in bytes; weights beyond that are read from
-            disk again and again. None takes half of what is free.
+        memory: The memory that the graph may take, such as "2GiB", or in bytes; further weights are read from disk
+            again and again. None takes half of the free memory.
         allow_gaps: Accept runs whose epochs are not evenly spaced.
         epochs_from: Pattern for the epoch in the names of checkpoints, such as "weights.{epoch}-{_}.pt".
         metric: New names for metrics of the log, by their old names.
@@ -126,7 +126,7 @@ def extract(  # noqa: PLR0913 - the words of the command line
         progress: Called with a `Progress` whenever something more is done.
 
     Returns:
-        The runs; of S snapshots and F features, each `signature.values` is S x F.
+        The runs; with S snapshots and F features, each `signature.values` is S x F.
 
     Raises:
         EpochgraphError: The only run cannot be extracted, or all fail for the same reason, such as a wrong option; a
@@ -165,7 +165,7 @@ def extract(  # noqa: PLR0913 - the words of the command line
 
 
 def _listed(runs: Folder | Iterable[Folder]) -> dict[Path, Folder]:
-    """Where each run lies, and what was given for it."""
+    """The folder of each run, and what was given for it."""
     several = [runs] if isinstance(runs, str | os.PathLike | CheckpointRun) else [*runs]
     return {Path(one.path if isinstance(one, CheckpointRun) else one): one for one in several}
 
@@ -245,7 +245,7 @@ def extracted(
         The run, and its log.
 
     Raises:
-        SettingError: The memory is no size.
+        SettingError: The memory is not a size.
         UnreadableFileError: The metrics or settings cannot be read.
         EpochgraphError: As for the checkpoints and the signature.
     """

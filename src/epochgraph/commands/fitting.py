@@ -90,8 +90,8 @@ def fit(  # noqa: PLR0913 - the words of the command line
         up_to: The last epoch to look at.
         out: Where to write the predictor (.skops); None writes nothing.
         task: Whether to predict the final value ("regression") or good against bad ("classification").
-        threshold: The final value from which on a run is good (of a loss: up to which), in the unit of the metrics.
-            Needed for classification; for regression it is what `predict` takes if given none.
+        threshold: The final value from which on a run is good (for a loss: up to which), in the unit of the
+            metrics. Needed for classification; for regression it is the default of `predict`.
         method: "trees", or the paper's "svm" and "mlp".
         curve: Use validation accuracies and training losses, too.
         look_at: Further metrics to use, such as "validation_loss".

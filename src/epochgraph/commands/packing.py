@@ -20,7 +20,7 @@ class Packed(Shown):
         path: Where it is.
         runs: How many runs are in it.
         of: How many were given.
-        size: Its bytes.
+        size: Its size in bytes.
         failures: The error of each run that could not be read, by its name.
     """
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 WIDTH = 200
-"""Characters that a line of text may have before a table is made narrower."""
+"""The most characters in a line of text before a table is made narrower."""
 
 MOST_ROWS = 60
 """Of a table that is printed or shown in a notebook; the command line prints all."""
@@ -100,7 +100,7 @@ class Shown(ABC):
 
     @abstractmethod
     def page(self) -> Sequence[Sheet | Line]:
-        """What is shown of it."""
+        """The tables and sentences to show."""
 
     def asides(self) -> Sequence[str]:
         """Notes and errors; the command line prints these to the error stream."""

@@ -1,4 +1,4 @@
-"""`predict`: runs that have begun -> how they will end, and whether to stop them."""
+"""`predict`: started runs -> how they will end, and whether to stop them."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ PredictorSource = Predictor | Fitted | str | os.PathLike[str]
 """A predictor, what `fit` returns, or the file of one."""
 
 GIVEN = "the given predictor"
-"""What a predictor is called that is in no file."""
+"""The name of a predictor that is not in a file."""
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -33,7 +33,7 @@ class Predictions(Sequence[Prediction], Shown):
     """How runs are expected to end: a sequence of predictions.
 
     Attributes:
-        predictions: One a run, in the order of the runs, or the most hopeful first.
+        predictions: One per run, in the order of the runs, or the most hopeful first.
         of: How many runs there were.
         failures: The error of each run that could not be predicted, by its name.
     """
@@ -53,7 +53,7 @@ class Predictions(Sequence[Prediction], Shown):
         return self.predictions[index]
 
     def page(self) -> Sequence[Sheet | Line]:
-        """A row a run, what was looked at, and what a good end is."""
+        """One row per run, what was looked at, and what a good end is."""
         targets = {one.target for one in self.predictions}
         target = targets.pop().replace("test_accuracy", "accuracy") if len(targets) == 1 else "end"
         heads = ("run", "epoch", f"predicted {target}", "90 % interval", "chance of a good end", "decision")
@@ -91,15 +91,15 @@ def predict(  # noqa: PLR0913 - the words of the command line
     """Predict how runs will end, from their first checkpoints, and whether to stop them.
 
     The predictors that come with the package need the initial weights (epoch 0) and those after 1/4, 1/2, 1, 2, 3 or 5
-    epochs, with all whole epochs before. They decide only about what they know: image classification with ten classes,
-    trained from scratch by SGD with a momentum of 0.9 at a constant learning rate. For other kinds of runs, `fit` a
-    predictor on finished ones of your own.
+    epochs, with all whole epochs before. They decide only about the kind of training they know: image classification
+    with ten classes, trained from scratch by SGD with a momentum of 0.9 at a constant learning rate. For other kinds of
+    runs, `fit` a predictor on your own finished runs.
 
     Args:
         runs: Folders of checkpoints, stored runs, folders of stored runs, or `Run` and `Signature` objects; one or
             several.
         predictor: What `fit` returned, or its file; None for one that comes with the package.
-        threshold: The final value from which on an end is good (of a loss: up to which), in the unit of the metrics;
+        threshold: The final value from which on an end is good (for a loss: up to which), in the unit of the metrics;
             None for the predictor's own. Without one there is no decision.
         rate: The share of good runs that a decision may stop, from 0 to 1; divide it by the number of times you ask.
         hopeful_first: Sort by how high runs may end, those to stop last.
@@ -107,13 +107,13 @@ def predict(  # noqa: PLR0913 - the words of the command line
         topology: As in `extract`, for checkpoints.
         allow_gaps: As in `extract`.
         epochs_from: As in `extract`.
-        metric: As in `extract`; also of stored runs.
+        metric: As in `extract`; also for stored runs.
         log: As in `extract`.
         first_pass: As in `extract`.
         progress: As in `extract`.
 
     Returns:
-        A `Prediction` a run: the final value, an interval, the chance of a good end, a decision and its reason.
+        A `Prediction` for each run: the final value, an interval, the chance of a good end, a decision and its reason.
 
     Raises:
         EpochgraphError: The only run cannot be predicted, or all fail for the same reason; the predictor cannot be
@@ -146,17 +146,17 @@ def predict(  # noqa: PLR0913 - the words of the command line
 
 
 Predicting = tuple[Extraction, Callable[[Run], Prediction]]
-"""How runs are to be extracted, and what predicts the end of one."""
+"""How runs must be extracted, and what predicts the end of a run."""
 
 
 def _with_shipped(threshold: float | None, rate: float, *, weights_alone: bool) -> Predicting:
-    """With the predictors of the package."""
+    """With the shipped predictors."""
     stored_predictor("weights", SHIPPED_EPOCHS[0]).with_threshold(threshold)  # a wrong option is no run's fault
     return EXTRACTION, partial(shipped_prediction, threshold=threshold, rate=rate, weights_alone=weights_alone)
 
 
 def _with_given(given: PredictorSource, threshold: float | None, rate: float) -> Predicting:
-    """With a predictor of the user's."""
+    """With the user's own predictor."""
     predictor, name = _read(given)
     predict_runs(predictor, [], threshold=threshold, rate=rate)  # likewise
 
@@ -168,7 +168,7 @@ def _with_given(given: PredictorSource, threshold: float | None, rate: float) ->
 
 
 def _read(given: PredictorSource) -> tuple[Predictor, str]:
-    """A predictor, and what it is called in answers."""
+    """A predictor, and its name in answers."""
     if isinstance(given, Fitted):
         return given.predictor, GIVEN if given.out is None else str(given.out)
     return (given, GIVEN) if isinstance(given, Predictor) else (read_predictor(Path(given)), str(given))

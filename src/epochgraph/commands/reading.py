@@ -52,7 +52,7 @@ class Reading:
 
         Raises:
             UnreadableFileError: The topology's file cannot be read.
-            TracingError: The weights are no chain.
+            TracingError: The weights are not a chain.
         """
         if self.topology is None:
             return chain(weights)
@@ -63,7 +63,7 @@ class Reading:
         return read_topology(Path(self.topology))
 
     def recorded(self, checkpoints: CheckpointRun) -> tuple[Log, dict[str, Setting]]:
-        """The log and the settings that lie beside checkpoints.
+        """The log and the settings beside checkpoints.
 
         Raises:
             UnreadableFileError: They cannot be read.
@@ -74,7 +74,7 @@ class Reading:
 
 
 def _in_steps(files: Sequence[Path]) -> bool:
-    """Whether the names of checkpoints tell steps: those of transformers, or such as step_500.pt."""
+    """Whether the names of checkpoints count steps: those of transformers, or names such as step_500.pt."""
     names = [path.name.lower() for path in files]
     return all(
         re.fullmatch(r"checkpoint-[0-9]+", name)

@@ -223,7 +223,7 @@ def _renamed(run: Run, given: Mapping[str, str]) -> Run:
 
 
 def _as_extracted(run: Run, how: Extraction) -> Run:
-    """The run with the features that `how` takes; what it was extracted with may have taken more."""
+    """The run with only the features that `how` takes."""
     taken = extraction(run.settings)
     if how.fold_batch_norm and run.settings.keys() >= OF_A_ZOO:  # a zoo records both ways
         run, taken = folded(run), replace(taken, fold_batch_norm=True)
@@ -234,5 +234,5 @@ def _as_extracted(run: Run, how: Extraction) -> Run:
 
 
 def _selected(run: Run, how: Extraction) -> Run:
-    """The run with the features that its checkpoints would give; those of a zoo have recorded more."""
+    """The run with only the features that its checkpoints would give; a zoo records more."""
     return replace(run, signature=how.selected(run.signature))
