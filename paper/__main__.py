@@ -81,6 +81,37 @@ def wild(zoos: Zoos = Path("zoos"), out: Out = Path("docs/wild")) -> None:
 
 
 @app.command()
+def forecasts(zoos: Zoos = Path("zoos"), out: Out = Path("docs/forecasts")) -> None:
+    """Measure forecasts of sweeps on families of tasks, architectures and optimisers that were held out.
+
+    Takes some twenty minutes on two cores.
+
+    Example: `python -m paper forecasts --zoos zoos --out docs/forecasts`
+    """
+    from epochgraph.cli.output import console  # noqa: PLC0415 - see above
+    from paper.forecast_page import write_page  # noqa: PLC0415 - see above
+
+    for path in write_page(zoos, out):
+        console.print(str(path), markup=False, highlight=False)
+
+
+@app.command()
+def priors(
+    zoos: Zoos = Path("zoos"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the priors.")] = Path("src/epochgraph/forecasts"),
+) -> None:
+    """Fit what the package knows of sweeps in general, each task held out once: its two priors.
+
+    Example: `python -m paper priors --zoos zoos --out src/epochgraph/forecasts`
+    """
+    from epochgraph.cli.output import console  # noqa: PLC0415 - see above
+    from paper.held_out import write_priors  # noqa: PLC0415 - see above
+
+    for path in write_priors(zoos, out):
+        console.print(str(path), markup=False, highlight=False)
+
+
+@app.command()
 def fit(
     zoos: Annotated[Path, typer.Argument(help="A folder of populations on CIFAR-10, from `epochgraph zoo export`.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the predictors and their model card.")],

@@ -17,6 +17,7 @@ from epochgraph.cli.options import (
     MetricNames,
     Model,
     Predictor,
+    Rises,
     TopologyFile,
     metric_names,
 )
@@ -26,6 +27,19 @@ from epochgraph.cli.output import finish, print_json, progress_bars, show
 def predict(
     run: Annotated[Path, typer.Argument(help="A folder of checkpoints, a stored run, or a folder of stored runs.")],
     predictor: Predictor = None,
+    known: Annotated[
+        Path | None, typer.Option(help="Folder of finished stored runs of the same sweep, to learn from.")
+    ] = None,
+    best: Annotated[
+        int | None, typer.Option(min=1, help="How many of the sweep's runs count as good, instead of a threshold.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Metric whose final value is forecast for the runs of a sweep.")
+    ] = None,
+    direction: Rises = None,
+    budget: Annotated[
+        float | None, typer.Option(help="Epochs that each run of a sweep has in all, if its settings do not say.")
+    ] = None,
     threshold: Annotated[
         float | None,
         typer.Option(help=f"{GOOD}; the predictor's if not given. Without one there is no decision."),
@@ -65,13 +79,18 @@ def predict(
     optimizer, momentum, schedule). Otherwise they abstain, and without a learning curve they stop no run unless
     `--weights-alone` is given. For your own kind of networks, `fit` learns from your finished runs.
 
+    Several runs of one sweep are compared with each other after the same share of their epochs, and with its finished
+    runs if `--known` names them. That is done for five or more runs of a kind that those predictors do not know, or if
+    `--known`, `--best`, `--target` or `--budget` is given. It needs no snapshots: curves and settings do.
+
     The decision is "stop" if at most `--rate` of good runs score this low, or if weights are NaN or infinite at any
     checkpoint, and "abstain" if that cannot be promised. `--json` prints an object, or a list for several stored runs.
 
     If epochs are scarce, start all runs of a sweep. Continue the one that `--hopeful-first` puts first up to the next
     of these epochs, or after the last of them to its end, and ask again; leave out finished runs.
 
-    Example: `epochgraph predict sweep/12 --topology lenet.json --threshold 0.6 --json`
+    Example: `epochgraph predict sweep/12 --topology lenet.json --threshold 0.6 --json`, or for a whole sweep:
+    `epochgraph predict store --known finished --best 3`
     """
     from epochgraph.cli.wiring import WiringOptions
 
@@ -79,6 +98,11 @@ def predict(
         found = epochgraph.predict(
             run,
             predictor=predictor,
+            known=known,
+            best=best,
+            target=target,
+            direction=direction,
+            budget=budget,
             threshold=threshold,
             rate=rate,
             hopeful_first=hopeful_first,

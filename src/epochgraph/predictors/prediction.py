@@ -37,6 +37,7 @@ class Prediction:
         predictor: The name of the shipped predictor that was used, or the predictor's file.
         metrics: The metrics that were looked at, and the epochs of each.
         notes: What else to know about the answer, one sentence each: what was not looked at, and why.
+        standing: The share of the sweep's runs that are expected to end worse; None if runs were not compared.
     """
 
     run: str
@@ -52,6 +53,7 @@ class Prediction:
     predictor: str = ""
     metrics: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    standing: float | None = None
 
 
 def predict_runs(
@@ -84,7 +86,8 @@ def most_hopeful_first(predictions: Sequence[Prediction]) -> list[Prediction]:
     def hope(one: Prediction) -> tuple[bool, float, float]:
         sign, best = (-1, 0) if one.direction == "falls" else (1, 1)
         upper = np.inf if one.interval is None else sign * one.interval[best]
-        expected = one.p_good if one.accuracy is None else sign * one.accuracy
+        likely = one.standing if one.p_good is None else one.p_good
+        expected = likely if one.accuracy is None else sign * one.accuracy
         return one.decision != "stop", upper, -np.inf if expected is None else expected
 
     return sorted(predictions, key=hope, reverse=True)
