@@ -1,6 +1,6 @@
 """`python -m benchmarks`: all of them."""
 
-from benchmarks import ensemble, larger, measures, sweeps, training, unrolled
+from benchmarks import ensemble, larger, measures, sweeps, training, unrolled, watching
 from benchmarks.timing import machine, report
 
 report("machine", **machine())
@@ -10,3 +10,4 @@ larger.main()
 training.main()
 ensemble.main()
 sweeps.main()
+watching.main()
