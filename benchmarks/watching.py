@@ -22,11 +22,11 @@ from epochgraph.zoo.architectures.choices import Choices
 from epochgraph.zoo.architectures.transformers import vision_transformer
 from epochgraph.zoo.tasks import Form
 
-IMAGES, BATCH = 50_000, 128
-"""Of an epoch of CIFAR-10. Steps are timed on some, and counted for all: they all cost the same."""
+IMAGES, BATCH = 50_000, 64
+"""Of an epoch of CIFAR-10. A step is timed, and counted for all: they all cost the same."""
 
 STEPS = 3
-SNAPSHOTS = 7
+SNAPSHOTS = 9
 
 
 def processor_seconds(function: Callable[[], object], rounds: int = 1) -> float:
@@ -44,33 +44,32 @@ def epochs(name: str, model: nn.Module) -> None:
     inputs, labels = torch.randn(BATCH, 3, 32, 32), torch.randint(0, 10, (BATCH,))
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
 
-    def steps() -> None:
-        for _ in range(STEPS):
-            optimizer.zero_grad()
-            torch.autograd.backward(functional.cross_entropy(model(inputs), labels))
-            optimizer.step()
+    def step() -> None:
+        optimizer.zero_grad()
+        torch.autograd.backward(functional.cross_entropy(model(inputs), labels))
+        optimizer.step()
 
-    steps()
-    step = processor_seconds(steps, rounds=3) / STEPS
+    step()
+    epoch_seconds = processor_seconds(step, rounds=STEPS) * IMAGES / BATCH
     with tempfile.TemporaryDirectory() as store:
         watch = Watch(model, inputs[:1], run="a", store=store, predictor="shipped")
         watch(1, train_loss=2.3, validation_accuracy=0.1)  # reads the predictors, compiles the kernels
         taken = []
         for epoch in range(2, 2 + SNAPSHOTS):
-            steps()
+            step()
             said = {"train_loss": 2.3, "validation_accuracy": 0.1}
             taken.append(processor_seconds(lambda now=epoch, said=said: watch(now, **said)))  # type: ignore[misc]
         run = read_stored_run(Path(store) / "a.parquet")
         forecast = processor_seconds(lambda: shipped_prediction(run), rounds=10)
         kept = sum(path.stat().st_size for path in (Path(store) / "a.watch").glob("*.safetensors"))
     weights: list[Tensor] = list(model.parameters())
-    epoch_seconds = step * IMAGES / BATCH
     report(
         "a watched epoch of CIFAR-10 against an unwatched one, processor time",
         model=name,
         parameters=sum(one.numel() for one in weights),
         epoch_seconds=epoch_seconds,
         watch_milliseconds=1e3 * sorted(taken)[SNAPSHOTS // 2],
+        greatest_milliseconds=1e3 * max(taken),  # a predictor of the package is read, once in a process
         share_of_epoch=sorted(taken)[SNAPSHOTS // 2] / epoch_seconds,
         forecast_milliseconds=1e3 * forecast,
         megabytes_on_disk=kept / 1e6,
