@@ -56,6 +56,8 @@ FUNCTIONS: dict[str, Function] = {
     "three in an Einstein sum": lambda x: torch.einsum("ij,kj,kl->il", x, x, x),
     "an Einstein sum along a diagonal": lambda x: torch.einsum("ii->i", x[:, :3]),
     "an Einstein trace": lambda x: torch.einsum("bii->b", x.view(3, 2, 2)),
+    "a sum without its ends": lambda x: x.sum(1, keepdim=True) - (x[:, :1] + x[:, -1:]) / 2,
+    "a sum of more than it scales": lambda x: x[:, :2] * x.sum(1, keepdim=True),
     "vmap": lambda x: torch.vmap(torch.dot)(x, x.flip(0)),
     "inverse": lambda x: torch.linalg.inv(x[:, :3] + 5 * torch.eye(3, dtype=x.dtype)),
     "solve": lambda x: torch.linalg.solve(x[:, :3] + 5 * torch.eye(3, dtype=x.dtype), x),
@@ -121,7 +123,7 @@ FUNCTIONS: dict[str, Function] = {
     "a loss of sequences": lambda x: F.ctc_loss(
         x[:, None].log_softmax(-1), INDEX[None, :1], torch.tensor([3]), torch.tensor([1]), reduction="none"
     ),
-    "a cross entropy": lambda x: F.cross_entropy(x, INDEX, reduction="none"),
+    "a negative log likelihood": lambda x: F.nll_loss(x, INDEX, reduction="none"),
 }
 """Functions of values shaped (3, 4)."""
 
@@ -170,7 +172,7 @@ def depends(function: Function) -> list[set[int]]:
 def held(function: Function, record: Callable) -> list[set[int]] | str:
     """For each place that the layer reads, the places of the input that the tracer says stand there; or why none do."""
     with torch.no_grad():
-        program = record(Read(function).eval(), ((values(),), {}))(functional=False)
+        program = record(Read(function).eval(), ((values(),), {}))
         wiring = RolledWiring({s.name: (0, 1) for s in program.sources if s.kind == "input"}, {})
         follow(program, wiring)
     if wiring.reasons:

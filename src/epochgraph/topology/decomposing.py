@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, fx
+from torch._C import DispatchKey
 from torch._decomp import decomposition_table
 from torch._ops import OpOverload
 from torch._subclasses.fake_tensor import FakeTensor
@@ -30,6 +31,8 @@ def has_rule(operation: str, arguments: tuple[Any, ...] = ()) -> bool:
     name = ops.base(operation)
     if name == "einsum" and arguments:
         return _is_plain(str(arguments[0]))
+    if name == "broadcast_tensors":  # each of its results is made of one operand alone
+        return False
     return name in RULES or name in COMPUTABLE
 
 
@@ -47,6 +50,15 @@ def decompositions() -> Table:
         for operation, how in decomposition_table.items()
         if isinstance(operation, OpOverload) and not has_rule(str(operation))
     }
+
+
+def simpler_form(function: OpOverload) -> Callable[..., Any] | None:
+    """What computes the same by simpler operations; None where PyTorch has no such form."""
+    if function.namespace == "prim":  # TorchScript's own, of which the dispatcher knows nothing
+        return None
+    if function.has_kernel_for_dispatch_key(DispatchKey.CompositeImplicitAutograd):
+        return function.decompose
+    return decompositions().get(function)
 
 
 def taken_apart(function: OpOverload, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> fx.GraphModule | None:

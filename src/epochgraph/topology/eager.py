@@ -4,68 +4,47 @@ The run uses tensors without data if the model allows it. If its path depends on
 then the path is the example's, and experts that it does not call are not seen.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.func import functional_call, functionalize
-from torch.overrides import TorchFunctionMode
+from torch._dispatch.python import enable_python_dispatcher
+from torch._subclasses.fake_tensor import FakeTensor
+from torch._subclasses.schema_check_mode import SchemaCheckMode
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.module_tracker import ModuleTracker
 from typing_extensions import override
 
-from epochgraph.topology.operations import GATES, ITEM
+from epochgraph.topology.decomposing import has_rule, simpler_form
+from epochgraph.topology.memory import without_writes
+from epochgraph.topology.operations import ITEM
 from epochgraph.topology.program import Argument, Program, Ref, Source, Step
-from epochgraph.topology.recording import Inputs, Recording, small_integers, tensor_shape
+from epochgraph.topology.recording import memory_of, share_memory, small_integers, tensor_shape
+from epochgraph.topology.replica import Inputs, Replica, with_values, without_data
 
-CELLS = frozenset(f"{name}_cell" for name in GATES)
 
-
-def run_without_data(model: nn.Module, inputs: Inputs) -> Recording:
+def run_without_data(model: nn.Module, inputs: Inputs) -> Program:
     """The operations of one run on tensors that have no data."""
-    mode = FakeTensorMode(allow_non_fake_inputs=True)
-
-    def converted(value: object) -> object:
-        return mode.from_tensor(value) if isinstance(value, Tensor) else value
-
-    with mode:
-        held = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-        held, inputs = pytree.tree_map(converted, held), pytree.tree_map(converted, inputs)
-
-    def recording(*, functional: bool) -> Program:
-        with mode:
-            return _recorded(model, held, inputs, functional=functional)
-
-    return recording
+    replica = without_data(model, inputs)
+    with next((t.fake_mode for t in replica.tensors.values() if isinstance(t, FakeTensor)), nullcontext()):
+        return _recorded(replica)
 
 
-def run_with_values(model: nn.Module, inputs: Inputs) -> Recording:
-    """The operations of one run on the example; buffers that it writes to are copies."""
-    held: dict[str, Tensor] = {name: parameter.detach() for name, parameter in model.named_parameters()}
-    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    return lambda *, functional: _recorded(model, held | buffers, inputs, functional=functional)
+def run_with_values(model: nn.Module, inputs: Inputs) -> Program:
+    """The operations of one run on the example."""
+    return _recorded(with_values(model, inputs))
 
 
-def _recorded(model: nn.Module, held: Mapping[str, Tensor], inputs: Inputs, *, functional: bool) -> Program:
-    recorder = _Recorder(held, {name for name, _ in model.named_parameters()})
-    arguments, options = inputs
-    for number, value in enumerate(pytree.tree_leaves(arguments)):
-        recorder.enter(f"args_{number}", value)
-    for path, value in pytree.tree_leaves_with_path(options):
-        recorder.enter("_".join(str(getattr(key, "key", getattr(key, "idx", ""))) for key in path), value)
-
-    def run(tensors: Mapping[str, Tensor], inputs: Inputs) -> object:
-        return functional_call(model, dict(tensors), *inputs)
-
-    run = functionalize(run) if functional else run
-    whole = nullcontext() if functional else _Whole(recorder)  # what is functionalized is not what is called
-    with _no_fast_path(), torch.no_grad(), ModuleTracker() as tracker, recorder.following(tracker), whole:
-        run(dict(held), (arguments, options))
-    return Program(tuple(recorder.sources), tuple(recorder.steps))
+def _recorded(replica: Replica) -> Program:
+    recorder = _Recorder(replica)
+    arguments, options = replica.inputs
+    with _no_fast_path(), torch.no_grad(), ModuleTracker() as tracker, recorder.following(tracker):
+        replica.model(*arguments, **options)
+    return without_writes(Program(tuple(recorder.sources), tuple(recorder.steps)), recorder.shared)
 
 
 @contextmanager
@@ -83,38 +62,44 @@ def _no_fast_path() -> Iterator[None]:
 Options = tuple[tuple[str, Argument], ...]
 
 
-class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Writes down each operation that is dispatched, and lets it run."""
+class _Recorder(SchemaCheckMode):
+    """Writes down each operation that a model calls, and lets it run.
 
-    def __init__(self, held: Mapping[str, Tensor], parameters: set[str]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+    It is asked before an operation is taken apart ("pre-dispatch"), as `torch.export` is: so a linear layer is one
+    operation whatever the layout of what it reads, and a recurrent layer is one, not one a moment. Of the modes that
+    are allowed to be asked there this is the one that others know nothing of; nothing of it is used.
+    """
+
+    def __init__(self, replica: Replica) -> None:
+        TorchDispatchMode.__init__(self, torch._C.DispatchKey.PreDispatch)  # type: ignore[no-untyped-call] # noqa: SLF001
+        self.replica = replica
         self.sources: list[Source] = []
         self.steps: list[Step] = []
         self.names: dict[int, str] = {}
         self.alive: list[Tensor] = []  # an object that is gone could give its identity to another
         self.tracker: ModuleTracker | None = None
-        self.silent = False
-        for target, tensor in held.items():
+        self.shared: set[str] = set()
+        self.anew: dict[object, str] = {}  # what is made of nothing, by memory: it may come back as another object
+        self.apart: set[Any] = set()  # operations that are being taken apart: one may consist of itself
+        parameters = {name for name, _ in replica.model.named_parameters()}
+        for target, tensor in replica.tensors.items():
             self.source("parameter" if target in parameters else "buffer", target, tensor)
+        for name, tensor in replica.entering:
+            self.source("input", name, tensor)
 
     @contextmanager
     def following(self, tracker: ModuleTracker) -> Iterator[None]:
         """Record, and tell the module of each operation."""
         self.tracker = tracker
-        with self:
+        with enable_python_dispatcher(), self:
             yield
-
-    def enter(self, name: str, value: object) -> None:
-        """Note an input of the network."""
-        if isinstance(value, Tensor):
-            self.source("input", name, value)
 
     def source(self, kind: Any, target: str, tensor: Tensor) -> None:
         """Note a value that exists before the first operation."""
         if id(tensor) in self.names:
             return
         integer = not tensor.is_floating_point() and not tensor.is_complex()
-        values = small_integers(tensor) if integer and kind == "buffer" else None
+        values = small_integers(self.replica.original(tensor)) if integer and kind == "buffer" else None
         name = f"source_{len(self.sources)}"
         self.sources.append(Source(name, kind, target, tuple(tensor.shape), integer, values))
         self.keep(tensor, name)
@@ -126,20 +111,34 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     @override
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return func(*args, **kwargs or {}) if self.silent else self.run(str(func), func, args, kwargs or {})
+        given = kwargs or {}
+        if any(_is_mapped(value) for value in pytree.tree_leaves((args, given))):
+            with _Mapped(self):
+                return func(*args, **given)
+        return self.run(func, args, given)
 
-    def run(self, name: str, func: Any, args: Any, kwargs: Any) -> Any:
-        """Run an operation and record it by name, without the operations inside."""
+    def run(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Run an operation, and write it down or what it consists of."""
+        simpler = None if func in self.apart or has_rule(str(func), args) else simpler_form(func)
+        if simpler is not None:
+            return self.take_apart(func, partial(simpler, *args, **kwargs))
         arguments = tuple(self.argument(value) for value in args)
         named = tuple((key, self.argument(value)) for key, value in kwargs.items())
-        silent, self.silent = self.silent, True
-        try:
-            result = func(*args, **kwargs)
-        finally:
-            self.silent = silent
+        result = func(*args, **kwargs)
         if any(isinstance(value, Tensor) for value in pytree.tree_leaves(result)):  # not one that asks for a device
-            self.write(name, arguments, named, result)
+            if share_memory(result, args[0] if args else None):
+                self.shared.add(f"step_{len(self.steps)}")
+            self.write(str(func), arguments, named, result)
         return result
+
+    def take_apart(self, func: Any, simpler: Callable[[], Any]) -> Any:
+        """Record the simpler operations that give the same as one without a rule."""
+        self.apart.add(func)
+        try:
+            with self:
+                return simpler()
+        finally:
+            self.apart.discard(func)
 
     def write(self, name: str, arguments: tuple[Argument, ...], options: Options, result: Any) -> None:
         """Record an operation, and each of several results as a separate step."""
@@ -149,6 +148,8 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.steps.append(Step(own, name, arguments, options, shape, self.module()))
         if not several:
             self.keep(result, own)
+            if not self.steps[-1].refs:
+                self.anew[memory_of(result), tensor_shape(result)] = own
         for position, value in enumerate(result if several else ()):
             if isinstance(value, Tensor):
                 one = f"{own}_{position}"
@@ -164,7 +165,9 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """An argument as plain data; tensors from elsewhere are constants."""
         match value:
             case Tensor():
-                if id(value) not in self.names:
+                if id(value) not in self.names and (made := self.anew.get((memory_of(value), tensor_shape(value)))):
+                    self.keep(value, made)
+                elif id(value) not in self.names:
                     self.source("buffer", f"constant {len(self.sources)}", value)
                 return Ref(self.names[id(value)])
             case bool() | int() | float() | str():
@@ -175,29 +178,17 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 return None
 
 
-class _Whole(TorchFunctionMode):
-    """Gives some operations to the recorder before they are taken apart.
-
-    Otherwise a recurrent layer would become one layer per time step and gate, and circular padding a write to memory.
-    """
+class _Mapped(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Gives an operation that `torch.func` maps over a batch to the recorder as what it does to the whole batch."""
 
     def __init__(self, recorder: _Recorder) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.recorder = recorder
 
     @override
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name, options = getattr(func, "__name__", ""), kwargs or {}
-        if name in GATES:
-            packed = any(isinstance(value, list | tuple) for value in args[3:4])  # else the weights come third
-            return self.recorder.run(f"aten.{name}.{'data' if packed else 'input'}", func, args, options)
-        if name in CELLS or (name == "pad" and _goes_around(*args, **options)):
-            return self.recorder.run(f"aten.{name}.default", func, args, options)
-        return func(*args, **options)
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return self.recorder.run(func, args, kwargs or {})
 
 
-def _goes_around(
-    _input: object = None, pad: Sequence[object] = (), mode: str = "constant", *_: object, **__: object
-) -> bool:
-    """Whether a padding is circular, by numbers that are known."""
-    return mode == "circular" and all(isinstance(amount, int) for amount in pad)
+def _is_mapped(value: object) -> bool:
+    return isinstance(value, Tensor) and torch._C._functorch.is_functorch_wrapped_tensor(value)  # noqa: SLF001

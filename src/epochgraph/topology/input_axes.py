@@ -20,8 +20,8 @@ class InputAxes(Wiring):
     Every position of the input enters as a separate node. The first layer that reads it shows which dimensions run
     along that layer's input axis: the channels of a convolution, whatever the layout; the last dimension of a linear
     layer; all dimensions if they are flattened before it; none of a wave, whose moments are places of one channel.
-    Where no layer tells, it is dimension 1, PyTorch's channels. Integers that choose the rows of a table are counted by
-    these.
+    Where no layer tells, it is dimension 1, PyTorch's channels; integers, such as a mask, are then one node. Integers
+    that choose the rows of a table are counted by these.
     """
 
     def __init__(self) -> None:
@@ -80,7 +80,10 @@ class InputAxes(Wiring):
         rank = len(self.ranges[name][2])
         if name not in self.axes and name in self.signals:  # a convolution of one channel: all places are its moments
             return ()
-        return self.axes.get(name) or self.deciding.get(name) or ((1,) if rank > 1 else (0,) if rank else ())
+        found = self.axes.get(name) or self.deciding.get(name)
+        if found or name in self.integers:
+            return found or ()
+        return (1,) if rank > 1 else (0,) if rank else ()
 
     @override
     def pool(self, step: Step, flow: Flow, dimensions: Shape, shape: Shape) -> Flow:

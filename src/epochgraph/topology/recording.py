@@ -1,17 +1,22 @@
 """An exported model as a program: its graph of ATen operations, reduced to plain data."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+import torch.fx.config
 from torch import nn
 from torch._ops import OpOverload
+from torch._subclasses.fake_tensor import FakeTensor, unset_fake_temporarily
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 from torch.utils import _pytree as pytree
 
 from epochgraph.topology.decomposing import has_rule, taken_apart
+from epochgraph.topology.memory import without_writes
 from epochgraph.topology.program import Argument, Program, Ref, Shape, Source, Step
+from epochgraph.topology.replica import Inputs, Replica, without_data
 
 MOST_VALUES = 4096
 """Integers of a constant that are kept."""
@@ -20,29 +25,36 @@ REGIONS = frozenset(["wrap_with_autocast", "wrap_with_set_grad_enabled"])
 """Operations that run a graph of their own, with another setting that is of no account here."""
 
 
-Inputs = tuple[tuple[object, ...], dict[str, object]]
-"""Positional and keyword arguments of a forward pass."""
-
-
-Recording = Callable[..., Program]
-"""A forward pass: called with `functional`, its operations, if true as if none of them wrote to memory in use."""
-
-
-def exported(model: nn.Module, inputs: Inputs) -> Recording:
+def exported(model: nn.Module, inputs: Inputs) -> Program:
     """The operations that `torch.export` finds."""
-    found = torch.export.export(model, *inputs, strict=False)
-    mapped = any(getattr(node.target, "__name__", "") == "_add_batch_dim" for node in found.graph.nodes)
-    return lambda *, functional: _program(found.run_decompositions({}) if functional or mapped else found)
+    replica = without_data(model, inputs)
+    with _no_stacks():
+        found = torch.export.export(replica.model, *replica.inputs, strict=False)
+    if any(getattr(node.target, "__name__", "") == "_add_batch_dim" for node in found.graph.nodes):
+        found = found.run_decompositions({})  # what is mapped over a batch means nothing as it is
+    return _program(found, replica)
 
 
-def _program(exported: ExportedProgram) -> Program:
+@contextmanager
+def _no_stacks() -> Iterator[None]:
+    """Let torch not look up which line of code called each operation: that takes a quarter of the time."""
+    settings: Any = torch.fx.config
+    before = getattr(settings, "do_not_emit_stack_traces", None)  # older versions have no such setting
+    settings.do_not_emit_stack_traces = True
+    try:
+        yield
+    finally:
+        settings.do_not_emit_stack_traces = before
+
+
+def _program(exported: ExportedProgram, replica: Replica) -> Program:
     specs = {spec.arg.name: spec for spec in exported.graph_signature.input_specs}
-    held = {**exported.state_dict, **exported.constants}
+    held = {name: replica.original(value) for name, value in {**exported.state_dict, **exported.constants}.items()}
     nodes = exported.graph.nodes
     sources = tuple(_source(node, specs[node.name], held) for node in nodes if node.op == "placeholder")
     recording = _Recording()
     recording.record(exported.graph_module, "")
-    return Program((*sources, *recording.constants), tuple(recording.steps))
+    return without_writes(Program((*sources, *recording.constants), tuple(recording.steps)), recording.shared)
 
 
 class _Recording:
@@ -52,6 +64,7 @@ class _Recording:
         self.steps: list[Step] = []
         self.constants: list[Source] = []
         self.named: dict[str, Argument] = {}
+        self.shared: set[str] = set()
 
     def record(self, module: torch.fx.GraphModule, prefix: str) -> Argument:
         """Record a graph, and return what it puts out."""
@@ -98,6 +111,8 @@ class _Recording:
         stack = list((node.meta.get("nn_module_stack") or {}).values())
         options = tuple((key, self.argument(value, prefix)) for key, value in node.kwargs.items())
         value = node.meta.get("val")
+        if share_memory(value, _value(node.args[0]) if node.args else None):
+            self.shared.add(name)
         shape = tuple(map(tensor_shape, value)) if isinstance(value, list | tuple) else tensor_shape(value)
         module = stack[-1][0] if stack else ""
         return Step(name, str(node.target), self.arguments(node.args, prefix), options, shape, module)
@@ -151,9 +166,29 @@ def _source(node: torch.fx.Node, spec: object, held: Mapping[str, object]) -> So
 
 def small_integers(tensor: object) -> tuple[int, ...] | None:
     """The integers of a small constant, if they are there."""
-    if not isinstance(tensor, torch.Tensor) or tensor.is_meta or tensor.numel() > MOST_VALUES:
+    if not isinstance(tensor, torch.Tensor) or isinstance(tensor, FakeTensor) or tensor.is_meta:
         return None
-    return tuple(int(value) for value in tensor.flatten().tolist())
+    with unset_fake_temporarily():
+        return None if tensor.numel() > MOST_VALUES else tuple(int(value) for value in tensor.flatten().tolist())
+
+
+def _value(argument: object) -> object:
+    return argument.meta.get("val") if isinstance(argument, torch.fx.Node) else None
+
+
+def share_memory(result: object, operand: object) -> bool:
+    """Whether the result of an operation, or the first of several, lies in the memory of an operand."""
+    first, second = (value[0] if isinstance(value, list | tuple) and value else value for value in (result, operand))
+    memory = memory_of(first)
+    return memory is not None and memory == memory_of(second)
+
+
+def memory_of(value: object) -> int | None:
+    """What tells the memory of a tensor from that of others; None where it has none, as a sparse one."""
+    try:
+        return int(value.untyped_storage()._cdata) if isinstance(value, torch.Tensor) else None  # noqa: SLF001 - no other name for it
+    except (NotImplementedError, RuntimeError):
+        return None
 
 
 def tensor_shape(value: object) -> Shape:

@@ -1,8 +1,9 @@
 """The rolled wiring: one node for each input channel, filter and neuron, wherever in the feature map it acts."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import torch
@@ -136,6 +137,25 @@ class RolledWiring(Wiring):
         self.joins = {join: None for join in self.joins if join.parameter not in refused}
         self.parts = [replace(part, bias=None) if part.bias in refused else part for part in self.parts]
 
+    def forget_unread_inputs(self) -> None:
+        """Take out inputs that no weight reads, such as a mask: their size is the example's, not the network's.
+
+        Where something is left out all stay, for its weight may be declared as one that reads them.
+        """
+        unread = self.entering - {join.source for join in self.joins}
+        if self.reasons or unread == self.entering:
+            return
+        left = [index for index in range(len(self.parts)) if index not in unread]
+        place = {index: number for number, index in enumerate(left)}
+        self.parts = [self.parts[index] for index in left]
+        self.folds = {place[part]: replace(fold, part=place[part]) for part, fold in self.folds.items()}
+        moved = (replace(join, source=place[join.source], target=place[join.target]) for join in self.joins)
+        self.joins = dict.fromkeys(moved)
+        entering = [place[index] for index in self.entering - unread]
+        named = any(part.name == "input" for part in self.parts)
+        if unread and len(entering) == 1 and not named:  # an only input has this name
+            self.parts[entering[0]] = replace(self.parts[entering[0]], name="input")
+
     def call_again(self, part: int) -> None:
         """A layer called again may be followed by another batch norm, or by none: then neither can be folded."""
         self.called_again.add(part)
@@ -184,35 +204,50 @@ class RolledWiring(Wiring):
 
     def lines(self, nodes: NodeIndex) -> list[tuple[int, Line]]:
         """Split the nodes at each position by their part; several ranges of one part stay separate."""
-        found: dict[tuple[int, int], Line] = {}
-
-        def put(line: tuple[int, int], positions: np.ndarray, first: np.ndarray | int, width: int) -> None:
-            if line not in found:
-                found[line] = np.full(len(nodes), NO_NODE), np.ones(len(nodes), dtype=np.int64)
-            found[line][0][positions], found[line][1][positions] = first, width
-
+        found: list[tuple[int, Line]] = []
         plain = (nodes != NO_NODE) & (nodes < FIRST)
         parts = np.searchsorted(self.offsets, nodes, side="right") - 1
         for part in np.unique(parts[plain]).tolist():
-            positions = np.flatnonzero(plain & (parts == part))
-            put((part, 0), positions, nodes[positions] - self.offsets[part], 1)
-        for number in np.unique(nodes[nodes >= FIRST]).tolist():
-            count: dict[int, int] = {}
-            for part, first, width in self.ranges(number):
-                put((part, count.get(part, 0)), np.flatnonzero(nodes == number), first, width)
-                count[part] = count.get(part, 0) + 1
-        return [(part, line) for (part, _), line in found.items()]
+            here = plain & (parts == part)
+            found.append((part, (np.where(here, nodes - self.offsets[part], NO_NODE), np.ones_like(nodes))))
+        marks, inverse = np.unique(nodes, return_inverse=True)
+        places = {part: place for place, (part, _) in enumerate(found)}
+        for part, nth, (first, width) in self.ranges(marks):
+            line = first[inverse], width[inverse]
+            if nth == 0 and part in places:  # other positions of it hold single nodes
+                before, own = found[places[part]][1], line[0] != NO_NODE
+                line = np.where(own, line[0], before[0]), np.where(own, line[1], before[1])
+                found[places[part]] = part, line
+            else:
+                found.append((part, line))
+        return found
 
-    def ranges(self, number: int) -> list[tuple[int, int, int]]:
-        """The nodes of a bundle: part, first node within it, number of nodes that follow each other."""
-        members = np.array(sorted(self.bundles.members(number)), dtype=np.int64)
-        parts = np.searchsorted(self.offsets, members, side="right") - 1
-        starts = np.flatnonzero((np.diff(members, prepend=-2) != 1) | (np.diff(parts, prepend=-1) != 0))
-        widths = np.diff(starts, append=len(members))
-        return [
-            (int(parts[start]), int(members[start]) - self.offsets[int(parts[start])], int(width))
-            for start, width in zip(starts, widths, strict=True)
-        ]
+    def ranges(self, marks: NodeIndex) -> Iterator[tuple[int, int, Line]]:
+        """The nodes of bundles, as ranges of nodes that follow each other.
+
+        Args:
+            marks: Some indices, of which those of bundles count.
+
+        Yields:
+            A part; which of its ranges this is, from 0; and of each bundle the first node of the range, counted
+            within the part, and the number of nodes.
+        """
+        numbers = np.flatnonzero(marks >= FIRST)
+        members = [sorted(self.bundles.members(mark)) for mark in marks[numbers].tolist()]
+        owners = np.repeat(numbers, [len(each) for each in members])
+        flat = np.fromiter(chain.from_iterable(members), np.int64, len(owners))
+        parts = np.searchsorted(self.offsets, flat, side="right") - 1
+        breaks = [np.diff(values, prepend=-2) != step for values, step in ((flat, 1), (parts, 0), (owners, 0))]
+        starts = np.flatnonzero(np.any(breaks, axis=0))
+        widths, first = np.diff(starts, append=len(flat)), flat[starts] - np.asarray(self.offsets)[parts[starts]]
+        owners, parts = owners[starts], parts[starts]
+        begins = np.flatnonzero((np.diff(owners, prepend=-1) != 0) | (np.diff(parts, prepend=-1) != 0))
+        nth = np.arange(len(starts)) - np.repeat(begins, np.diff(begins, append=len(starts)))
+        for part, place in dict.fromkeys(zip(parts.tolist(), nth.tolist(), strict=True)):
+            own = (parts == part) & (nth == place)
+            line = np.full(len(marks), NO_NODE), np.ones(len(marks), dtype=np.int64)
+            line[0][owners[own]], line[1][owners[own]] = first[own], widths[own]
+            yield part, place, line
 
     @override
     def pool(self, step: Step, flow: Flow, dimensions: Shape, shape: Shape) -> Flow:
@@ -236,17 +271,18 @@ class RolledWiring(Wiring):
         statistics = [self.is_statistic(nodes) for nodes in other.layers]
         if not any(statistics) or not flow.layers:
             return other
-        marks = [
-            mark for nodes, is_one in zip(other.layers, statistics, strict=True) if is_one for mark in _distinct(nodes)
-        ]
-        statistic = [self.bundles.members(mark) for mark in marks]
-        own = [self.bundles.members(mark) for nodes in flow.layers for mark in _distinct(nodes)]
-        if not set().union(*own) <= set().union(*statistic):
-            return other
-        if max(map(len, own), default=0) >= max(map(len, statistic)):  # then `flow` is no less a statistic than `other`
+        if not self.normalises([n for n, is_one in zip(other.layers, statistics, strict=True) if is_one], flow.layers):
             return other
         kept = tuple(nodes for nodes, is_one in zip(other.layers, statistics, strict=True) if not is_one)
         return Flow(other.shape, kept, unknown=other.unknown)
+
+    def normalises(self, statistics: Sequence[Tensor], layers: Sequence[Tensor]) -> bool:
+        """Whether statistics are of the values that they are combined with: these, more than one, and no others."""
+        measured = [set(self.bundles.members(mark)) for nodes in statistics for mark in _distinct(nodes)]
+        own = [set(self.bundles.members(mark)) for nodes in layers for mark in _distinct(nodes)]
+        if set().union(*own) != set().union(*measured):
+            return False
+        return max(map(len, own), default=0) < max(map(len, measured))  # else they are no less statistics themselves
 
     def is_statistic(self, nodes: Tensor) -> bool:
         """Whether the nodes at all places have met in a statistic."""

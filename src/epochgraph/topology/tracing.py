@@ -1,25 +1,23 @@
 """Model -> Topology, by recording the operations of its forward pass."""
 
-import copy
 import inspect
-import logging
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 
 import torch
 from torch import nn
-from torch.utils import _pytree as pytree
 
 from epochgraph.errors import TracingError
 from epochgraph.topology.computing import refusal
 from epochgraph.topology.eager import run_with_values, run_without_data
-from epochgraph.topology.following import CHANGED_IN_PLACE, follow
+from epochgraph.topology.following import follow
 from epochgraph.topology.input_axes import InputAxes
+from epochgraph.topology.outliving import nothing_left
 from epochgraph.topology.program import Program, renamed
-from epochgraph.topology.recording import Inputs, exported
+from epochgraph.topology.quieting import quiet
+from epochgraph.topology.recording import exported
+from epochgraph.topology.replica import Inputs, with_values
 from epochgraph.topology.rolled import RolledWiring
-from epochgraph.topology.sharding import is_flattened, unsharded
+from epochgraph.topology.sharding import is_flattened
 from epochgraph.topology.structure import Coverage, Entry, Topology
 
 UNUSED = "the forward pass does not use it as the weight or bias of a joined layer"
@@ -58,7 +56,7 @@ def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -
     a softmax lets its channels see each other are not edges.
 
     Args:
-        model: Any module; its training mode and the state of the random generators are left as they are.
+        model: Any module; it is left as it is. The pass runs in evaluation mode, on a copy.
         example_inputs: Positional arguments of the forward pass, of the shape it will be used with; their values do
             not matter.
         example_kwargs: Keyword arguments of the forward pass.
@@ -81,13 +79,14 @@ def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -
         raise TracingError(
             "no example input was given", "Pass what the model's forward pass takes: trace(model, images)."
         )
+    if is_flattened(model):
+        raise TracingError(f"the parameters of {type(inner).__name__} lie in pieces in a row", IN_PIECES)
     inner = _materialised(inner, example_inputs, example_kwargs)
     tied = tied_names(inner)
     first_names = {name: names[0] for names in tied for name in names}
-    with _undisturbed(inner), unsharded(inner), _quiet():
-        options = _uncached(inner, example_kwargs)
-        inputs = _on_device(inner, (example_inputs, options))
-        rung, recorded, wiring = _climbed(inner, inputs, first_names, IN_PIECES if is_flattened(model) else AS_IT_IS)
+    with nothing_left(inner), quiet():
+        inputs = example_inputs, _uncached(inner, example_kwargs)
+        rung, recorded, wiring = _climbed(inner, inputs, first_names)
     return Topology(
         parts=tuple(wiring.parts),
         joins=tuple(wiring.joins),
@@ -100,25 +99,17 @@ def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -
     )
 
 
-def _climbed(
-    model: nn.Module, inputs: Inputs, first_names: Mapping[str, str], advice: str
-) -> tuple[str, Program, RolledWiring]:
+def _climbed(model: nn.Module, inputs: Inputs, first_names: Mapping[str, str]) -> tuple[str, Program, RolledWiring]:
     """The wiring from the first way of recording that works, and what was wrong with those before."""
     found: list[str] = []
     for name, record in RUNGS:
         try:
-            recording = record(model, inputs)
-            recorded = renamed(recording(functional=False), first_names)
+            recorded = renamed(record(model, inputs), first_names)
         except Exception as error:
             found.append(_told(error))
             continue
-        wiring = _followed(recorded)
-        if any(CHANGED_IN_PLACE in reason for reason in wiring.reasons.values()):
-            with suppress(Exception):  # then its known state stays
-                recorded = renamed(recording(functional=True), first_names)  # as if memory were not reused
-                wiring = _followed(recorded)
-        return " for ".join([name, *(["; ".join(found)] if found else [])]), recorded, wiring
-    raise TracingError(f"the forward pass of {type(model).__name__} could not be run ({found[-1]})", advice)
+        return " for ".join([name, *(["; ".join(found)] if found else [])]), recorded, _followed(recorded)
+    raise TracingError(f"the forward pass of {type(model).__name__} could not be run ({found[-1]})", AS_IT_IS)
 
 
 def _told(error: Exception) -> str:
@@ -132,6 +123,7 @@ def _followed(recorded: Program) -> RolledWiring:
     wiring = RolledWiring({name: probe.found(name) for name in probe.ranges}, probe.rows)
     follow(recorded, wiring)
     wiring.forgo(refusal)
+    wiring.forget_unread_inputs()
     return wiring
 
 
@@ -163,55 +155,22 @@ def _materialised(model: nn.Module, arguments: tuple[object, ...], options: dict
     """The model; if it has lazy layers without shapes, a copy that was run once."""
     if not any(isinstance(parameter, nn.UninitializedParameter) for parameter in model.parameters()):
         return model
-    copied = copy.deepcopy(model)
-    with _undisturbed(copied), _quiet(), torch.no_grad():
+    replica = with_values(model, (arguments, options))
+    with nothing_left(model), quiet(), torch.no_grad():
         try:
-            copied(*arguments, **options)
+            replica.model(*replica.inputs[0], **replica.inputs[1])
         except Exception as error:  # the model's own code runs here, and may raise anything
             raise TracingError(
                 f"{type(model).__name__} has lazy layers, and could not be run ({_told(error)})",
                 "Check that it runs on the example input.",
             ) from error
-    return copied
+    return replica.model
 
 
 def _uncached(model: nn.Module, options: dict[str, object]) -> dict[str, object]:
     """The options, and one that keeps language models from caching keys and values for further tokens."""
     takes = "use_cache" in inspect.signature(model.forward).parameters
     return {"use_cache": False, **options} if takes else options
-
-
-def _on_device(model: nn.Module, inputs: Inputs) -> Inputs:
-    """The example, on the device of the model's parameters."""
-    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    moved: Inputs = pytree.tree_map(lambda x: x.to(device) if isinstance(x, torch.Tensor) else x, inputs)
-    return moved
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence torch's warnings and logs: what matters is in the error that is raised."""
-    level = logging.root.manager.disable
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logging.disable(logging.CRITICAL)
-        try:
-            yield
-        finally:
-            logging.disable(level)
-
-
-@contextmanager
-def _undisturbed(model: nn.Module) -> Iterator[None]:
-    """Put the model into evaluation mode, and restore every module's mode and the random state."""
-    modes = {module: module.training for module in model.modules()}
-    with torch.random.fork_rng(devices=[]):
-        try:
-            model.eval()
-            yield
-        finally:
-            for module, training in modes.items():
-                module.training = training
 
 
 def _coverage(model: nn.Module, wiring: RolledWiring, unused: str) -> Coverage:

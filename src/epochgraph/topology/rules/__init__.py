@@ -9,11 +9,20 @@ from epochgraph.topology.program import Source, Step
 from epochgraph.topology.rules.choices import chosen, counted, one_hot, rows, searched, whole
 from epochgraph.topology.rules.fixed import at_mean, computed
 from epochgraph.topology.rules.layers import any_convolution, batch_norm, convolution, linear, norm, time_first
-from epochgraph.topology.rules.lookups import embedding, embedding_bag, folded_back, indexed, masked, sampled, scattered
+from epochgraph.topology.rules.lookups import (
+    embedding,
+    embedding_bag,
+    folded_back,
+    indexed,
+    masked,
+    renormed,
+    sampled,
+    scattered,
+)
 from epochgraph.topology.rules.matrices import factorised, solved
 from epochgraph.topology.rules.places import compared, constant, copied, gated, item, moved, pointwise
 from epochgraph.topology.rules.products import attention, distances, grouped_product, matrix_product
-from epochgraph.topology.rules.recurrent import cell, recurrent
+from epochgraph.topology.rules.recurrent import cell, packed, recurrent, unpacked
 from epochgraph.topology.rules.reductions import (
     complex_of,
     ordered,
@@ -66,6 +75,7 @@ KINDS: tuple[tuple[Iterable[str], Rule], ...] = (
     ({"view_as_real"}, real_of),
     ({ops.ITEM}, item),
     ({"embedding"}, embedding),
+    ({"embedding_renorm"}, renormed),
     ({"embedding_bag", "_embedding_bag"}, embedding_bag),
     ({"index", "index_select", "gather", "take_along_dim"}, indexed),
     (ops.SCATTERS, scattered),
@@ -73,6 +83,8 @@ KINDS: tuple[tuple[Iterable[str], Rule], ...] = (
     ({"col2im"}, folded_back),
     ({"grid_sampler", "grid_sampler_2d", "grid_sampler_3d"}, sampled),
     (ops.GATES, recurrent),
+    ({"_pack_padded_sequence"}, packed),
+    ({"_pad_packed_sequence"}, unpacked),
     ({f"{name}_cell" for name in ops.GATES}, cell),
 )
 

@@ -149,7 +149,8 @@ def _argument(step: Step, position: int, key: str, default: float) -> Ref | floa
 
 
 def _normal(step: Step) -> Ref | float:
-    return _argument(step, 1 if ops.in_place(step.operation) else 0, "mean", 0.0)
+    written = step.operation in ("aten.normal_.default", "aten.normal.default")  # into the memory of its operand
+    return _argument(step, 1 if written else 0, "mean", 0.0)
 
 
 def _bernoulli(step: Step) -> Ref | float:

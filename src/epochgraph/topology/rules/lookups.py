@@ -29,6 +29,12 @@ def embedding(walk: Walk, step: Step) -> Value:
     return _rows(walk, step, table, indices)
 
 
+def renormed(walk: Walk, step: Step) -> Value:
+    """A table whose rows are kept short where it lies in memory: so what a checkpoint holds is what is read."""
+    table: Value = walk.operands(step)[0]
+    return table
+
+
 def _rows(walk: Walk, step: Step, table: Source | Computed, indices: Value) -> Flow:
     count, width = table.shape[0], table.shape[-1]
     weight = walk.weight(table, (layout("t.default", (), (width, count)),))
@@ -58,12 +64,26 @@ def fed(walk: Walk, step: Step, value: Value, dimension: int = -1) -> Value:
 
 
 def embedding_bag(walk: Walk, step: Step) -> Value:
-    """Sums or means of rows of a table."""
+    """Sums or means of rows of a table, each of which may be weighed by a value."""
     table, indices = walk.operands(step)[:2]
     if not is_weight(table):
         return walk.unknown(step)
-    flow = _rows(walk, step, table, indices)
+    rows = _rows(walk, step, table, indices)
+    factors = walk.option(step, 6, "per_sample_weights")
+    flow = rows if factors is None else _weighed(walk, step, rows, factors)
     return flow, *(Flow(shape) for shape in step.shape[1:] if isinstance(shape, tuple))
+
+
+def _weighed(walk: Walk, step: Step, rows: Flow, factors: Value) -> Flow:
+    """Rows of a table, each multiplied by a value: any of them may be in any bag."""
+    walk.wiring.fold(parameters_of(factors))
+    given = walk.flow(factors)
+    met = walk.wiring.met(step, given, tuple(range(len(given.shape))))
+    if rows.unknown or met.unknown:
+        return Flow(rows.shape, unknown=rows.unknown or met.unknown)
+    single = [1] * len(rows.shape)
+    everywhere = tuple(nodes.reshape(single).expand(rows.shape) for nodes in met.layers)
+    return combined(walk, step, [rows, Flow(rows.shape, everywhere)], rows.shape)
 
 
 def indexed(walk: Walk, step: Step) -> Value:

@@ -13,6 +13,7 @@ from torch import Tensor
 from epochgraph.topology import operations as ops
 from epochgraph.topology.flow import Flow, Geometry, Layer, Weight
 from epochgraph.topology.program import Shape, Source, Step, layout
+from epochgraph.topology.rules.dimensions import same_along, without
 from epochgraph.topology.rules.lookups import fed
 from epochgraph.topology.rules.places import combined
 from epochgraph.topology.walk import Chosen, Computed, Value, Walk, is_weight, parameters_of, plain, shape_of
@@ -217,6 +218,10 @@ class _Contraction:
             choice, letters, weight = weight.choice, (ALTERNATIVE, *letters[rank:]), weight.weight
             self.sizes[ALTERNATIVE] = weight.shape[0]
         read = {letter for _, found in flows for letter in found}
+        if not choice:  # along what is read and stays, a weight that does not vary is one weight for all
+            same = [d for d in same_along(self.walk, weight) if letters[d] in self.out and letters[d] in read]
+            weight = without(self.walk, weight, same)
+            letters = tuple(letter for d, letter in enumerate(letters) if d not in same)
         grouped = tuple(x for x in letters if x in self.out and x in read)
         outputs = tuple(x for x in letters if x in self.out and x not in read)
         if choice and grouped:

@@ -54,6 +54,25 @@ def cell(walk: Walk, step: Step) -> Value:
     return (result, result) if several else result
 
 
+def packed(walk: Walk, step: Step) -> Value:
+    """Sequences of several lengths as one of moments: each moment may be any of any sequence."""
+    shapes = [shape for shape in step.shape if isinstance(shape, tuple)]
+    return _of_any_moment(walk, step, 2, shapes[0]), *map(Flow, shapes[1:])
+
+
+def unpacked(walk: Walk, step: Step) -> Value:
+    """The reverse."""
+    shapes = [shape for shape in step.shape if isinstance(shape, tuple)]
+    return _of_any_moment(walk, step, 1, shapes[0]), *map(Flow, shapes[1:])
+
+
+def _of_any_moment(walk: Walk, step: Step, leading: int, shape: Shape) -> Flow:
+    flow = walk.flow(walk.operands(step)[0])
+    met = walk.wiring.met(step, flow, tuple(range(leading)))
+    features = (nodes[(0,) * leading] for nodes in met.layers)
+    return Flow(shape, tuple(nodes.expand(shape) for nodes in features), unknown=met.unknown)
+
+
 @dataclass(frozen=True, slots=True)
 class _Units:
     """The hidden units of one layer in one direction.

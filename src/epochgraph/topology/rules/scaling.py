@@ -4,18 +4,13 @@
 its own. Only what multiplies nodes one by one belongs to them, and is no edge.
 """
 
-from contextlib import suppress
 from dataclasses import replace
 from math import prod
 
-import torch
-
 from epochgraph.topology import operations as ops
-from epochgraph.topology.computing import FAULTS
-from epochgraph.topology.computing import computed as run
 from epochgraph.topology.flow import Flow
 from epochgraph.topology.program import Shape, Source, Step
-from epochgraph.topology.rules.dimensions import pooled_dimensions
+from epochgraph.topology.rules.dimensions import pooled_dimensions, same_along, without
 from epochgraph.topology.rules.places import pointwise
 from epochgraph.topology.rules.products import product
 from epochgraph.topology.rules.reductions import pooled
@@ -97,19 +92,9 @@ def _factors(walk: Walk, step: Step) -> tuple[Flow, Source | Computed] | None:
 
 def _varying(walk: Walk, weight: Source | Computed, rank: int) -> tuple[Source | Computed, Shape]:
     """A weight without the dimensions along which it is the same, and where the others are among so many."""
-    strides: tuple[int, ...] = (1,) * len(weight.shape)
-    if isinstance(weight, Computed):
-        program = walk.derivation(weight.name)
-        with suppress(*FAULTS):  # then it may vary
-            strides = run(program, {s.name: torch.empty(s.shape, device="meta") for s in program.sources}).stride()
-    own, before = [], rank - len(weight.shape)
-    for dimension in reversed(range(len(weight.shape))):
-        if weight.shape[dimension] == 1 or strides[dimension] == 0:
-            shape = tuple(n for d, n in enumerate(weight.shape) if d != dimension)
-            weight = walk.derived(weight, "aten.select.int", (dimension, 0), shape)
-        else:
-            own.append(before + dimension)
-    return weight, tuple(reversed(own))
+    same, before = same_along(walk, weight), rank - len(weight.shape)
+    own = tuple(before + d for d in range(len(weight.shape)) if d not in same)
+    return without(walk, weight, same), own
 
 
 def _is_layer(walk: Walk, found: Unsummed, reader: Step) -> bool:
