@@ -10,7 +10,7 @@ from epochgraph.checkpoints import Checkpoint, Location, Stored
 from epochgraph.checkpoints.assembling import SCALED, Assembled, Known, assembled, packed, unscaled
 from epochgraph.errors import MissingParameterError, ShapeMismatchError, TracingError, WeightDtypeError
 from epochgraph.topology import Topology, unwrapped
-from epochgraph.topology.computing import FAULTS, computed, first_line
+from epochgraph.topology.computing import FAULTS, computed, constant, first_line
 from epochgraph.topology.matching import matched
 from epochgraph.topology.program import Program
 
@@ -202,14 +202,14 @@ class Weights:
 
     def _computed(self, name: str, program: Program) -> Tensor:
         """A weight that is computed from parameters, after checking that their shapes fit."""
-        sources = {
-            source.name: torch.tensor(source.values).reshape(source.shape)
-            if source.values is not None
-            else self._values(source.target)
-            for source in program.sources
-        }
+        held = [source for source in program.sources if source.values is None]
+        sources = {source.name: self._values(source.target) for source in held}
+        wide = any(value.dtype in (torch.float64, torch.complex128) for value in sources.values())
+        for source in set(program.sources) - set(held):
+            number = constant(source)
+            sources[source.name] = number.double() if wide and number.is_floating_point() else number
         expected = tuple(source.shape for source in program.sources)
-        found = tuple(tuple(value.shape) for value in sources.values())
+        found = tuple(tuple(sources[source.name].shape) for source in program.sources)
         if found != expected:
             raise ShapeMismatchError(f"what {name} is made of", expected, found)
         try:

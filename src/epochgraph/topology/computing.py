@@ -8,7 +8,7 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from epochgraph.topology import operations as ops
-from epochgraph.topology.program import Argument, Program, Ref, Step
+from epochgraph.topology.program import Argument, Program, Ref, Source, Step
 from epochgraph.topology.table import is_listed, operator, takes_text
 
 CONVOLVING = frozenset([*ops.CONVOLUTIONS, *ops.TRANSPOSED, "_convolution", "convolution"])
@@ -141,6 +141,19 @@ def call(operation: str, arguments: list[Any], options: dict[str, Any]) -> Any:
     return run(*arguments, **options)
 
 
+def constant(source: Source) -> Tensor:
+    """The numbers of a constant that a program holds.
+
+    Raises:
+        ValueError: It holds none.
+    """
+    if source.values is None:
+        raise ValueError(f"{source.target} is no constant")
+    truths = bool(source.values) and all(isinstance(value, bool) for value in source.values)
+    dtype = torch.bool if truths else torch.int64 if source.integer else torch.float32
+    return torch.tensor(source.values, dtype=dtype).reshape(source.shape)
+
+
 def computed(program: Program, sources: Mapping[str, Tensor]) -> Tensor:
     """Run operations on tensors to compute a weight from parameters.
 
@@ -200,7 +213,7 @@ def _excess(program: Program, dtype: torch.dtype) -> str:
     """The part of a computation that exceeds its memory; found by running it on tensors without data."""
     with FakeTensorMode():
         values: dict[str, Any] = {
-            source.name: torch.empty(source.shape, dtype=torch.int64 if source.integer else dtype)
+            source.name: _empty(source, dtype) if source.values is None else constant(source)
             for source in program.sources
         }
         room = max(LEAST_ROOM, MOST_TIMES * sum(_bytes(value) for value in values.values()))
@@ -215,6 +228,10 @@ def _excess(program: Program, dtype: torch.dtype) -> str:
                 if max(taken, _bytes(tensor)) > room:
                     return f"{step.operation} gives {tuple(tensor.shape)}, far more than what it is made of"
         return "" if isinstance(found, Tensor) else "it has no result"
+
+
+def _empty(source: Source, dtype: torch.dtype) -> Tensor:
+    return torch.empty(source.shape, dtype=torch.int64 if source.integer else dtype)
 
 
 def _bytes(tensor: Tensor) -> int:

@@ -23,7 +23,7 @@ from epochgraph.topology.decomposing import has_rule, simpler_form
 from epochgraph.topology.memory import without_writes
 from epochgraph.topology.operations import ITEM
 from epochgraph.topology.program import Argument, Program, Ref, Source, Step
-from epochgraph.topology.recording import memory_of, share_memory, small_integers, tensor_shape
+from epochgraph.topology.recording import constant, memory_of, names_in_checkpoints, share_memory, tensor_shape
 from epochgraph.topology.replica import Inputs, Replica, with_values, without_data
 
 
@@ -81,6 +81,7 @@ class _Recorder(SchemaCheckMode):
         self.shared: set[str] = set()
         self.anew: dict[object, str] = {}  # what is made of nothing, by memory: it may come back as another object
         self.apart: set[Any] = set()  # operations that are being taken apart: one may consist of itself
+        self.lasting = names_in_checkpoints(replica.model)
         parameters = {name for name, _ in replica.model.named_parameters()}
         for target, tensor in replica.tensors.items():
             self.source("parameter" if target in parameters else "buffer", target, tensor)
@@ -98,10 +99,11 @@ class _Recorder(SchemaCheckMode):
         """Note a value that exists before the first operation."""
         if id(tensor) in self.names:
             return
-        integer = not tensor.is_floating_point() and not tensor.is_complex()
-        values = small_integers(self.replica.original(tensor)) if integer and kind == "buffer" else None
         name = f"source_{len(self.sources)}"
-        self.sources.append(Source(name, kind, target, tuple(tensor.shape), integer, values))
+        found = constant(name, target, self.replica.original(tensor), held=target in self.lasting)
+        if kind != "buffer":
+            found = Source(name, kind, target, found.shape, found.integer)
+        self.sources.append(found)
         self.keep(tensor, name)
 
     def keep(self, tensor: Tensor, name: str) -> None:

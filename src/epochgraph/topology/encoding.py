@@ -102,7 +102,7 @@ def _source(document: Mapping[str, Any]) -> Source:
     if kind not in get_args(Kind) or not isinstance(integer, bool):
         raise ValueError(f"{kind!r} is none of {', '.join(get_args(Kind))}")
     if values is not None:
-        values = tuple(map(_integer, values))
+        values = tuple(_integer(value) if integer else _number(value) for value in values)
         if len(values) != prod(shape) or len(values) > MOST_VALUES:
             raise ValueError(f"{len(values)} values do not make a constant of shape {shape}")
     return Source(text_of(document["name"]), kind, text_of(document["target"]), shape, integer, values)
@@ -128,7 +128,13 @@ def _shape(value: Sequence[object]) -> Shape:
 def _integer(value: object) -> int:
     if not isinstance(value, int) or not -LARGEST <= value < LARGEST:
         raise ValueError(f"{value!r} is not a whole number that torch knows")
-    return int(value)
+    return value
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, float):
+        raise ValueError(f"{value!r} is not a number with a point")  # noqa: TRY004 - the file is at fault
+    return value
 
 
 def _encoded(argument: Argument) -> object:

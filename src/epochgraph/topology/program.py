@@ -19,6 +19,7 @@ class Ref:
 
 
 Shape = tuple[int, ...]
+Number = bool | int | float
 Argument = Ref | None | bool | int | float | str | tuple["Argument", ...]
 
 
@@ -32,7 +33,8 @@ class Source:
         target: The parameter's or buffer's name in the model; the argument's name for an input.
         shape: Its shape.
         integer: Whether it holds integers, such as token ids.
-        values: The integers of a small constant, such as an order of channels, one after another.
+        values: The numbers of a small constant, one after another: integers, such as an order of channels, truths, such
+            as those of a mask, and others where no checkpoint holds them.
     """
 
     name: str
@@ -40,7 +42,7 @@ class Source:
     target: str
     shape: Shape
     integer: bool = False
-    values: tuple[int, ...] | None = None
+    values: tuple[Number, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,12 @@ def layout(name: str, arguments: tuple[Argument, ...], shape: Shape) -> Step:
 def renamed(recorded: Program, names: Mapping[str, str]) -> Program:
     """Give parameters other names, of those that are in `names`."""
     sources = (replace(source, target=names.get(source.target, source.target)) for source in recorded.sources)
+    return Program(tuple(sources), recorded.steps)
+
+
+def without_numbers(recorded: Program) -> Program:
+    """The program without the constants that only weights are computed with: these have their own."""
+    sources = (source if source.integer else replace(source, values=None) for source in recorded.sources)
     return Program(tuple(sources), recorded.steps)
 
 

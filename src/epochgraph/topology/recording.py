@@ -15,11 +15,11 @@ from torch.utils import _pytree as pytree
 
 from epochgraph.topology.decomposing import has_rule, taken_apart
 from epochgraph.topology.memory import without_writes
-from epochgraph.topology.program import Argument, Program, Ref, Shape, Source, Step
+from epochgraph.topology.program import Argument, Number, Program, Ref, Shape, Source, Step
 from epochgraph.topology.replica import Inputs, Replica, without_data
 
 MOST_VALUES = 4096
-"""Integers of a constant that are kept."""
+"""Numbers of a constant that are kept."""
 
 REGIONS = frozenset(["wrap_with_autocast", "wrap_with_set_grad_enabled"])
 """Operations that run a graph of their own, with another setting that is of no account here."""
@@ -102,9 +102,7 @@ class _Recording:
     def constant(self, name: str, value: object) -> None:
         """A tensor that an operation's own form holds."""
         if isinstance(value, torch.Tensor):
-            integer = not value.is_floating_point() and not value.is_complex()
-            values = small_integers(value) if integer else None
-            self.constants.append(Source(name, "buffer", name, tensor_shape(value), integer, values))
+            self.constants.append(constant(name, name, value, held=False))
 
     def step(self, node: torch.fx.Node, name: str, prefix: str) -> Step:
         """One operation."""
@@ -161,15 +159,40 @@ def _source(node: torch.fx.Node, spec: object, held: Mapping[str, object]) -> So
     target = str(getattr(spec, "target", None) or node.name)
     if kind is InputKind.PARAMETER:
         return Source(node.name, "parameter", target, shape)
-    return Source(node.name, "buffer", target, shape, integer, small_integers(held.get(target)) if integer else None)
+    in_checkpoints = kind is InputKind.BUFFER and getattr(spec, "persistent", True) is not False
+    return constant(node.name, target, held.get(target, value), held=in_checkpoints)
 
 
-def small_integers(tensor: object) -> tuple[int, ...] | None:
-    """The integers of a small constant, if they are there."""
-    if not isinstance(tensor, torch.Tensor) or isinstance(tensor, FakeTensor) or tensor.is_meta:
+def constant(name: str, target: str, tensor: object, *, held: bool) -> Source:
+    """A buffer or constant, with its numbers if they are few and are integers, or are in no checkpoint.
+
+    Args:
+        name: Its name in the program.
+        target: Its name in the model.
+        tensor: It.
+        held: Whether checkpoints hold it.
+    """
+    integer = isinstance(tensor, torch.Tensor) and not tensor.is_floating_point() and not tensor.is_complex()
+    return Source(name, "buffer", target, tensor_shape(tensor), integer, _numbers(tensor, held=held and not integer))
+
+
+def names_in_checkpoints(model: nn.Module) -> set[str]:
+    """The names of the tensors that a state dict of a model has."""
+    found = {name for name, _ in model.named_parameters(remove_duplicate=False)}
+    for prefix, module in model.named_modules(remove_duplicate=False):
+        lasting = module._buffers.keys() - module._non_persistent_buffers_set  # noqa: SLF001 - there is no other access
+        found |= {f"{prefix}.{name}" if prefix else name for name in lasting}
+    return found
+
+
+def _numbers(tensor: object, *, held: bool) -> tuple[Number, ...] | None:
+    """The numbers of a small constant, if they are there and are asked for."""
+    if isinstance(tensor, FakeTensor):
+        tensor = tensor.constant
+    if held or not isinstance(tensor, torch.Tensor) or tensor.is_meta or tensor.is_complex():
         return None
     with unset_fake_temporarily():
-        return None if tensor.numel() > MOST_VALUES else tuple(int(value) for value in tensor.flatten().tolist())
+        return tuple(tensor.flatten().tolist()) if tensor.numel() <= MOST_VALUES else None
 
 
 def _value(argument: object) -> object:

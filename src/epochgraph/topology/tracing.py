@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 import torch
 from torch import nn
@@ -12,9 +13,9 @@ from epochgraph.topology.eager import run_with_values, run_without_data
 from epochgraph.topology.following import follow
 from epochgraph.topology.input_axes import InputAxes
 from epochgraph.topology.outliving import nothing_left
-from epochgraph.topology.program import Program, renamed
+from epochgraph.topology.program import Program, renamed, without_numbers
 from epochgraph.topology.quieting import quiet
-from epochgraph.topology.recording import exported
+from epochgraph.topology.recording import exported, names_in_checkpoints
 from epochgraph.topology.replica import Inputs, with_values
 from epochgraph.topology.rolled import RolledWiring
 from epochgraph.topology.sharding import is_flattened
@@ -93,7 +94,7 @@ def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -
         folds=tuple(wiring.folds.values()),
         coverage=_coverage(inner, wiring, "the example does not reach it" if VALUES in rung else UNUSED),
         tied=tied,
-        program=recorded,
+        program=without_numbers(recorded),
         computed=wiring.computed,
         rung=rung,
     )
@@ -108,7 +109,8 @@ def _climbed(model: nn.Module, inputs: Inputs, first_names: Mapping[str, str]) -
         except Exception as error:
             found.append(_told(error))
             continue
-        return " for ".join([name, *(["; ".join(found)] if found else [])]), recorded, _followed(recorded)
+        rung = " for ".join([name, *(["; ".join(found)] if found else [])])
+        return rung, recorded, _followed(recorded, names_in_checkpoints(model))
     raise TracingError(f"the forward pass of {type(model).__name__} could not be run ({found[-1]})", AS_IT_IS)
 
 
@@ -117,14 +119,20 @@ def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}"
 
 
-def _followed(recorded: Program) -> RolledWiring:
+def _followed(recorded: Program, held: AbstractSet[str]) -> RolledWiring:
     probe = InputAxes()
     follow(recorded, probe)
     wiring = RolledWiring({name: probe.found(name) for name in probe.ranges}, probe.rows)
     follow(recorded, wiring)
-    wiring.forgo(refusal)
+    wiring.forgo(lambda program: _missing(program, held) or refusal(program))
     wiring.forget_unread_inputs()
     return wiring
+
+
+def _missing(program: Program, held: AbstractSet[str]) -> str:
+    """What no checkpoint holds of what a weight is computed of; empty if there is nothing."""
+    missing = [source for source in program.sources if source.values is None and source.target not in held]
+    return f"no checkpoint holds {missing[0].target}, which has the shape {missing[0].shape}" if missing else ""
 
 
 def tied_names(model: nn.Module) -> tuple[tuple[str, ...], ...]:

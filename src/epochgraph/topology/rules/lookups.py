@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from epochgraph.topology import operations as ops
-from epochgraph.topology.computing import computed
+from epochgraph.topology.computing import computed, constant
 from epochgraph.topology.flow import Flow, Geometry, Layer
 from epochgraph.topology.program import Shape, Source, Step, layout
 from epochgraph.topology.rules.belonging import belong
@@ -207,14 +207,18 @@ def _placed(walk: Walk, step: Step, shape: Shape, dimensions: Shape, indices: An
 def values(walk: Walk, value: Any) -> Tensor | None:
     """The integers of a constant that is small and known; None otherwise."""
     if isinstance(value, Source) and value.values is not None:
-        return torch.tensor(value.values, dtype=torch.int64).reshape(value.shape)
+        return _whole(constant(value))
     if not isinstance(value, Computed) or value.parameters or walk.resized:
         return None
     program = walk.derivation(value.name)
     if any(source.values is None for source in program.sources) or prod(value.shape) > MOST_VALUES:
         return None
-    found = computed(program, {s.name: torch.tensor(s.values).reshape(s.shape) for s in program.sources})
-    return found if isinstance(found, Tensor) and not found.is_floating_point() else None
+    return _whole(computed(program, {source.name: constant(source) for source in program.sources}))
+
+
+def _whole(found: Tensor) -> Tensor | None:
+    """Numbers that tell places."""
+    return None if found.is_floating_point() or found.is_complex() else found
 
 
 def scattered(walk: Walk, step: Step) -> Value:
