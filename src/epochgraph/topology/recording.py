@@ -16,19 +16,16 @@ from torch.utils import _pytree as pytree
 from epochgraph.topology.decomposing import has_rule, taken_apart
 from epochgraph.topology.memory import without_writes
 from epochgraph.topology.program import Argument, Number, Program, Ref, Shape, Source, Step
+from epochgraph.topology.regions import REGIONS, Region
 from epochgraph.topology.replica import Inputs, Replica, without_data
 
 MOST_VALUES = 4096
 """Numbers of a constant that are kept."""
 
-REGIONS = frozenset(["wrap_with_autocast", "wrap_with_set_grad_enabled"])
-"""Operations that run a graph of their own, with another setting that is of no account here."""
-
-
 def exported(model: nn.Module, inputs: Inputs) -> Program:
     """The operations that `torch.export` finds."""
     replica = without_data(model, inputs)
-    with _no_stacks():
+    with _no_stacks(), torch.no_grad():  # some operations have no gradient where the model is
         found = torch.export.export(replica.model, *replica.inputs, strict=False)
     if any(getattr(node.target, "__name__", "") == "_add_batch_dim" for node in found.graph.nodes):
         found = found.run_decompositions({})  # what is mapped over a batch means nothing as it is
@@ -72,36 +69,32 @@ class _Recording:
             name = f"{prefix}{node.name}"
             if node.op == "output":
                 return self.argument(node.args[0], prefix)
+            if node.op == "get_attr":
+                self.constant(name, getattr(module, str(node.target), None))
             if node.op != "call_function":
                 continue
-            if getattr(node.target, "__name__", "") in REGIONS:
-                self.named[name] = self.region(module, node, prefix)
+            if (run := REGIONS.get(getattr(node.target, "__name__", ""))) is not None:
+                self.named[name] = run(Region(self, module, node, prefix))
             elif (simpler := _simpler(node)) is not None:
-                self.named[name] = self.inlined(*simpler, name, prefix)
+                inner, read = simpler
+                self.named[name] = self.inlined(inner, self.arguments(read, prefix), name)
             elif "getitem" in str(node.target) and isinstance(self.argument(node.args[0], prefix), tuple):
                 self.named[name] = self.argument(node.args[0], prefix)[node.args[1]]  # type: ignore[index]
             else:
                 self.steps.append(self.step(node, name, prefix))
         return None
 
-    def region(self, module: torch.fx.GraphModule, node: torch.fx.Node, prefix: str) -> Argument:
-        """Record the graph that an operation runs, on what it is given."""
-        position = next(n for n, arg in enumerate(node.args) if getattr(arg, "op", "") == "get_attr")
-        inner = getattr(module, str(node.args[position].target))  # type: ignore[union-attr]
-        return self.inlined(inner, node.args[position + 1 :], f"{prefix}{node.name}", prefix)
-
-    def inlined(self, inner: torch.fx.GraphModule, read: Iterable[Any], name: str, prefix: str) -> Argument:
+    def inlined(self, inner: torch.fx.GraphModule, given: Iterable[Argument], name: str) -> Argument:
         """Record a graph in the place of one operation, on what that one is given."""
-        inputs = [n for n in inner.graph.nodes if n.op == "placeholder"]
-        for placeholder, given in zip(inputs, read, strict=True):
-            self.named[f"{name}.{placeholder.name}"] = self.argument(given, prefix)
-        for held in (n for n in inner.graph.nodes if n.op == "get_attr"):
-            self.constant(f"{name}.{held.name}", getattr(inner, str(held.target), None))
+        inputs = [node for node in inner.graph.nodes if node.op == "placeholder"]
+        self.named |= {f"{name}.{node.name}": value for node, value in zip(inputs, given, strict=True)}
         return self.record(inner, f"{name}.")
 
     def constant(self, name: str, value: object) -> None:
-        """A tensor that an operation's own form holds."""
-        if isinstance(value, torch.Tensor):
+        """A tensor that a graph holds itself; what else it holds is nothing that is read as a value."""
+        if not isinstance(value, torch.Tensor):
+            self.named[name] = None
+        else:
             self.constants.append(constant(name, name, value, held=False))
 
     def step(self, node: torch.fx.Node, name: str, prefix: str) -> Step:
