@@ -1,5 +1,6 @@
 """Recorded operations that are run again, to compute a weight from parameters, or to follow where values go."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -205,8 +206,9 @@ def _refusal(program: Program, dtype: torch.dtype) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """What is wrong, without the stack that torch appends."""
-    return next(iter(str(error).splitlines()), type(error).__name__)
+    """What is wrong, without the stack that torch appends, and without places in memory, which tell nobody anything."""
+    line = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return re.sub(r"( object)? at 0x[0-9a-fA-F]+", "", line)
 
 
 def _excess(program: Program, dtype: torch.dtype) -> str:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch._dispatch.python import enable_python_dispatcher
 from torch._subclasses.fake_tensor import FakeTensor
 from torch._subclasses.schema_check_mode import SchemaCheckMode
+from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.module_tracker import ModuleTracker
@@ -25,6 +26,7 @@ from epochgraph.topology.operations import ITEM
 from epochgraph.topology.program import Argument, Program, Ref, Source, Step
 from epochgraph.topology.recording import constant, memory_of, names_in_checkpoints, share_memory, tensor_shape
 from epochgraph.topology.replica import Inputs, Replica, with_values, without_data
+from epochgraph.topology.unregistered import unregistered
 
 
 def run_without_data(model: nn.Module, inputs: Inputs) -> Program:
@@ -42,7 +44,13 @@ def run_with_values(model: nn.Module, inputs: Inputs) -> Program:
 def _recorded(replica: Replica) -> Program:
     recorder = _Recorder(replica)
     arguments, options = replica.inputs
-    with _no_fast_path(), torch.no_grad(), ModuleTracker() as tracker, recorder.following(tracker):
+    with (
+        _no_fast_path(),
+        torch.no_grad(),
+        ModuleTracker() as tracker,
+        recorder.following(tracker),
+        _Gradients(recorder),
+    ):
         replica.model(*arguments, **options)
     return without_writes(Program(tuple(recorder.sources), tuple(recorder.steps)), recorder.shared)
 
@@ -58,6 +66,8 @@ def _no_fast_path() -> Iterator[None]:
     finally:
         torch.backends.mha.set_fastpath_enabled(value=fast)
 
+
+GRADIENT = "torch.autograd.grad"
 
 Options = tuple[tuple[str, Argument], ...]
 
@@ -80,11 +90,15 @@ class _Recorder(SchemaCheckMode):
         self.tracker: ModuleTracker | None = None
         self.shared: set[str] = set()
         self.anew: dict[object, str] = {}  # what is made of nothing, by memory: it may come back as another object
+        self.silent = False
+        self.unwrapped = False  # whether `torch.func` has taken gradients, which it gives on as other tensors
         self.apart: set[Any] = set()  # operations that are being taken apart: one may consist of itself
         self.lasting = names_in_checkpoints(replica.model)
         parameters = {name for name, _ in replica.model.named_parameters()}
         for target, tensor in replica.tensors.items():
             self.source("parameter" if target in parameters else "buffer", target, tensor)
+        for name, tensor in unregistered(replica.model).items():
+            self.source("buffer", name, tensor)
         for name, tensor in replica.entering:
             self.source("input", name, tensor)
 
@@ -114,6 +128,8 @@ class _Recorder(SchemaCheckMode):
     @override
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = kwargs or {}
+        if self.silent:
+            return func(*args, **given)
         if any(_is_mapped(value) for value in pytree.tree_leaves((args, given))):
             with _Mapped(self):
                 return func(*args, **given)
@@ -131,6 +147,17 @@ class _Recorder(SchemaCheckMode):
             if share_memory(result, args[0] if args else None):
                 self.shared.add(f"step_{len(self.steps)}")
             self.write(str(func), arguments, named, result)
+        return result
+
+    def gradient(self, outputs: Any, inputs: Any) -> tuple[Tensor, ...]:
+        """Write down that gradients are taken, which are not computed: what they have met is not known."""
+        read = [value for value in pytree.tree_leaves((outputs, inputs)) if isinstance(value, Tensor)]
+        wanted = [value for value in pytree.tree_leaves(inputs) if isinstance(value, Tensor)]
+        self.silent = True
+        result = tuple(torch.zeros_like(value).detach() for value in wanted)
+        self.silent = False
+        self.write(GRADIENT, tuple(map(self.argument, read)), (), result)
+        self.unwrapped = self.unwrapped or any(map(_is_mapped, wanted))
         return result
 
     def take_apart(self, func: Any, simpler: Callable[[], Any]) -> Any:
@@ -169,6 +196,8 @@ class _Recorder(SchemaCheckMode):
             case Tensor():
                 if id(value) not in self.names and (made := self.anew.get((memory_of(value), tensor_shape(value)))):
                     self.keep(value, made)
+                elif id(value) not in self.names and self.unwrapped:  # it may be such a gradient
+                    self.write(GRADIENT, (), (), value)
                 elif id(value) not in self.names:
                     self.source("buffer", f"constant {len(self.sources)}", value)
                 return Ref(self.names[id(value)])
@@ -178,6 +207,24 @@ class _Recorder(SchemaCheckMode):
                 return tuple(self.argument(item) for item in value)
             case _:
                 return None
+
+
+class _Gradients(TorchFunctionMode):
+    """Gives the gradients that a forward pass takes of its own values to the recorder."""
+
+    def __init__(self, recorder: _Recorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+
+    @override
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = kwargs or {}
+        if func is torch.autograd.grad:
+            named = dict(zip(("outputs", "inputs"), args, strict=False)) | given
+            return self.recorder.gradient(named["outputs"], named["inputs"])
+        if func in (torch.autograd.backward, Tensor.backward):
+            raise NotImplementedError("a forward pass that calls backward() is not followed")
+        return func(*args, **given)
 
 
 class _Mapped(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -1,8 +1,10 @@
 """An exported model as a program: its graph of ATen operations, reduced to plain data."""
 
+import types
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import torch
 import torch.fx.config
@@ -18,15 +20,19 @@ from epochgraph.topology.memory import without_writes
 from epochgraph.topology.program import Argument, Number, Program, Ref, Shape, Source, Step
 from epochgraph.topology.regions import REGIONS, Region
 from epochgraph.topology.replica import Inputs, Replica, without_data
+from epochgraph.topology.unregistered import unregistered
 
 MOST_VALUES = 4096
 """Numbers of a constant that are kept."""
+
 
 def exported(model: nn.Module, inputs: Inputs) -> Program:
     """The operations that `torch.export` finds."""
     replica = without_data(model, inputs)
     with _no_stacks(), torch.no_grad():  # some operations have no gradient where the model is
         found = torch.export.export(replica.model, *replica.inputs, strict=False)
+    if any(isinstance(value, torch.Tensor) and value.requires_grad for value in found.constants.values()):
+        raise NotImplementedError("the pass takes gradients of its own values")  # which are now among the constants
     if any(getattr(node.target, "__name__", "") == "_add_batch_dim" for node in found.graph.nodes):
         found = found.run_decompositions({})  # what is mapped over a batch means nothing as it is
     return _program(found, replica)
@@ -48,7 +54,16 @@ def _program(exported: ExportedProgram, replica: Replica) -> Program:
     specs = {spec.arg.name: spec for spec in exported.graph_signature.input_specs}
     held = {name: replica.original(value) for name, value in {**exported.state_dict, **exported.constants}.items()}
     nodes = exported.graph.nodes
-    sources = tuple(_source(node, specs[node.name], held) for node in nodes if node.op == "placeholder")
+    owners = {_lies(tensor): name for name, tensor in (unregistered(replica.model) | replica.tensors).items()}
+    registered = {name for name, _ in replica.model.named_parameters()}
+
+    def source(node: torch.fx.Node) -> Source:
+        found = _source(node, specs[node.name], held)
+        owner = owners.get(_lies({**exported.constants}.get(found.target))) if found.kind == "buffer" else None
+        kind: Literal["parameter", "buffer"] = "parameter" if owner in registered else "buffer"
+        return found if owner is None else replace(found, kind=kind, target=owner)
+
+    sources = tuple(source(node) for node in nodes if node.op == "placeholder")
     recording = _Recording()
     recording.record(exported.graph_module, "")
     return without_writes(Program((*sources, *recording.constants), tuple(recording.steps)), recording.shared)
@@ -106,7 +121,7 @@ class _Recording:
             self.shared.add(name)
         shape = tuple(map(tensor_shape, value)) if isinstance(value, list | tuple) else tensor_shape(value)
         module = stack[-1][0] if stack else ""
-        return Step(name, str(node.target), self.arguments(node.args, prefix), options, shape, module)
+        return Step(name, _operation(node.target), self.arguments(node.args, prefix), options, shape, module)
 
     def arguments(self, values: Iterable[Any], prefix: str) -> tuple[Argument, ...]:
         """Arguments as plain data."""
@@ -124,6 +139,12 @@ class _Recording:
                 return self.arguments(value, prefix)
             case _:
                 return None
+
+
+def _operation(target: object) -> str:
+    """The name of an operation, of a function of Python without its place in memory."""
+    is_function = isinstance(target, types.FunctionType)
+    return f"{target.__module__}.{target.__qualname__}" if is_function else str(target)  # type: ignore[attr-defined]
 
 
 def _simpler(node: torch.fx.Node) -> tuple[torch.fx.GraphModule, list[torch.fx.Node]] | None:
@@ -173,7 +194,10 @@ def names_in_checkpoints(model: nn.Module) -> set[str]:
     """The names of the tensors that a state dict of a model has."""
     found = {name for name, _ in model.named_parameters(remove_duplicate=False)}
     for prefix, module in model.named_modules(remove_duplicate=False):
-        lasting = module._buffers.keys() - module._non_persistent_buffers_set  # noqa: SLF001 - there is no other access
+        passing = getattr(module, "_non_persistent_buffers_set", ())  # TorchScript does not tell
+        lasting = (
+            name for name, _ in module.named_buffers(recurse=False, remove_duplicate=False) if name not in passing
+        )
         found |= {f"{prefix}.{name}" if prefix else name for name in lasting}
     return found
 
@@ -186,6 +210,17 @@ def _numbers(tensor: object, *, held: bool) -> tuple[Number, ...] | None:
         return None
     with unset_fake_temporarily():
         return tuple(tensor.flatten().tolist()) if tensor.numel() <= MOST_VALUES else None
+
+
+def _lies(tensor: object) -> tuple[object, ...] | None:
+    """What tells the memory of a tensor from that of others, and how it lies there; None if it has none."""
+    try:
+        if not isinstance(tensor, torch.Tensor):
+            return None
+        memory = tensor.untyped_storage()._cdata  # noqa: SLF001 - no other name for it
+        return memory, tensor.storage_offset(), tuple(tensor.shape), tensor.stride()
+    except (NotImplementedError, RuntimeError):  # a sparse tensor, for one, has none
+        return None
 
 
 def _value(argument: object) -> object:
@@ -208,5 +243,6 @@ def memory_of(value: object) -> int | None:
 
 
 def tensor_shape(value: object) -> Shape:
-    """Shape of a tensor, as plain numbers; of anything else, none."""
-    return tuple(int(n) for n in value.shape) if isinstance(value, torch.Tensor) else ()
+    """Shape of a tensor, as plain numbers; of anything else, and of rows of different length, none."""
+    plain = isinstance(value, torch.Tensor) and not value.is_nested
+    return tuple(int(n) for n in value.shape) if plain else ()  # type: ignore[attr-defined]

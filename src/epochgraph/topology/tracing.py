@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from epochgraph.errors import TracingError
-from epochgraph.topology.computing import refusal
+from epochgraph.topology.computing import first_line, refusal
 from epochgraph.topology.eager import run_with_values, run_without_data
 from epochgraph.topology.following import follow
 from epochgraph.topology.input_axes import InputAxes
@@ -20,6 +20,7 @@ from epochgraph.topology.replica import Inputs, with_values
 from epochgraph.topology.rolled import RolledWiring
 from epochgraph.topology.sharding import is_flattened
 from epochgraph.topology.structure import Coverage, Entry, Topology
+from epochgraph.topology.unregistered import NO_CHECKPOINT, unregistered
 
 UNUSED = "the forward pass does not use it as the weight or bias of a joined layer"
 
@@ -38,7 +39,7 @@ IN_PIECES = "FullyShardedDataParallel leaves no parameter its shape: trace the m
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 
 
-def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -> Topology:
+def trace(model: nn.Module, /, *example_inputs: object, **example_kwargs: object) -> Topology:
     """Read the wiring of a model from its forward pass.
 
     The pass runs once in `torch.export` on tensors without data: no weight is used or copied, so a model on the "meta"
@@ -76,9 +77,10 @@ def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -
         1.0
     """
     inner = unwrapped(model)
-    if not example_inputs and not example_kwargs:
+    if not example_inputs and not example_kwargs and (missing := _needed(inner)):
         raise TracingError(
-            "no example input was given", "Pass what the model's forward pass takes: trace(model, images)."
+            f"no example input was given for {missing}",
+            "Pass what the model's forward pass takes: trace(model, images).",
         )
     if is_flattened(model):
         raise TracingError(f"the parameters of {type(inner).__name__} lie in pieces in a row", IN_PIECES)
@@ -92,7 +94,7 @@ def trace(model: nn.Module, *example_inputs: object, **example_kwargs: object) -
         parts=tuple(wiring.parts),
         joins=tuple(wiring.joins),
         folds=tuple(wiring.folds.values()),
-        coverage=_coverage(inner, wiring, "the example does not reach it" if VALUES in rung else UNUSED),
+        coverage=_coverage(inner, recorded, wiring, "the example does not reach it" if VALUES in rung else UNUSED),
         tied=tied,
         program=without_numbers(recorded),
         computed=wiring.computed,
@@ -116,7 +118,7 @@ def _climbed(model: nn.Module, inputs: Inputs, first_names: Mapping[str, str]) -
 
 def _told(error: Exception) -> str:
     """An error in one line."""
-    return f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}"
+    return f"{type(error).__name__}: {first_line(error)}"
 
 
 def _followed(recorded: Program, held: AbstractSet[str]) -> RolledWiring:
@@ -175,13 +177,28 @@ def _materialised(model: nn.Module, arguments: tuple[object, ...], options: dict
     return replica.model
 
 
+def _parameters(model: nn.Module) -> Mapping[str, inspect.Parameter]:
+    """What the forward pass takes, by name; nothing where that cannot be told, as of TorchScript."""
+    try:
+        return inspect.signature(model.forward).parameters
+    except (TypeError, ValueError):
+        return {}
+
+
+def _needed(model: nn.Module) -> str:
+    """The names of what the forward pass does not do without."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    parameters = _parameters(model).items()
+    return ", ".join(name for name, one in parameters if one.kind in kinds and one.default is inspect.Parameter.empty)
+
+
 def _uncached(model: nn.Module, options: dict[str, object]) -> dict[str, object]:
     """The options, and one that keeps language models from caching keys and values for further tokens."""
-    takes = "use_cache" in inspect.signature(model.forward).parameters
+    takes = "use_cache" in _parameters(model)
     return {"use_cache": False, **options} if takes else options
 
 
-def _coverage(model: nn.Module, wiring: RolledWiring, unused: str) -> Coverage:
+def _coverage(model: nn.Module, recorded: Program, wiring: RolledWiring, unused: str) -> Coverage:
     def parameters(name: str) -> tuple[str, ...]:
         return wiring.made_of.get(name, (name,))
 
@@ -202,4 +219,9 @@ def _coverage(model: nn.Module, wiring: RolledWiring, unused: str) -> Coverage:
             return Entry(name, size, "folded")
         return Entry(name, size, "left out", wiring.idle.get(name, unused))
 
-    return Coverage(tuple(entry(name, parameter.numel()) for name, parameter in model.named_parameters()))
+    refs = {ref for step in recorded.steps for ref in step.refs}
+    read = {source.target for source in recorded.sources if source.name in refs}
+    entries = [entry(name, parameter.numel()) for name, parameter in model.named_parameters()]
+    hidden = [(name, parameter) for name, parameter in unregistered(model).items() if name in read]
+    entries += [Entry(name, parameter.numel(), "left out", NO_CHECKPOINT) for name, parameter in hidden]
+    return Coverage(tuple(entries))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from epochgraph.errors import EpochgraphError
 from epochgraph.topology import operations as ops
-from epochgraph.topology.computing import CONVOLVING, is_computable
+from epochgraph.topology.computing import CONVOLVING, first_line, is_computable
 from epochgraph.topology.program import Source, Step
 from epochgraph.topology.rules.choices import chosen, counted, one_hot, rows, searched, whole
 from epochgraph.topology.rules.fixed import at_mean, computed
@@ -114,4 +114,4 @@ def result(walk: Walk, step: Step) -> Value:
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         if walk.resized:  # then the error tells that the model does not take such an input
             raise
-        return walk.unknown(step, f"is called in a way that is not understood ({str(error).splitlines()[0]})")
+        return walk.unknown(step, f"is called in a way that is not understood ({first_line(error)})")
