@@ -6,423 +6,79 @@ underscore of the in-place form.
 
 from epochgraph.topology.program import Step
 
-POINTWISE = frozenset(
-    [
-        "_coalesce",
-        "_conj",
-        "_conj_physical",
-        "_fake_quantize_learnable_per_channel_affine",
-        "_fake_quantize_learnable_per_tensor_affine",
-        "_fake_quantize_per_tensor_affine_cachemask_tensor_qparams",
-        "_log_softmax",
-        "_masked_softmax",
-        "_prelu_kernel",
-        "_safe_softmax",
-        "_softmax",
-        "_to_copy",
-        "_to_dense",
-        "_to_sparse",
-        "_to_sparse_csc",
-        "_to_sparse_csr",
-        "abs",
-        "absolute",
-        "acos",
-        "acosh",
-        "add",
-        "addcdiv",
-        "addcmul",
-        "alias",
-        "alpha_dropout",
-        "angle",
-        "arccos",
-        "arccosh",
-        "arcsinh",
-        "arctan",
-        "arctan2",
-        "arctanh",
-        "asin",
-        "asinh",
-        "atan",
-        "atan2",
-        "atanh",
-        "bernoulli",
-        "binomial",
-        "cauchy",
-        "ceil",
-        "celu",
-        "clamp",
-        "clamp_max",
-        "clamp_min",
-        "clip",
-        "clone",
-        "coalesce",
-        "complex",
-        "conj",
-        "conj_physical",
-        "contiguous",
-        "copysign",
-        "cos",
-        "cosh",
-        "deg2rad",
-        "detach",
-        "digamma",
-        "div",
-        "divide",
-        "dropout",
-        "elu",
-        "erf",
-        "erfc",
-        "erfinv",
-        "exp",
-        "exp2",
-        "expm1",
-        "exponential",
-        "fake_quantize_per_channel_affine",
-        "fake_quantize_per_channel_affine_cachemask",
-        "fake_quantize_per_tensor_affine",
-        "fake_quantize_per_tensor_affine_cachemask",
-        "feature_alpha_dropout",
-        "feature_dropout",
-        "fix",
-        "float_power",
-        "floor",
-        "floor_divide",
-        "fmax",
-        "fmin",
-        "fmod",
-        "frac",
-        "frexp",
-        "gcd",
-        "gelu",
-        "geometric",
-        "hardshrink",
-        "hardsigmoid",
-        "hardswish",
-        "hardtanh",
-        "heaviside",
-        "hypot",
-        "i0",
-        "igamma",
-        "igammac",
-        "imag",
-        "lcm",
-        "ldexp",
-        "leaky_relu",
-        "lerp",
-        "lgamma",
-        "lift_fresh",
-        "lift_fresh_copy",
-        "log",
-        "log10",
-        "log1p",
-        "log2",
-        "log_normal",
-        "log_sigmoid",
-        "log_sigmoid_forward",
-        "log_softmax",
-        "logaddexp",
-        "logaddexp2",
-        "logit",
-        "masked_fill",
-        "maximum",
-        "minimum",
-        "mish",
-        "mul",
-        "multiply",
-        "mvlgamma",
-        "nan_to_num",
-        "native_dropout",
-        "neg",
-        "negative",
-        "nextafter",
-        "normal",
-        "poisson",
-        "polar",
-        "polygamma",
-        "positive",
-        "pow",
-        "prelu",
-        "rad2deg",
-        "real",
-        "reciprocal",
-        "relu",
-        "relu6",
-        "remainder",
-        "resolve_conj",
-        "resolve_neg",
-        "round",
-        "rrelu",
-        "rrelu_with_noise",
-        "rsqrt",
-        "rsub",
-        "selu",
-        "sgn",
-        "sigmoid",
-        "sign",
-        "silu",
-        "sin",
-        "sinc",
-        "sinh",
-        "softmax",
-        "softplus",
-        "softshrink",
-        "special_airy_ai",
-        "special_bessel_j0",
-        "special_bessel_j1",
-        "special_bessel_y0",
-        "special_bessel_y1",
-        "special_chebyshev_polynomial_t",
-        "special_chebyshev_polynomial_u",
-        "special_chebyshev_polynomial_v",
-        "special_chebyshev_polynomial_w",
-        "special_digamma",
-        "special_entr",
-        "special_erf",
-        "special_erfc",
-        "special_erfcx",
-        "special_erfinv",
-        "special_exp2",
-        "special_expit",
-        "special_expm1",
-        "special_gammainc",
-        "special_gammaincc",
-        "special_gammaln",
-        "special_hermite_polynomial_h",
-        "special_hermite_polynomial_he",
-        "special_i0",
-        "special_i0e",
-        "special_i1",
-        "special_i1e",
-        "special_laguerre_polynomial_l",
-        "special_legendre_polynomial_p",
-        "special_log1p",
-        "special_log_ndtr",
-        "special_log_softmax",
-        "special_logit",
-        "special_modified_bessel_i0",
-        "special_modified_bessel_i1",
-        "special_modified_bessel_k0",
-        "special_modified_bessel_k1",
-        "special_ndtr",
-        "special_ndtri",
-        "special_polygamma",
-        "special_psi",
-        "special_round",
-        "special_scaled_modified_bessel_k0",
-        "special_scaled_modified_bessel_k1",
-        "special_shifted_chebyshev_polynomial_t",
-        "special_shifted_chebyshev_polynomial_u",
-        "special_shifted_chebyshev_polynomial_v",
-        "special_shifted_chebyshev_polynomial_w",
-        "special_sinc",
-        "special_softmax",
-        "special_spherical_bessel_j0",
-        "special_xlog1py",
-        "special_xlogy",
-        "special_zeta",
-        "sqrt",
-        "square",
-        "sub",
-        "subtract",
-        "tan",
-        "tanh",
-        "threshold",
-        "to",
-        "to_dense",
-        "to_sparse",
-        "to_sparse_csc",
-        "to_sparse_csr",
-        "tril",
-        "triu",
-        "true_divide",
-        "trunc",
-        "type_as",
-        "uniform",
-        "where",
-        "xlogy",
-    ]
+
+def _names(words: str) -> frozenset[str]:
+    """A set of names that are written one after another: a quote around each would hide the list."""
+    return frozenset(words.split())
+
+
+POINTWISE = _names(
+    """
+    abs absolute acos acosh add addcdiv addcmul alias alpha_dropout angle arccos arccosh arcsinh arctan arctan2
+    arctanh asin asinh atan atan2 atanh bernoulli binomial cauchy ceil celu clamp clamp_max clamp_min clip clone
+    coalesce _coalesce complex conj _conj conj_physical _conj_physical contiguous copysign cos cosh deg2rad detach
+    digamma div divide dropout elu erf erfc erfinv exp exp2 expm1 exponential
+    _fake_quantize_learnable_per_channel_affine _fake_quantize_learnable_per_tensor_affine
+    fake_quantize_per_channel_affine fake_quantize_per_channel_affine_cachemask fake_quantize_per_tensor_affine
+    fake_quantize_per_tensor_affine_cachemask _fake_quantize_per_tensor_affine_cachemask_tensor_qparams
+    feature_alpha_dropout feature_dropout fix float_power floor floor_divide fmax fmin fmod frac frexp gcd gelu
+    geometric hardshrink hardsigmoid hardswish hardtanh heaviside hypot i0 igamma igammac imag lcm ldexp leaky_relu
+    lerp lgamma lift_fresh lift_fresh_copy log log10 log1p log2 log_normal log_sigmoid log_sigmoid_forward
+    log_softmax _log_softmax logaddexp logaddexp2 logit masked_fill _masked_softmax maximum minimum mish mul
+    multiply mvlgamma nan_to_num native_dropout neg negative nextafter normal poisson polar polygamma positive pow
+    prelu _prelu_kernel rad2deg real reciprocal relu relu6 remainder resolve_conj resolve_neg round rrelu
+    rrelu_with_noise rsqrt rsub _safe_softmax selu sgn sigmoid sign silu sin sinc sinh softmax _softmax softplus
+    softshrink special_airy_ai special_bessel_j0 special_bessel_j1 special_bessel_y0 special_bessel_y1
+    special_chebyshev_polynomial_t special_chebyshev_polynomial_u special_chebyshev_polynomial_v
+    special_chebyshev_polynomial_w special_digamma special_entr special_erf special_erfc special_erfcx
+    special_erfinv special_exp2 special_expit special_expm1 special_gammainc special_gammaincc special_gammaln
+    special_hermite_polynomial_h special_hermite_polynomial_he special_i0 special_i0e special_i1 special_i1e
+    special_laguerre_polynomial_l special_legendre_polynomial_p special_log1p special_log_ndtr special_log_softmax
+    special_logit special_modified_bessel_i0 special_modified_bessel_i1 special_modified_bessel_k0
+    special_modified_bessel_k1 special_ndtr special_ndtri special_polygamma special_psi special_round
+    special_scaled_modified_bessel_k0 special_scaled_modified_bessel_k1 special_shifted_chebyshev_polynomial_t
+    special_shifted_chebyshev_polynomial_u special_shifted_chebyshev_polynomial_v
+    special_shifted_chebyshev_polynomial_w special_sinc special_softmax special_spherical_bessel_j0 special_xlog1py
+    special_xlogy special_zeta sqrt square sub subtract tan tanh threshold to _to_copy to_dense _to_dense _to_sparse
+    to_sparse to_sparse_csc _to_sparse_csc to_sparse_csr _to_sparse_csr tril triu true_divide trunc type_as uniform
+    where xlogy
+    """
 )
 """Place by place: the result carries the nodes of all operands. A softmax counts as one of them: an edge
 is a weight, and it has none."""
 
-COMPARISONS = frozenset(
-    [
-        "__and__",
-        "__lshift__",
-        "__or__",
-        "__rshift__",
-        "__xor__",
-        "bitwise_and",
-        "bitwise_left_shift",
-        "bitwise_not",
-        "bitwise_or",
-        "bitwise_right_shift",
-        "bitwise_xor",
-        "bucketize",
-        "eq",
-        "ge",
-        "greater",
-        "greater_equal",
-        "gt",
-        "isclose",
-        "isfinite",
-        "isin",
-        "isinf",
-        "isnan",
-        "isneginf",
-        "isposinf",
-        "isreal",
-        "le",
-        "less",
-        "less_equal",
-        "logical_and",
-        "logical_not",
-        "logical_or",
-        "logical_xor",
-        "lt",
-        "ne",
-        "not_equal",
-        "signbit",
-    ]
+COMPARISONS = _names(
+    """
+    __and__ bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor bucketize eq ge
+    greater greater_equal gt isclose isfinite isin isinf isnan isneginf isposinf isreal le less less_equal
+    logical_and logical_not logical_or logical_xor __lshift__ lt ne not_equal __or__ __rshift__ signbit __xor__
+    """
 )
 """Place by place, but what comes of it is a truth: in what it decides, values come before it."""
 
-MOVES = frozenset(
-    [
-        "_reshape_alias",
-        "_unsafe_view",
-        "_upsample_nearest_exact1d",
-        "_upsample_nearest_exact2d",
-        "_upsample_nearest_exact3d",
-        "adjoint",
-        "alias_copy",
-        "atleast_1d",
-        "atleast_2d",
-        "atleast_3d",
-        "broadcast_tensors",
-        "broadcast_to",
-        "cat",
-        "channel_shuffle",
-        "chunk",
-        "column_stack",
-        "concat",
-        "concatenate",
-        "constant_pad_nd",
-        "diagonal",
-        "diagonal_copy",
-        "diagonal_scatter",
-        "dsplit",
-        "dstack",
-        "expand",
-        "expand_as",
-        "expand_copy",
-        "fft_fftshift",
-        "fft_ifftshift",
-        "flatten",
-        "flip",
-        "fliplr",
-        "flipud",
-        "hsplit",
-        "hstack",
-        "im2col",
-        "mH",
-        "mT",
-        "matrix_H",
-        "meshgrid",
-        "moveaxis",
-        "movedim",
-        "narrow",
-        "native_channel_shuffle",
-        "numpy_T",
-        "pad",
-        "permute",
-        "permute_copy",
-        "pixel_shuffle",
-        "pixel_unshuffle",
-        "ravel",
-        "reflection_pad1d",
-        "reflection_pad2d",
-        "reflection_pad3d",
-        "repeat",
-        "repeat_interleave",
-        "replication_pad1d",
-        "replication_pad2d",
-        "replication_pad3d",
-        "reshape",
-        "reshape_as",
-        "roll",
-        "rot90",
-        "select",
-        "select_scatter",
-        "slice",
-        "slice_copy",
-        "slice_scatter",
-        "split",
-        "split_copy",
-        "split_with_sizes",
-        "squeeze",
-        "squeeze_copy",
-        "stack",
-        "swapaxes",
-        "swapdims",
-        "t",
-        "t_copy",
-        "tensor_split",
-        "tile",
-        "transpose",
-        "transpose_copy",
-        "unbind",
-        "unbind_copy",
-        "unflatten",
-        "unfold",
-        "unfold_copy",
-        "unsafe_chunk",
-        "unsafe_split",
-        "unsqueeze",
-        "unsqueeze_copy",
-        "upsample_nearest1d",
-        "upsample_nearest2d",
-        "upsample_nearest3d",
-        "view",
-        "view_as",
-        "view_copy",
-        "vsplit",
-        "vstack",
-    ]
+MOVES = _names(
+    """
+    adjoint alias_copy atleast_1d atleast_2d atleast_3d broadcast_tensors broadcast_to cat channel_shuffle chunk
+    column_stack concat concatenate constant_pad_nd diagonal diagonal_copy diagonal_scatter dsplit dstack expand
+    expand_as expand_copy fft_fftshift fft_ifftshift flatten flip fliplr flipud hsplit hstack im2col mH mT matrix_H
+    meshgrid moveaxis movedim narrow native_channel_shuffle numpy_T pad permute permute_copy pixel_shuffle
+    pixel_unshuffle ravel reflection_pad1d reflection_pad2d reflection_pad3d repeat repeat_interleave
+    replication_pad1d replication_pad2d replication_pad3d reshape _reshape_alias reshape_as roll rot90 select
+    select_scatter slice slice_copy slice_scatter split split_copy split_with_sizes squeeze squeeze_copy stack
+    swapaxes swapdims t t_copy tensor_split tile transpose transpose_copy unbind unbind_copy unflatten unfold
+    unfold_copy unsafe_chunk unsafe_split _unsafe_view unsqueeze unsqueeze_copy upsample_nearest1d
+    upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d
+    _upsample_nearest_exact3d view view_as view_copy vsplit vstack
+    """
 )
 """Values change their place only: run on node indices, the operation itself tells which node is where."""
 
-VIEWS = frozenset(
-    [
-        "alias",
-        "chunk",
-        "contiguous",
-        "detach",
-        "diagonal",
-        "expand",
-        "flatten",
-        "movedim",
-        "moveaxis",
-        "narrow",
-        "permute",
-        "ravel",
-        "reshape",
-        "select",
-        "slice",
-        "split",
-        "split_with_sizes",
-        "squeeze",
-        "swapaxes",
-        "swapdims",
-        "t",
-        "tensor_split",
-        "transpose",
-        "unbind",
-        "unflatten",
-        "unsqueeze",
-        "view",
-        "view_as",
-    ]
+VIEWS = _names(
+    """
+    alias chunk contiguous detach diagonal expand flatten moveaxis movedim narrow permute ravel reshape select slice
+    split split_with_sizes squeeze swapaxes swapdims t tensor_split transpose unbind unflatten unsqueeze view
+    view_as
+    """
 )
 """The result may share memory with the operand, so changing it in place may change the operand."""
 
@@ -450,30 +106,11 @@ INTERPOLATIONS = {
 }
 """Resizing that mixes neighbouring places -> number of spatial dimensions."""
 
-REDUCTIONS = frozenset(
-    [
-        "amax",
-        "amin",
-        "aminmax",
-        "linalg__powsum",
-        "linalg_vector_norm",
-        "logsumexp",
-        "max",
-        "mean",
-        "median",
-        "min",
-        "mode",
-        "nanmean",
-        "nanmedian",
-        "nansum",
-        "norm",
-        "prod",
-        "std",
-        "std_mean",
-        "sum",
-        "var",
-        "var_mean",
-    ]
+REDUCTIONS = _names(
+    """
+    amax amin aminmax linalg__powsum linalg_vector_norm logsumexp max mean median min mode nanmean nanmedian nansum
+    norm prod std std_mean sum var var_mean
+    """
 )
 """Pools over whole dimensions."""
 
@@ -516,26 +153,12 @@ SEARCHES = {"bucketize": 0, "searchsorted": 1}
 COUNTS = frozenset(["bincount", "histc"])
 """How many values there are of each size."""
 
-FACTORISATIONS = frozenset(
-    [
-        "_linalg_det",
-        "_linalg_eigh",
-        "_linalg_eigvals",
-        "_linalg_slogdet",
-        "_linalg_svd",
-        "cholesky_inverse",
-        "geqrf",
-        "linalg_cholesky_ex",
-        "linalg_eig",
-        "linalg_eigvals",
-        "linalg_inv_ex",
-        "linalg_ldl_factor_ex",
-        "linalg_lu",
-        "linalg_lu_factor_ex",
-        "linalg_matrix_exp",
-        "linalg_pinv",
-        "linalg_qr",
-    ]
+FACTORISATIONS = _names(
+    """
+    cholesky_inverse geqrf linalg_cholesky_ex _linalg_det linalg_eig _linalg_eigh _linalg_eigvals linalg_eigvals
+    linalg_inv_ex linalg_ldl_factor_ex linalg_lu linalg_lu_factor_ex linalg_matrix_exp linalg_pinv linalg_qr
+    _linalg_slogdet _linalg_svd
+    """
 )
 """Functions of a matrix, each entry of whose results depends on all of it."""
 
@@ -595,88 +218,26 @@ ATTENTIONS = frozenset(
 )
 """Scaled dot products of queries, keys and values, the first three arguments."""
 
-CONSTANTS = frozenset(
-    [
-        "_assert_async",
-        "_fused_sdp_choice",
-        "_is_all_true",
-        "_is_any_true",
-        "_linalg_check_errors",
-        "_local_scalar_dense",
-        "is_nonzero",
-        "_assert_scalar",
-        "_assert_tensor_metadata",
-        "item",
-        "sym_constrain_range_for_size",
-        "all",
-        "any",
-        "arange",
-        "count_nonzero",
-        "empty",
-        "empty_like",
-        "empty_permuted",
-        "empty_strided",
-        "eye",
-        "fill",
-        "fft_fftfreq",
-        "fft_rfftfreq",
-        "full",
-        "full_like",
-        "hamming_window",
-        "hann_window",
-        "linspace",
-        "logspace",
-        "new_empty",
-        "new_empty_strided",
-        "new_full",
-        "new_ones",
-        "new_zeros",
-        "nonzero",
-        "numel",
-        "ones",
-        "ones_like",
-        "rand",
-        "rand_like",
-        "randint",
-        "randint_like",
-        "randn",
-        "randn_like",
-        "randperm",
-        "scalar_tensor",
-        "tril_indices",
-        "triu_indices",
-        "zero",
-        "zeros",
-        "zeros_like",
-    ]
+CONSTANTS = _names(
+    """
+    all any arange _assert_async _assert_scalar _assert_tensor_metadata count_nonzero empty empty_like
+    empty_permuted empty_strided eye fft_fftfreq fft_rfftfreq fill full full_like _fused_sdp_choice hamming_window
+    hann_window _is_all_true _is_any_true is_nonzero item _linalg_check_errors linspace _local_scalar_dense logspace
+    new_empty new_empty_strided new_full new_ones new_zeros nonzero numel ones ones_like rand rand_like randint
+    randint_like randn randn_like randperm scalar_tensor sym_constrain_range_for_size tril_indices triu_indices zero
+    zeros zeros_like
+    """
 )
 """The result holds no value of a node: numbers made anew, or the places of values."""
 
 GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
 """Recurrent layers -> number of gates, whose weights lie one after another."""
 
-PRODUCTS = frozenset(
-    [
-        "_sparse_addmm",
-        "_sparse_mm",
-        "_trilinear",
-        "addbmm",
-        "addmm",
-        "addmv",
-        "baddbmm",
-        "bilinear",
-        "bmm",
-        "dot",
-        "einsum",
-        "ger",
-        "inner",
-        "linalg_vecdot",
-        "matmul",
-        "mm",
-        "mv",
-        "outer",
-        "vdot",
-    ]
+PRODUCTS = _names(
+    """
+    addbmm addmm addmv baddbmm bilinear bmm dot einsum ger inner linalg_vecdot matmul mm mv outer _sparse_addmm
+    _sparse_mm _trilinear vdot
+    """
 )
 """Products of tensors that sum over shared dimensions."""
 
@@ -689,19 +250,11 @@ FILLED = {"fill": 1, "full": 1, "full_like": 1, "new_full": 2}
 RELAID = frozenset(["as_strided", "as_strided_scatter"])
 """Another reading of the same memory, whose layout is not known: any place may come from any."""
 
-SCATTERS = frozenset(
-    [
-        "_unsafe_index_put",
-        "index_add",
-        "index_copy",
-        "index_put",
-        "index_reduce",
-        "masked_scatter",
-        "put",
-        "scatter",
-        "scatter_add",
-        "scatter_reduce",
-    ]
+SCATTERS = _names(
+    """
+    index_add index_copy index_put index_reduce masked_scatter put scatter scatter_add scatter_reduce
+    _unsafe_index_put
+    """
 )
 """Values are put to places that indices tell."""
 

@@ -4,7 +4,7 @@ A topology's file names operations, and files are untrusted, so names in files a
 is built from our own lists of names, with the overloads that torch registers, that return tensors, and that it declares
 to change none of their operands. Any other name is refused, whatever it would mean to Python.
 
-To run another operation, add its name to the list of its kind in `operations.py`: one line. If weights may be computed
+To run another operation, add its name to the list of its kind in `operations.py`. If weights may be computed
 with it, it must also be in `computing.COMPUTABLE`, which contains most kinds as a whole.
 """
 
