@@ -101,6 +101,10 @@ FUNCTIONS: dict[str, Function] = {
     "take": lambda x: torch.take(x, INDEX),
     "index_reduce": lambda x: torch.zeros(3, 4, dtype=x.dtype).index_reduce(0, INDEX, x, "mean"),
     "segment_reduce": lambda x: torch.segment_reduce(x, "sum", lengths=torch.tensor([2, 1])),
+    "repeated as often as numbers tell": lambda x: torch.repeat_interleave(x, torch.tensor([1, 2, 0]), dim=0),
+    "repeated as often as values tell": lambda x: torch.repeat_interleave(
+        x, (x[:, 0] > 0).long().cumsum(0).clamp(1, 1), dim=0, output_size=3
+    ),
     "a median": lambda x: x.kthvalue(2, 1)[0],
     "quantile": lambda x: x.quantile(0.5, dim=1),
     "fake_quantize": lambda x: torch.fake_quantize_per_tensor_affine(x, 0.1, 0, -128, 127),

@@ -16,6 +16,7 @@ from epochgraph.topology.rules.lookups import (
     indexed,
     masked,
     renormed,
+    repeated,
     sampled,
     scattered,
 )
@@ -63,6 +64,7 @@ KINDS: tuple[tuple[Iterable[str], Rule], ...] = (
     ({"conv_tbc"}, time_first),
     (ops.WAVES, waves),
     (ops.MOVES, moved),
+    ({"repeat_interleave"}, repeated),
     ({"copy"}, copied),
     ({"glu"}, gated),
     ({*ops.WINDOWS, *ops.ADAPTIVE, *ops.INTERPOLATIONS, *ops.REDUCTIONS}, pooled),

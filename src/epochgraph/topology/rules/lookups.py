@@ -14,7 +14,7 @@ from epochgraph.topology.flow import Flow, Geometry, Layer
 from epochgraph.topology.program import Shape, Source, Step, layout
 from epochgraph.topology.rules.belonging import belong
 from epochgraph.topology.rules.choices import decided, everywhere
-from epochgraph.topology.rules.places import combined
+from epochgraph.topology.rules.places import combined, moved
 from epochgraph.topology.walk import Chosen, Computed, Value, Walk, is_weight, parameters_of, plain
 
 MOST_VALUES = 4096
@@ -202,6 +202,31 @@ def _placed(walk: Walk, step: Step, shape: Shape, dimensions: Shape, indices: An
             yield Flow(whole, tuple(nodes.reshape(whole) for nodes in index.layers))
         else:
             yield everywhere(walk, step, index, shape)
+
+
+def repeated(walk: Walk, step: Step) -> Value:
+    """Each place as often as a number or a tensor tells."""
+    value, *rest = walk.operands(step)
+    counts = next(iter(rest), None)
+    if not isinstance(counts, Flow | Source | Computed) or is_weight(value):
+        return moved(walk, step)
+    flow, shape = walk.flow(value), plain(walk.shape(step))
+    known, given = values(walk, counts), walk.option(step, 2, "dim")
+    unknown = flow.unknown or (counts.unknown if isinstance(counts, Flow) else "")
+    if unknown:
+        return Flow(shape, unknown=unknown)
+    if known is None:
+        dimensions = tuple(range(len(flow.shape))) if given is None else (int(given) % len(flow.shape),)
+        met = walk.wiring.met(step, flow, dimensions)
+        layers = tuple((nodes.flatten() if given is None else nodes).expand(shape) for nodes in met.layers)
+        return decided(
+            walk, step, Flow(shape, layers, unknown=met.unknown), [everywhere(walk, step, walk.flow(counts), shape)]
+        )
+
+    def layer(nodes: Tensor) -> Tensor:
+        return torch.as_tensor(walk.call(step, lambda one: known if one is counts else nodes))
+
+    return Flow(shape, tuple(map(layer, flow.layers)))
 
 
 def values(walk: Walk, value: Any) -> Tensor | None:
