@@ -32,8 +32,8 @@ DIVIDING = frozenset(["div", "divide", "true_divide"])
 
 def computed(walk: Walk, step: Step) -> Value:
     """Parameters and constants alone give what can be computed when their values are known."""
-    if (product := _added_product(walk, step)) is not None:
-        return product
+    if (left := _without_zeros(walk, step)) is not None:
+        return left
     if _is_zero(walk, step):
         return zeros(walk, step)
     words = f"{ops.base(step.operation)}({', '.join(_words(walk, argument) for argument in step.arguments)})"
@@ -68,7 +68,7 @@ def _words(walk: Walk, argument: object) -> str:
 def _is_zero(walk: Walk, step: Step) -> bool:
     """Whether nothing but zeros comes of a step."""
     name = ops.base(step.operation)
-    known = [isinstance(value, Computed) and value.zero for value in walk.tensors(step)]
+    known = [*map(_is_zeros, walk.tensors(step))]
     if name in MULTIPLYING:
         return any(known)
     if name in DIVIDING:
@@ -79,16 +79,24 @@ def _is_zero(walk: Walk, step: Step) -> bool:
     return name in ops.ZEROS or (name in ops.FILLED and given.get(ops.FILLED[name]) == 0)
 
 
-def _added_product(walk: Walk, step: Step) -> Value | None:
-    """Of a product with zeros that is added to something, this something; None if it is none."""
-    if ops.base(step.operation) != "addcmul":
+def _without_zeros(walk: Walk, step: Step) -> Value | None:
+    """What is left of a sum with zeros, or with a product with zeros; None if the step is no such sum."""
+    name = ops.base(step.operation)
+    given = [walk.value(argument) for argument in step.arguments[:3]]
+    if name == "add" and _is_zeros(given[0]):
+        given = given[1::-1]
+    if name not in ("add", "addcmul", "sub") or not any(map(_is_zeros, given[1:])):
         return None
-    factors = [walk.value(argument) for argument in step.arguments[1:3]]
-    if not any(isinstance(value, Computed) and value.zero for value in factors):
-        return None
-    for value in factors:
+    for value in given[1:]:
         walk.wiring.unused(parameters_of(value), WITHOUT_EFFECT)
-    return _expanded(walk, step, step.arguments[0])
+    left = given[0]
+    if isinstance(left, Source | Computed) and left.shape == plain(step.shape):
+        return left
+    return None if name == "add" else _expanded(walk, step, step.arguments[0])
+
+
+def _is_zeros(value: object) -> bool:
+    return isinstance(value, Computed) and value.zero
 
 
 # Random numbers.
