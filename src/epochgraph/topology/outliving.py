@@ -22,7 +22,12 @@ from torch.nn.modules import module as modules
 
 from epochgraph.topology.duplicating import attributes
 
-FOREIGN = sys.stdlib_module_names | {"epochgraph", "numpy", "pandas", "scipy", "sklearn", "sympy", "torch", "triton"}
+FOREIGN = sys.stdlib_module_names | set(
+    """
+    _pytest beartype epochgraph hypothesis jaxtyping matplotlib numba numpy pandas pluggy pyarrow pytest scipy sklearn
+    sympy torch triton typing_extensions
+    """.split()  # noqa: SIM905 - quotes would hide the list
+)
 """Packages whose own state is theirs to keep: none of them keeps a tensor of a forward pass."""
 
 MOST = 200_000
