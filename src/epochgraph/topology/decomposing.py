@@ -88,8 +88,15 @@ def taken_apart(function: OpOverload, arguments: tuple[Any, ...], options: Mappi
     trace = make_fx(functionalize(run, remove="mutations"), decomposition_table=dict(decompositions()))
     try:
         with mode, torch.no_grad():
-            graph = trace(*(leaves[place] for place in places))
+            graph = trace(*(_anew(leaves[place]) for place in places))
     except Exception:
         return None
     calls = [node for node in graph.graph.nodes if node.op == "call_function"]
     return None if any(node.target is function for node in calls) else graph
+
+
+def _anew(tensor: Tensor) -> Tensor:
+    """A tensor of the same form that is no part of a gradient: torch ends the process where one is traced twice."""
+    if tensor.layout is not torch.strided:
+        return tensor
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=tensor.device)
