@@ -7,6 +7,7 @@ from pathlib import Path
 
 from epochgraph.errors import EpochgraphError, SettingError
 from epochgraph.extraction import Extraction, extraction
+from epochgraph.forecasts import forecast as compared
 from epochgraph.predictors import Prediction, Predictor, predict_runs, read_predictor
 from epochgraph.predictors.prediction import divergence
 from epochgraph.predictors.shipped import EXTRACTION, SHIPPED_EPOCHS, SITUATIONS, shipped_prediction, stored_predictor
@@ -21,18 +22,24 @@ SHIPPED = "shipped"
 _log = logging.getLogger(__name__)
 
 
-def no_forecast(runs: Sequence[Run], _: Sequence[Run]) -> list[Prediction]:
-    """Abstain from all runs."""
-    return [abstaining(run, "nothing forecasts this run: give a predictor") for run in runs]
-
-
-STANDARD: Forecaster = no_forecast
-"""What forecasts where no `predictor` is given."""
-
-
 def abstaining(run: Run, reason: str) -> Prediction:
     """The answer of whoever cannot say how a run ends."""
     return Prediction(run.name, None, None, None, "abstain", reason, None, tuple(run.signature.times.tolist()))
+
+
+@dataclass(frozen=True, slots=True)
+class InItsSweep:
+    """Forecasts by comparing a run with the finished runs of its sweep: what is standard."""
+
+    threshold: float | None
+    rate: float
+
+    def __call__(self, runs: Sequence[Run], known: Sequence[Run]) -> list[Prediction]:
+        """See `Forecaster`."""
+        try:
+            return compared(runs, known=known, threshold=self.threshold, rate=self.rate)
+        except SettingError as error:  # such as a budget that nothing tells
+            return [abstaining(run, str(error).rstrip(".")) for run in runs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,7 @@ def forecaster_of(
 
     Args:
         predictor: A predictor, its file, the name of one that comes with the package, "shipped" for whichever of these
-            fits, a `Forecaster`, or None for what is standard.
+            fits, a `Forecaster`, or None to compare the run with the finished runs of its store.
         threshold: The final value from which on an end is good; None for the predictor's own.
         rate: The share of runs with a good end that decisions may stop.
 
@@ -95,7 +102,7 @@ def forecaster_of(
         UnreadableFileError: The file is no predictor.
     """
     if predictor is None:
-        return STANDARD, EXTRACTION
+        return InItsSweep(threshold, rate), EXTRACTION
     if predictor == SHIPPED:
         predict_runs(
             stored_predictor("weights", SHIPPED_EPOCHS[0]), [], threshold=threshold, rate=rate
@@ -133,7 +140,7 @@ def forecast(forecaster: Forecaster, run: Run, known: Callable[[], Sequence[Run]
     diverged = divergence(run)
     if diverged is not None:
         return replace(abstaining(run, diverged), decision="stop")
-    alone = forecaster is no_forecast or isinstance(forecaster, OfThePackage | Fixed)  # looks at no other run
+    alone = isinstance(forecaster, OfThePackage | Fixed)  # looks at no other run
     try:
         (found,) = forecaster([run], () if alone else known())
     except EpochgraphError as error:
