@@ -105,7 +105,7 @@ def _table(scores: pd.DataFrame, what: str, form: str) -> pd.DataFrame:
 
 def _looks(table: pd.DataFrame, name: str) -> pd.DataFrame:
     named = table.rename(columns={share: f"1/{1 / share:.0f}" for share in LOOKS})
-    return named.rename_axis(columns=None).rename_axis(name).reset_index()
+    return named.rename_axis(columns=None).rename_axis(name)
 
 
 def _differences(scores: pd.DataFrame, what: str, methods: Sequence[str], other: str) -> pd.DataFrame:
@@ -153,7 +153,7 @@ def _families(scores: pd.DataFrame) -> pd.DataFrame:
                 "graphs add": f"{added.mean():+.2f}" if few else _interval(added),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).set_index("held out")
 
 
 def _reductions(scores: pd.DataFrame) -> pd.DataFrame:
@@ -196,7 +196,7 @@ def _stopping(stops: pd.DataFrame) -> pd.DataFrame:
                     f"({found.bad_stopped.sum() / max(1, found.bad.sum()):.0%})",
                 }
             )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).set_index("held out")
 
 
 STYLE = {
@@ -219,7 +219,8 @@ def _order_picture(scores: pd.DataFrame) -> Figure:
             values = means[method].reindex(LOOKS)
             axes.plot(range(len(LOOKS)), values, dash, color=colour, marker="o", markersize=4)
             ends.append((float(values.iloc[-1]), method, colour))
-        for height, (_, method, colour) in zip(_apart([end[0] for end in sorted(ends)]), sorted(ends), strict=True):
+        ends.sort()
+        for height, (_, method, colour) in zip(_apart([end[0] for end in ends]), ends, strict=True):
             axes.annotate(method, (len(LOOKS) - 0.9, height), color=colour, va="center", annotation_clip=False)
         axes.set_xticks(range(len(LOOKS)), [f"1/{1 / share:.0f}" for share in LOOKS])
         axes.set_xlabel("share of the budget")
@@ -227,7 +228,7 @@ def _order_picture(scores: pd.DataFrame) -> Figure:
     return figure
 
 
-def _apart(heights: Sequence[float], gap: float = 0.028) -> list[float]:
+def _apart(heights: Sequence[float], gap: float = 0.022) -> list[float]:
     """Heights in rising order, moved up so that labels do not overlap."""
     found: list[float] = []
     for height in heights:
@@ -247,7 +248,8 @@ def _family_picture(scores: pd.DataFrame) -> Figure:
             axes.plot([mean], [place], "D", color="#0b6e4f" if mean >= 0 else "#b3261e", markersize=5)
         axes.axvline(0, color="#222222", linewidth=0.8)
         axes.set_yticks(range(len(families)), [f"{family}  ({grouping})" for grouping, family in families.index])
-        axes.set_xlabel("gain in Kendall's tau over the metric of the moment (a dot a sweep, a diamond the mean)")
+        axes.set_title("Gain in tau over the metric of the moment: a dot a sweep, a diamond the mean", fontsize=9)
+        axes.set_ylim(-0.8, len(families) - 0.2)
     return figure
 
 

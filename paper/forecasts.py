@@ -13,7 +13,7 @@ from epochgraph.forecasts.fitting import WITH_CURVE, WITHOUT_CURVE, Trial, best_
 from epochgraph.forecasts.learning import bounded, learned_ends
 from epochgraph.forecasts.moments import SHARES
 from epochgraph.forecasts.scores import CHANGES, COMMON, CURVE, own_setting_scores
-from paper.held_out import GRADIENTS, GROUPINGS, by, sweeps_of
+from paper.held_out import GRADIENTS, GROUPINGS, NAME, by, sweeps_of
 from paper.rivals import ORDERS, SETTINGS_PROCESS, VALUES, bounds, settings_process
 
 LOOKS = SHARES[:4]
@@ -99,7 +99,7 @@ def measure(zoos: Path, groupings: Sequence[str] = GROUPINGS) -> tuple[pd.DataFr
     stops: list[Stopping] = []
     for grouping in groupings:
         grouped = by(grouping, sweeps)
-        names = {id(sweep.runs): sweep.runs[0].run.name.rsplit("-", 1)[0] for sweep in grouped}
+        names = {id(sweep.runs): families[NAME] for sweep, families in sweeps}
         held_out = trials(grouped, repeats=1)
         for family in sorted({sweep.family for sweep in grouped}):
             others = [sweep for sweep in grouped if sweep.family != family]

@@ -25,12 +25,15 @@ GRADIENTS = (
 )
 """Statistics of gradients and weights: what the rival NAP2 looks at."""
 
+NAME = "sweep"
+"""Beside the families of a sweep: what it is called."""
+
 GROUPINGS = ("task", "architecture", "optimiser")
 """What families are held out by."""
 
 
 def sweeps_of(zoos: Path) -> list[tuple[FinishedSweep, Mapping[str, str]]]:
-    """All finished sweeps in a folder of populations, each with its family by each grouping.
+    """All finished sweeps in a folder of populations, each with its family by each grouping, and its name.
 
     A population of one grid is one sweep; of a population of sweeps, those are left out that are not complete.
 
@@ -46,7 +49,7 @@ def sweeps_of(zoos: Path) -> list[tuple[FinishedSweep, Mapping[str, str]]]:
     chosen = {name: runs for name, runs in found.items() if len(runs) >= LEAST_RUNS}
     if not chosen:
         raise UnreadableFileError(zoos, "it holds no sweeps", "Name the folder `zoos` of a checkout.")
-    return [(_prepared(name, runs), _families(runs)) for name, runs in chosen.items()]
+    return [(_prepared(name, runs), {**_families(runs), NAME: name}) for name, runs in chosen.items()]
 
 
 def by(grouping: str, sweeps: Sequence[tuple[FinishedSweep, Mapping[str, str]]]) -> list[FinishedSweep]:

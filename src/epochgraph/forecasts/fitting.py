@@ -115,15 +115,17 @@ def fitted_prior(sweeps: Sequence[FinishedSweep], *, columns: Sequence[str] = WI
 
 def weighed(sweeps: Sequence[FinishedSweep], columns: Sequence[str]) -> Prior:
     """A prior with weights, of whose worth nothing has been measured: a spread of one, errors of one, no limits."""
-    rows = []
-    for share in SHARES:
-        table = np.concatenate([sweep.scores[share][list(columns)].to_numpy() for sweep in sweeps])
-        ends = np.concatenate([sweep.final_scores for sweep in sweeps])
-        rows.append(Ridge(PENALTY, fit_intercept=False).fit(table, ends).coef_)
+    weights = _ridge(sweeps, columns)
+    curves = [name for name in columns if name in CURVE]
+    settled = weights
+    if curves:
+        settled = np.zeros_like(weights)
+        settled[:, [columns.index(name) for name in curves]] = _ridge(sweeps, curves)
     return Prior(
         columns=tuple(columns),
         shares=np.array(SHARES),
-        weights=np.array(rows),
+        weights=weights,
+        settled=settled,
         spread=np.ones(len(SHARES)),
         known=KNOWN,
         errors=np.ones((len(KNOWN) - 1, len(SHARES))),
@@ -132,6 +134,13 @@ def weighed(sweeps: Sequence[FinishedSweep], columns: Sequence[str]) -> Prior:
         sweeps=len(sweeps),
         runs=sum(len(sweep.runs) for sweep in sweeps),
     )
+
+
+def _ridge(sweeps: Sequence[FinishedSweep], columns: Sequence[str]) -> Float64[np.ndarray, "shares columns"]:
+    """Weights of columns by ridge regression, a row a share."""
+    ends = np.concatenate([sweep.final_scores for sweep in sweeps])
+    tables = [np.concatenate([sweep.scores[share][list(columns)].to_numpy() for sweep in sweeps]) for share in SHARES]
+    return np.array([Ridge(PENALTY, fit_intercept=False).fit(table, ends).coef_ for table in tables])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

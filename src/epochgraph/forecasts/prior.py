@@ -14,8 +14,12 @@ from jaxtyping import Float64
 
 from epochgraph.errors import UnreadableFileError
 from epochgraph.files import atomic_write
+from epochgraph.forecasts.scores import CURVE
 
 FORMAT = 1
+
+SETTLED = 0.85
+"""Agreement of the learning curves from which on settings are not looked at."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +32,7 @@ class Prior:
         columns: What the weights are multiplied with (see `scores`).
         shares: Of the budget, rising.
         weights: Of each column at each share.
+        settled: Those that count where the learning curves agree with each other (see `standings`).
         spread: Standard deviation of what the model misses of a run's final normal score, at each share.
         known: Numbers of finished runs of the same sweep for which the following was measured, rising from 0.
         errors: For each number of known runs but 0 and each share, which error of a forecast that learned in place is
@@ -42,6 +47,7 @@ class Prior:
     columns: tuple[str, ...]
     shares: Float64[np.ndarray, "shares"]
     weights: Float64[np.ndarray, "shares columns"]
+    settled: Float64[np.ndarray, "shares columns"]
     spread: Float64[np.ndarray, "shares"]
     known: tuple[int, ...]
     errors: Float64[np.ndarray, "knowns shares"]
@@ -51,8 +57,13 @@ class Prior:
     runs: int
 
     def standings(self, scores: pd.DataFrame, share: float) -> Float64[np.ndarray, "runs"]:
-        """The normal score that each run is expected to have at the end of its sweep."""
-        weights = [self._at(share, column) for column in self.weights.T]
+        """The normal score that each run is expected to have at the end of its sweep.
+
+        Where accuracies and losses put the runs into nearly one order, that order is no noise, and what other sweeps
+        say of settings could only spoil it: a learning rate that is too high for Adam is the best one for plain SGD.
+        """
+        settled = agreement(scores[[name for name in self.columns if name in CURVE]].to_numpy()) >= SETTLED
+        weights = [self._at(share, column) for column in (self.settled if settled else self.weights).T]
         return np.asarray(scores[list(self.columns)].to_numpy() @ weights)
 
     def spread_at(self, share: float) -> float:
@@ -74,6 +85,15 @@ class Prior:
     def _at(self, share: float, values: np.ndarray) -> float:
         """A value between those that were measured: shares double from one to the next."""
         return float(np.interp(np.log2(max(share, self.shares[0])), np.log2(self.shares), values))
+
+
+def agreement(scores: Float64[np.ndarray, "runs columns"]) -> float:
+    """The mean correlation of the columns that tell runs apart; zero if there are fewer than two."""
+    telling = scores[:, scores.std(axis=0) > 0]
+    if telling.shape[1] < 2:
+        return 0.0
+    correlations = np.corrcoef(telling.T)
+    return float(correlations[np.triu_indices_from(correlations, k=1)].mean())
 
 
 def write_prior(prior: Prior, path: Path) -> None:
@@ -119,13 +139,14 @@ def shipped_prior(situation: Situation = "with-curves") -> Prior:
 def _checked(content: Mapping[str, Any]) -> Prior:
     if content["format"] != FORMAT:
         raise ValueError(f"format {content['format']!r}, where {FORMAT} is known")
-    arrays = ("shares", "weights", "spread", "errors", "fractions", "limits")
+    arrays = ("shares", "weights", "settled", "spread", "errors", "fractions", "limits")
     values = {name: np.array(content[name], dtype=np.float64) for name in arrays}
     columns, known = tuple(map(str, content["columns"])), tuple(map(int, content["known"]))
     shares, fractions = len(content["shares"]), len(content["fractions"])
     shapes = {
         "shares": (shares,),
         "weights": (shares, len(columns)),
+        "settled": (shares, len(columns)),
         "spread": (shares,),
         "errors": (len(known) - 1, shares),
         "fractions": (fractions,),
