@@ -11,6 +11,7 @@ from epochgraph.forecasts import finished_sweep, fitted_prior, read_prior, shipp
 from epochgraph.forecasts.fitting import FRACTIONS, KNOWN, WITH_CURVE, best_of, measured, trials, weighed
 from epochgraph.forecasts.learning import PRIOR, bounded, learned_ends
 from epochgraph.forecasts.moments import SHARES
+from epochgraph.forecasts.prior import agreement
 from forecasts.made import made_sweep
 
 RUNS = 12
@@ -104,3 +105,22 @@ def test_ends_are_bounded_below_only():
     assert found[5] == 99
     assert found[6] == found[7] > -1e9
     assert found[:5].tolist() == ends[:5].tolist()
+
+
+def test_where_the_curves_agree_settings_are_not_looked_at():
+    """The learning rate says the opposite of the curves: it counts only as long as these contradict each other."""
+    prior = shipped_prior()
+    order = np.linspace(-1.5, 1.5, 9)
+    scores = pd.DataFrame(0.0, index=range(9), columns=list(prior.columns))
+    scores["progress"] = scores["validation_loss"] = scores["train_loss"] = order
+    scores["dropout"] = 9 * order  # far more than any sweep has, and what it says is the opposite
+    assert (np.diff(prior.standings(scores, 1 / 32)) > 0).all()
+    scores["train_loss"], scores["validation_loss"] = -order, np.roll(order, 4)
+    assert (np.diff(prior.standings(scores, 1 / 32)) < 0).any()
+
+
+def test_agreement_is_the_mean_correlation_of_what_tells_runs_apart():
+    order = np.arange(5.0)
+    assert agreement(np.stack([order, 2 * order, np.zeros(5)], axis=1)) == pytest.approx(1)
+    assert agreement(np.stack([order, -order], axis=1)) == pytest.approx(-1)
+    assert agreement(order[:, None]) == 0
