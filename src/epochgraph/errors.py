@@ -11,7 +11,7 @@ from pathlib import Path
 class EpochgraphError(Exception):
     """Something about the input or the request is wrong; the message says what, where, and what to do.
 
-    Example:
+    Examples:
         >>> from epochgraph import load_checkpoint
         >>> try:
         ...     load_checkpoint("epoch_7.pt")

@@ -35,7 +35,7 @@ class Monitor:
         scopes: As in `signature`.
         change: As in `signature`.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from epochgraph import chain
         >>> model = torch.nn.Linear(3, 2)

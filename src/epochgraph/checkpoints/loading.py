@@ -38,7 +38,7 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
         UnsafeCheckpointError: The pickle names a function that could run code.
         WeightDtypeError: All tensors are quantised.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from tempfile import TemporaryDirectory
         >>> import torch

@@ -88,7 +88,7 @@ def read_run(folder: Path | str, *, allow_gaps: bool = False, epochs_from: str |
         UnreadableFileError: There are no checkpoints, their order is unknown, or two have the same time.
         EpochgraphError: The first checkpoint cannot be read; see `load_checkpoint`.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from tempfile import TemporaryDirectory
         >>> import torch

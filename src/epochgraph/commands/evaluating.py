@@ -103,7 +103,7 @@ def evaluate(  # noqa: PLR0913 - the words of the command line
             different ways, or lack the target or the groups.
         EpochgraphError: No run can be read.
 
-    Example:
+    Examples:
         >>> import numpy as np, pandas as pd
         >>> from epochgraph import Signature, evaluate
         >>> from epochgraph.extraction import Extraction

@@ -132,7 +132,7 @@ def extract(  # noqa: PLR0913 - the words of the command line
         EpochgraphError: The only run cannot be extracted, or all fail for the same reason, such as a wrong option; a
             file cannot be written; two runs are the same folder.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from tempfile import TemporaryDirectory
         >>> import torch

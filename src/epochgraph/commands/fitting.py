@@ -109,7 +109,7 @@ def fit(  # noqa: PLR0913 - the words of the command line
         SettingError: Runs are extracted in different ways, lack the target or the groups, or are too few.
         EpochgraphError: No run can be read, or the predictor cannot be written.
 
-    Example:
+    Examples:
         >>> import numpy as np, pandas as pd
         >>> from epochgraph import Signature, fit
         >>> from epochgraph.extraction import Extraction

@@ -160,7 +160,7 @@ def inspect(
         NonFiniteWeightsError: Weights are NaN or infinite.
         EpochgraphError: The checkpoint cannot be read, or the topology is not its own.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from tempfile import TemporaryDirectory
         >>> import torch

@@ -54,7 +54,7 @@ def pack(runs: Sources, out: str | os.PathLike[str], *, up_to: float | None = No
         UnreadableFileError: There are no runs, or the only one cannot be read.
         OutputError: The file cannot be written.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from tempfile import TemporaryDirectory
         >>> import torch

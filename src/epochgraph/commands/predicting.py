@@ -135,7 +135,7 @@ def predict(  # noqa: PLR0913 - the words of the command line
         EpochgraphError: The only run cannot be predicted, or all fail for the same reason; the predictor cannot be
             read, or an option is wrong.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from epochgraph import Signature, predict
         >>> diverged = Signature(np.array([0.0, 1.0]), ("degree/graph/mean",), np.full((2, 1), np.nan),

@@ -62,7 +62,7 @@ def forecast(  # noqa: PLR0913 - what is known, what is wanted, and how it is me
     Raises:
         SettingError: There are no runs, nothing tells their budget or target, or threshold and best are both given.
 
-    Example:
+    Examples:
         >>> import numpy as np, pandas as pd
         >>> from epochgraph.runs import Run
         >>> from epochgraph.signature import Signature

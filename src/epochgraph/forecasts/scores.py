@@ -64,7 +64,7 @@ def normal_scores(values: Sequence[float] | Float64[np.ndarray, "runs"]) -> Floa
     Returns:
         The scores, whose mean is zero; that is also the score of what is not known, and of all where all are equal.
 
-    Example:
+    Examples:
         >>> normal_scores([0.1, 0.9, 0.5]).round(2).tolist()
         [-0.97, 0.97, 0.0]
 

@@ -56,7 +56,7 @@ class Graph:
         epoch: When in training it was taken, if known.
         nonfinite: Parameter -> number of NaN or infinite weights, for a snapshot recorded as diverged.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> import torch
         >>> from epochgraph import rolled_graph

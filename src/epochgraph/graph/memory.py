@@ -24,7 +24,7 @@ def byte_size(given: str | int, *, option: str = "memory") -> int:
     Raises:
         SettingError: It is not a size.
 
-    Example:
+    Examples:
         >>> byte_size("1.5kB"), byte_size("2 GiB")
         (1500, 2147483648)
     """

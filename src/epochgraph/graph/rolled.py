@@ -61,7 +61,7 @@ def rolled_graph(
         WeightDtypeError: A weight is quantised.
         UnreadableFileError: A file has been changed since it was opened; measures raise it, too.
 
-    Example:
+    Examples:
         >>> import torch
         >>> lenet = {"conv.weight": torch.ones(2, 3, 2, 2), "fc.weight": torch.ones(5, 8)}
         >>> graph = rolled_graph(lenet)

@@ -46,7 +46,7 @@ def unrolled_graph(
         SettingError: The model does not accept the input shape.
         ShapeMismatchError, NonFiniteWeightsError, MissingParameterError, WeightDtypeError: As in `rolled_graph`.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from epochgraph import trace
         >>> model = torch.nn.Conv2d(1, 2, 3)

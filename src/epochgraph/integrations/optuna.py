@@ -38,7 +38,7 @@ class ForecastPruner(BasePruner):
             what was thought of them.
         nans: Values that are NaN, one after another, after which a trial is pruned.
 
-    Example:
+    Examples:
         >>> import optuna
         >>> pruner = ForecastPruner(behind=optuna.pruners.MedianPruner())
         >>> study = optuna.create_study(direction="maximize", pruner=pruner)

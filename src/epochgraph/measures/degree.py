@@ -14,7 +14,7 @@ def degree(graph: Graph) -> NodeValues:
     Raises:
         NonFiniteWeightsError: The graph is recorded as diverged.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from epochgraph import rolled_graph
         >>> degree(rolled_graph({"fc.weight": torch.tensor([[1.0, -2.0], [0.0, 3.0]])}))  # two inputs, then two outputs

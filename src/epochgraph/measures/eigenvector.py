@@ -45,7 +45,7 @@ def eigenvector_centrality(graph: Graph) -> NodeValues:
         ConvergenceError: Two components are so nearly equal that Lanczos cannot separate them.
         NonFiniteWeightsError: The graph is recorded as diverged.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from epochgraph import rolled_graph
         >>> star = rolled_graph({"fc.weight": torch.ones(4, 1)})  # one input, joined to four outputs

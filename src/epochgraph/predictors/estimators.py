@@ -57,7 +57,7 @@ class SignatureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         feature_names_in_: Names of the columns, if fitted on signatures or a table.
         n_features_in_: Number of columns.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from epochgraph.signature import Signature
         >>> def run(level):

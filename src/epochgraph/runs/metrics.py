@@ -49,7 +49,7 @@ _PIECE = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z]+[0-9]*|[0-9]+")
 def direction_of(metric: str) -> Direction | None:
     """Which way a metric improves, if its name leaves no doubt.
 
-    Example:
+    Examples:
         >>> direction_of("val_loss"), direction_of("macro-F1"), direction_of("reward")
         ('falls', 'rises', None)
     """
@@ -85,7 +85,7 @@ def canonical_names(columns: Sequence[str], given: Mapping[str, str] | None = No
     Returns:
         The new name of each column that is renamed.
 
-    Example:
+    Examples:
         >>> canonical_names(["loss", "accuracy", "val_accuracy", "lr"])
         {'loss': 'train_loss', 'accuracy': 'train_accuracy', 'val_accuracy': 'validation_accuracy'}
     """

@@ -33,7 +33,7 @@ def read_population(path: str | Path) -> PopulationTables:
     Raises:
         UnreadableFileError: It is missing, damaged, or not of runs.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from tempfile import TemporaryDirectory
         >>> import numpy as np

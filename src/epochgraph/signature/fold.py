@@ -69,7 +69,7 @@ def signature(
         ShapeMismatchError: The graphs are not of one network.
         EmptyGraphError: All weights of a graph are zero, where a measure such as eigenvector centrality is not defined.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from epochgraph import rolled_graph
         >>> weights = torch.tensor([[1.0, 0.0], [0.0, 3.0]])

@@ -33,7 +33,7 @@ class FeatureName:
     Raises:
         SettingError: The name would be parsed as a different one.
 
-    Example:
+    Examples:
         >>> name = FeatureName.parse("degree/part:conv1/angle_since_initial")
         >>> name.scope, name.summary, name.since
         ('part:conv1', 'angle', 'initial')
@@ -127,7 +127,7 @@ class Column:
     Raises:
         SettingError: The name is empty, or the epoch is negative or not finite.
 
-    Example:
+    Examples:
         >>> str(Column("train_loss", 0.25)), Column.parse("degree/graph/mean@3").epoch
         ('train_loss@0.25', 3.0)
     """

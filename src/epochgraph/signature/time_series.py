@@ -20,7 +20,7 @@ class Signature:
         values: The features; NaN where one is not defined.
         diverged: Whether each snapshot had NaN or infinite weights; its values are then NaN.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from epochgraph import rolled_graph, signature
         >>> run = [rolled_graph({"fc.weight": scale * torch.eye(2)}) for scale in (1, 2)]

@@ -59,7 +59,7 @@ def chain(source: nn.Module | Mapping[str, Tensor]) -> Topology:
         TracingError: There is no weight of a linear layer or convolution.
         WeightDtypeError: The weights are quantised.
 
-    Example:
+    Examples:
         >>> from torch import nn
         >>> topology = chain(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)))
         >>> [(part.name, part.size) for part in topology.parts]

@@ -34,7 +34,7 @@ class Wire:
             each repeated as often as needed (a flatten repeats each channel once per pixel).
         groups: Number of blocks of inputs and targets that do not see each other, as of a grouped convolution.
 
-    Example:
+    Examples:
         >>> Wire("head.weight", reads="block.3")
         Wire(weight='head.weight', reads='block.3', writes=None, at=None, groups=1)
     """
@@ -58,7 +58,7 @@ def wire(source: nn.Module | Mapping[str, Tensor], wires: Sequence[Wire], topolo
     Raises:
         TracingError: A wire names a missing weight, or parts whose sizes do not fit the weight's axes.
 
-    Example:
+    Examples:
         >>> model = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 3))
         >>> topology = wire(model, [Wire("0.weight", "input"), Wire("1.weight", "0")])
         >>> [(part.name, part.size) for part in topology.parts], topology.coverage.share

@@ -30,7 +30,7 @@ def write_topology(topology: Topology, path: Path | str) -> None:
     Raises:
         OutputError: The file cannot be written.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from tempfile import TemporaryDirectory
         >>> from torch import nn
@@ -62,7 +62,7 @@ def read_topology(path: Path | str) -> Topology:
     Raises:
         UnreadableFileError: The file is missing, not a topology, has a newer version, or contradicts itself.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from tempfile import TemporaryDirectory
         >>> from torch import nn

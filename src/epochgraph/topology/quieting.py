@@ -16,7 +16,7 @@ from typing_extensions import override
 def quiet() -> Iterator[None]:
     """Keep warnings, logs and printed lines of this thread to itself; torch prints whole graphs, models what they like.
 
-    Example:
+    Examples:
         >>> with quiet():
         ...     print("nobody reads this")
     """

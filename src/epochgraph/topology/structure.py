@@ -117,7 +117,7 @@ class Topology:
         rung: How the wiring was found, and why not in a simpler way; empty if only the parameters are known.
         program: The operations from input to output, for the unrolled graph; None if only the parameters are known.
 
-    Example:
+    Examples:
         >>> from torch import nn
         >>> from epochgraph import chain
         >>> topology = chain(nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 3)))

@@ -66,7 +66,7 @@ def trace(model: nn.Module, /, *example_inputs: object, **example_kwargs: object
     Raises:
         TracingError: The forward pass does not run on the example.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from torch import nn
         >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 10))

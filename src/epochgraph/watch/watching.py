@@ -70,7 +70,7 @@ class Watch:
         UnreadableFileError: The files of the run are damaged, or the predictor cannot be read.
         TracingError: As `trace`.
 
-    Example:
+    Examples:
         >>> from tempfile import TemporaryDirectory
         >>> import torch
         >>> model = torch.nn.Linear(3, 2)

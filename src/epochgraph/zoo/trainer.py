@@ -72,7 +72,7 @@ def train(
     Raises:
         SettingError: The fractions do not increase between 0 and 1.
 
-    Example:
+    Examples:
         >>> from epochgraph.zoo import DigitsNet, read_digits
         >>> digits = read_digits()
         >>> settings = TrainingSettings(learning_rate=0.1, epochs=2, crop_padding=0, flip=False)
