@@ -37,7 +37,7 @@ def write_page(zoos: Path, out: Path) -> list[Path]:
     for path, table in zip(paths[1:3], (scores, stops), strict=True):
         with atomic_write(path) as temporary:
             mean = table if table is stops else _by_sweep(scores)
-            temporary.write_text(mean.to_json(orient="records", double_precision=4, indent=0) + "\n", "utf-8")
+            temporary.write_text(mean.to_json(orient="split", index=False, double_precision=3) + "\n", "utf-8")
     _save(_order_picture(scores), paths[3])
     _save(_family_picture(scores), paths[4])
     with atomic_write(paths[0]) as temporary:
@@ -248,7 +248,7 @@ def _family_picture(scores: pd.DataFrame) -> Figure:
             axes.plot([mean], [place], "D", color="#0b6e4f" if mean >= 0 else "#b3261e", markersize=5)
         axes.axvline(0, color="#222222", linewidth=0.8)
         axes.set_yticks(range(len(families)), [f"{family}  ({grouping})" for grouping, family in families.index])
-        axes.set_title("Gain in tau over the metric of the moment: a dot a sweep, a diamond the mean", fontsize=9)
+        figure.suptitle("Gain in Kendall's tau over the metric of the moment: a dot a sweep, a diamond the mean")
         axes.set_ylim(-0.8, len(families) - 0.2)
     return figure
 
