@@ -237,7 +237,7 @@ def test_one_run_is_an_object_and_several_are_a_list(many, of_many):
     good = json.loads(succeeded("predict", many / f"{best}.parquet", "-p", of_many, "--json"))
     assert good == next(one for one in predicted if one["run"] == best)
     told_of = {"run", "accuracy", "interval", "p_good", "decision", "reason", "threshold", "times"}
-    assert set(good) == told_of | {"target", "direction", "predictor", "metrics", "notes"}
+    assert set(good) == told_of | {"target", "direction", "predictor", "metrics", "notes", "standing"}
     assert good["metrics"] == {"validation_accuracy": [1, 2], "train_loss": [1, 2]}
     assert (good["target"], good["direction"], good["predictor"]) == ("test_accuracy", "rises", str(of_many))
     assert good["interval"][0] <= good["accuracy"] <= good["interval"][1]

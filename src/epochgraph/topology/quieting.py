@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import TextIOBase
-from typing import TextIO
+from typing import Any
 
 from typing_extensions import override
 
@@ -31,22 +31,28 @@ def quiet() -> Iterator[None]:
 
 
 class _Silenced(TextIOBase):
-    """A stream that takes nothing from the thread that made it."""
+    """A stream that takes nothing from the thread that made it, and hands on what other threads write.
 
-    def __init__(self, stream: TextIO) -> None:
+    Args:
+        stream: Whatever stands in `sys.stdout`: notebooks and tests have streams of kinds of their own, and a program
+            without a console has None.
+    """
+
+    def __init__(self, stream: Any) -> None:
         super().__init__()
         self.stream = stream
         self.thread = threading.get_ident()
 
     @override
     def write(self, text: str, /) -> int:
-        if threading.get_ident() != self.thread:
+        if threading.get_ident() != self.thread and self.stream is not None:
             self.stream.write(text)
         return len(text)
 
     @override
     def flush(self) -> None:
-        self.stream.flush()
+        if self.stream is not None:
+            self.stream.flush()
 
     @override
     def isatty(self) -> bool:
