@@ -79,7 +79,7 @@ class Watch:
         ...     for epoch in (1, 2):  # train the model in between
         ...         answer = watch(epoch, train_loss=1 / epoch)
         >>> answer.decision, answer.stop
-        ('abstain', False)
+        ('continue', False)
         >>> print(answer.account)
         no decision to stop in 2 epochs
     """
