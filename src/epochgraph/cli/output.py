@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from rich.console import Console
 from rich.progress import (
@@ -84,6 +84,7 @@ def show(result: "Shown") -> None:
         console.print(part)
 
 
+@runtime_checkable
 class _OfSeveral(Protocol):
     """A result for several runs."""
 
