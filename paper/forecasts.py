@@ -95,11 +95,11 @@ def measure(zoos: Path, groupings: Sequence[str] = GROUPINGS) -> tuple[pd.DataFr
         A row a `Score`, and a row a `Stopping`.
     """
     sweeps = sweeps_of(zoos)
+    names = {id(sweep.runs): families[NAME] for sweep, families in sweeps}
     scores: list[Score] = []
     stops: list[Stopping] = []
     for grouping in groupings:
         grouped = by(grouping, sweeps)
-        names = {id(sweep.runs): families[NAME] for sweep, families in sweeps}
         held_out = trials(grouped, repeats=1)
         for family in sorted({sweep.family for sweep in grouped}):
             others = [sweep for sweep in grouped if sweep.family != family]

@@ -42,9 +42,9 @@ def sweeps_of(zoos: Path) -> list[tuple[FinishedSweep, Mapping[str, str]]]:
     """
     found: dict[str, list[Run]] = {}
     for path in sorted(parquet_files(zoos)):
-        runs = read_stored_runs(path)
-        for run in runs:
-            name = str(run.settings["sweep"]) if of_sweeps(path) else path.stem
+        several = of_sweeps(path)
+        for run in read_stored_runs(path):
+            name = str(run.settings["sweep"]) if several else path.stem
             found.setdefault(name, []).append(replace(run, recordings={}))
     chosen = {name: runs for name, runs in found.items() if len(runs) >= LEAST_RUNS}
     if not chosen:

@@ -10,7 +10,7 @@ from scipy.stats import norm
 from epochgraph.errors import SettingError
 from epochgraph.forecasts.fitting import PROMISE, end_of
 from epochgraph.forecasts.learning import LEAST_KNOWN
-from epochgraph.forecasts.moments import SHARES, Paced, as_of, paced
+from epochgraph.forecasts.moments import SHARES, TOLERANCE, Paced, as_of, paced
 from epochgraph.forecasts.outlook import Goal, Outlook, outlook
 from epochgraph.forecasts.prior import Prior, shipped_prior
 from epochgraph.forecasts.target import Target, target_of
@@ -107,7 +107,6 @@ class _Sweep:
     prior: Prior
     blind: bool
     promised: bool
-
     ends: Float64[np.ndarray, "runs"]
     outlooks: dict[float, tuple[list[int], Outlook]] = field(default_factory=dict)
 
@@ -137,7 +136,7 @@ class _Sweep:
     def _outlook(self, share: float) -> tuple[list[int], Outlook]:
         """Of all runs that have come as far; the places of those that have."""
         if share not in self.outlooks:
-            places = [place for place, one in enumerate(self.runs) if one.share >= share - 1e-9 or one.finished]
+            places = [place for place, one in enumerate(self.runs) if one.share >= share - TOLERANCE or one.finished]
             runs = [self.runs[place] for place in places]
             known, ends = self.finished[places], self.ends[places]
             self.outlooks[share] = places, outlook(runs, share, self.target, self.prior, known=known, ends=ends)
@@ -174,9 +173,7 @@ class _Sweep:
         low, high = end - error, end + error
         if known.min() >= 0:
             low = max(low, 0.0)
-        if (
-            known.min() >= 0 and known.max() <= 1 and self.target.direction == "rises"
-        ):  # a fraction, such as an accuracy
+        if known.min() >= 0 and known.max() <= 1 and self.target.direction == "rises":  # such as an accuracy
             high = min(high, 1.0)
         return low, high
 

@@ -13,7 +13,6 @@ from epochgraph.signature import Signature
 SHARES = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
 """Of its budget, at which a run is looked at; what is known of one of them serves until the next."""
 
-
 TOLERANCE = 1e-9
 """Shares of an epoch are not exact in binary: a third of 12 epochs is not less than 4 of them."""
 

@@ -36,10 +36,7 @@ class InItsSweep:
 
     def __call__(self, runs: Sequence[Run], known: Sequence[Run]) -> list[Prediction]:
         """See `Forecaster`."""
-        try:
-            return compared(runs, known=known, threshold=self.threshold, rate=self.rate)
-        except SettingError as error:  # such as a budget that nothing tells
-            return [abstaining(run, str(error).rstrip(".")) for run in runs]
+        return compared(runs, known=known, threshold=self.threshold, rate=self.rate)
 
 
 @dataclass(frozen=True, slots=True)

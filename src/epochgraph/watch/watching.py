@@ -27,7 +27,7 @@ class Watch:
 
     The first snapshot of a new run is taken at once, of the weights that the model has now. After each epoch, call the
     object: it measures the network, writes the run to `store`, where `epochgraph predict`, `evaluate` and `fit` read
-    it, and answers with a forecast. Without a predictor, it still measures, condemns a run whose weights are NaN or
+    it, and answers with a forecast. Without a predictor, it still measures, says to stop a run whose weights are NaN or
     infinite, and says which layers are dead.
 
     A job that was killed goes on where its checkpoint is: once the weights are loaded, make the same object again, and
