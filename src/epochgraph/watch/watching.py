@@ -27,8 +27,8 @@ class Watch:
 
     The first snapshot of a new run is taken at once, of the weights that the model has now. After each epoch, call the
     object: it measures the network, writes the run to `store`, where `epochgraph predict`, `evaluate` and `fit` read
-    it, and answers with a forecast: without a predictor, by comparing the run with the finished runs of the store. In any
-    case it says to stop a run whose weights are NaN or infinite, and which layers are dead.
+    it, and answers with a forecast. Without a predictor, that compares the run with the finished runs of the store. In
+    any case it says to stop a run whose weights are NaN or infinite, and which layers are dead.
 
     A job that was killed goes on where its checkpoint is: once the weights are loaded, make the same object again, and
     call it with the next epoch. What was measured before is kept, and what is measured again gives the same numbers.
