@@ -83,7 +83,7 @@ def test_while_it_trains(tmp_path: Path, signals, whole_group, moment):
     trained = "partial/*" if moment == "networks are trained" else "recipe.toml"
     arguments = ["zoo", "train", recipe, "-d", "digits", "-o", out, "--workers", 2]
     code, lines = ended(arguments, lambda: list(out.glob(trained)), *signals, gap=0.02, whole_group=whole_group)
-    assert code == EXIT[signals[0]] or (code in EXIT.values() and len(signals) > 2), lines
+    assert code in {EXIT[number] for number in signals}, lines  # Python learns of two at once in the order of numbers
     assert len(lines) == 1, lines
     assert "what is written is kept" in lines[0]
 

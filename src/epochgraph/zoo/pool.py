@@ -31,6 +31,9 @@ MALLOC = "glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=429
 """Let the C library keep the memory of a step for the next one instead of requesting it from the system page by page:
 a seventh more LeNet images per second."""
 
+PATIENCE = 10.0
+"""Seconds to wait for the thread of a pool whose processes have ended."""
+
 ReadData = Callable[[], Data]
 Group = tuple[Settings, ...]
 
@@ -144,13 +147,20 @@ def _trained(job: _Job, settings: Sequence[Group]) -> Iterator[Event]:
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:
-    """End the processes immediately: their work is resumed another time."""
+    """End the processes immediately: their work is resumed another time.
+
+    The pool's own thread notices and ends, too. If it were still closing its pipes when Python ends, Python would
+    complain that it cannot write to them.
+    """
+    thread: Any = pool._executor_manager_thread  # noqa: SLF001 - after `shutdown` it is forgotten
     processes = list((pool._processes or {}).values())  # noqa: SLF001 - Python 3.14 has a method for it
     pool.shutdown(wait=False, cancel_futures=True)
     for process in processes:
         process.kill()
     for process in processes:
         process.join()
+    if thread is not None:
+        thread.join(PATIENCE)
 
 
 def _drained(events: Any) -> Iterator[Event]:
