@@ -10,9 +10,9 @@ from scipy.stats import kendalltau
 
 from epochgraph.forecasts import Prior
 from epochgraph.forecasts.fitting import WITH_CURVE, WITHOUT_CURVE, Trial, best_of, measured, trials, weighed
-from epochgraph.forecasts.learning import bounded, learned_ends
+from epochgraph.forecasts.learning import bounded, in_place_scores, learned_ends
 from epochgraph.forecasts.moments import SHARES
-from epochgraph.forecasts.scores import CHANGES, COMMON, CURVE, own_setting_scores
+from epochgraph.forecasts.scores import CHANGES, COMMON, CURVE
 from paper.held_out import GRADIENTS, GROUPINGS, NAME, by, sweeps_of
 from paper.rivals import ORDERS, SETTINGS_PROCESS, VALUES, bounds, settings_process
 
@@ -139,10 +139,7 @@ def _forecasts(trial: Trial, share: float, ends: np.ndarray, priors: Mapping[str
         return {**orders, **{name: prior.standings(sweep.scores[share], share) for name, prior in priors.items()}}
     values = {name: method(sweep, share, known, ends) for name, method in VALUES.items()}
     for name in (OURS, WITH_GRAPHS, WEIGHTS):
-        columns = [column for column in COLUMNS[name] if column not in COMMON]
-        table = sweep.scores[share][columns]
-        standing = pd.DataFrame({"prior": priors[name].standings(sweep.scores[share], share)})
-        table = pd.concat([table, own_setting_scores(sweep.runs), standing], axis="columns")
+        table = in_place_scores(sweep.runs, sweep.scores[share], share, priors[name])
         values[name] = learned_ends(table, known, ends)
     return {name: np.clip(found, *bounds(ends[known])) for name, found in values.items()}
 

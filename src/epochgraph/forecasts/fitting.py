@@ -213,7 +213,8 @@ def _trials(sweep: FinishedSweep, prior: Prior, number: int, repeats: int) -> It
         if number <= len(sweep.runs) - LEAST_LEFT:
             known = np.zeros(len(sweep.runs), dtype=bool)
             known[np.random.default_rng(repeat).permutation(len(known))[:number]] = True
-            seen = [outlook(sweep.runs, share, sweep.target, prior, known=known, ends=sweep.ends) for share in SHARES]
+            shown = {"known": known, "ends": sweep.ends}
+            seen = [outlook(sweep.runs, sweep.scores[share], share, sweep.target, prior, **shown) for share in SHARES]
             yield Trial(sweep, known, tuple(seen))
 
 

@@ -13,6 +13,7 @@ from epochgraph.forecasts.learning import LEAST_KNOWN
 from epochgraph.forecasts.moments import SHARES, TOLERANCE, Paced, as_of, paced
 from epochgraph.forecasts.outlook import Goal, Outlook, outlook
 from epochgraph.forecasts.prior import Prior, shipped_prior
+from epochgraph.forecasts.scores import scores_of
 from epochgraph.forecasts.target import Target, target_of
 from epochgraph.predictors.prediction import Decision, Prediction, divergence
 from epochgraph.runs import Direction, Run
@@ -139,7 +140,9 @@ class _Sweep:
             places = [place for place, one in enumerate(self.runs) if one.share >= share - TOLERANCE or one.finished]
             runs = [self.runs[place] for place in places]
             known, ends = self.finished[places], self.ends[places]
-            self.outlooks[share] = places, outlook(runs, share, self.target, self.prior, known=known, ends=ends)
+            scores = scores_of(self.prior.columns, runs, share, self.target)
+            seen = outlook(runs, scores, share, self.target, self.prior, known=known, ends=ends)
+            self.outlooks[share] = places, seen
         return self.outlooks[share]
 
     def _expected(self, one: Paced, here: int, seen: Outlook) -> Prediction:

@@ -1,13 +1,14 @@
 """Forecasts that learn in place: from the runs of the same sweep that have finished."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float64
 
 from epochgraph.forecasts.moments import Paced
 from epochgraph.forecasts.prior import Prior
-from epochgraph.forecasts.scores import CURVE, own_setting_scores, scores_of
-from epochgraph.forecasts.target import Target
+from epochgraph.forecasts.scores import COMMON, own_setting_scores
 from epochgraph.predictors.forests import RegressionForest
 
 LEAST_KNOWN = 4
@@ -23,11 +24,18 @@ PRIOR = "prior"
 """The column of standings that the prior expects."""
 
 
-def in_place_scores(runs: list[Paced], share: float, target: Target, prior: Prior) -> pd.DataFrame:
-    """What is learned from in place: the curves, all settings of the sweep, and the standing that the prior expects."""
-    curves = scores_of(CURVE, runs, share, target)
-    standing = prior.standings(scores_of(prior.columns, runs, share, target), share)
-    return pd.concat([curves, own_setting_scores(runs), pd.DataFrame({PRIOR: standing})], axis="columns")
+def in_place_scores(runs: Sequence[Paced], scores: pd.DataFrame, share: float, prior: Prior) -> pd.DataFrame:
+    """What is learned from in place: what the prior looks at and what it expects, and all settings of the sweep.
+
+    Args:
+        runs: Of one sweep.
+        scores: How they compare (see `scores_of`), with the prior's columns.
+        share: Of the budget.
+        prior: What other sweeps have taught.
+    """
+    columns = [column for column in prior.columns if column not in COMMON]
+    standing = pd.DataFrame({PRIOR: prior.standings(scores, share)})
+    return pd.concat([scores[columns], own_setting_scores(runs), standing], axis="columns")
 
 
 def learned_ends(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Bool, Float64
 from scipy.stats import norm
 
@@ -10,7 +11,7 @@ from epochgraph.errors import SettingError
 from epochgraph.forecasts.learning import LEAST_KNOWN, bounded, in_place_scores, learned_ends
 from epochgraph.forecasts.moments import Paced
 from epochgraph.forecasts.prior import Prior
-from epochgraph.forecasts.scores import normal_scores, scores_of
+from epochgraph.forecasts.scores import normal_scores
 from epochgraph.forecasts.target import Target
 
 WITHIN = float(norm.ppf(0.95))
@@ -86,6 +87,7 @@ class Outlook:
 
 def outlook(
     runs: list[Paced],
+    scores: pd.DataFrame,
     share: float,
     target: Target,
     prior: Prior,
@@ -97,6 +99,7 @@ def outlook(
 
     Args:
         runs: All that have come that far.
+        scores: How they compare (see `scores_of`), with the prior's columns.
         share: Of the budget.
         target: What is forecast.
         prior: What other sweeps have taught.
@@ -106,12 +109,12 @@ def outlook(
     number = int(known.sum())
     error = prior.error_at(share, number) if number >= LEAST_KNOWN else None
     if error is None:
-        standings = prior.standings(scores_of(prior.columns, runs, share, target), share)
+        standings = prior.standings(scores, share)
         return Outlook(standings, prior.spread_at(share), None, None, number, target.sign)
     own = bounded(target.sign * ends[known])
     better = np.zeros(len(runs))
     better[known] = own
-    expected = learned_ends(in_place_scores(runs, share, target, prior), known, better)
+    expected = learned_ends(in_place_scores(runs, scores, share, prior), known, better)
     expected[known] = own
     wide = error * float(np.std(own, ddof=1))
     return Outlook(normal_scores(expected), prior.spread_at(share), target.sign * expected, wide, number, target.sign)
