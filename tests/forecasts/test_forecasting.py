@@ -1,5 +1,7 @@
 """Forecasts of the runs of a sweep."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import kendalltau
@@ -30,6 +32,16 @@ def test_the_best_of_a_sweep_need_no_threshold_and_the_worst_is_stopped():
     assert kendalltau(chances, ENDS).statistic == pytest.approx(1)
     assert predictions[0].decision == "stop"
     assert {predictions[1].decision, predictions[5].decision} == {"continue"}
+
+
+def test_a_run_of_which_nothing_is_logged_yet_makes_the_others_no_blinder():
+    begun = made_sweep(ENDS, now=2)
+    young = replace(begun[0], name="young", metrics=begun[0].metrics.iloc[:0, :0])
+    young = replace(young, signature=as_of(begun[0], 0).signature)
+    alone, beside = forecast(begun, best=2), forecast([*begun, young], best=2)
+    assert [one.standing for one in beside[:-1]] == [one.standing for one in alone]
+    assert [one.decision for one in beside[:-1]] == [one.decision for one in alone]
+    assert beside[-1].decision == "abstain"
 
 
 def test_finished_runs_give_values_intervals_and_the_chance_to_reach_a_threshold():

@@ -47,7 +47,9 @@ class Killed(TrainerCallback):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def trained(folder: Path, callback: ForecastCallback, *, kill_at=None, resume=None, **options) -> Trainer:
+def trained(
+    folder: Path, callback: ForecastCallback, *, kill_at=None, resume=None, prepare=None, logger=None, **options
+) -> Trainer:
     torch.manual_seed(0)
     config = GPT2Config(n_layer=1, n_embd=8, n_head=2, vocab_size=32, n_positions=16, resid_pdrop=0, embd_pdrop=0)
     options = {"eval_strategy": "epoch", "save_strategy": "epoch", "num_train_epochs": EPOCHS, **options}
@@ -61,10 +63,12 @@ def trained(folder: Path, callback: ForecastCallback, *, kill_at=None, resume=No
         seed=0,
         **options,
     )
-    callbacks = [callback, *([Killed(kill_at)] if kill_at else [])]
+    callbacks = [*([logger] if logger else []), callback, *([Killed(kill_at)] if kill_at else [])]
     trainer = Trainer(
         GPT2LMHeadModel(config), arguments, train_dataset=Tokens(), eval_dataset=Tokens(), callbacks=callbacks
     )
+    if prepare is not None:
+        prepare(trainer)
     trainer.train(resume_from_checkpoint=resume)
     return trainer
 
@@ -91,6 +95,46 @@ def test_a_training_is_watched_in_one_line(tmp_path):
     assert run.settings["clock"] == "epochs"
     assert not unfinished([run])
     assert "degree/mean" in {name for entry in trainer.state.log_history for name in entry}
+
+
+class Logger(TrainerCallback):
+    """What stands for TensorBoard and its like: it is shown what the trainer logs."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, list[float]] = {}
+
+    def on_log(self, args, state, control, logs=None, **_):
+        for name, value in (logs or {}).items():
+            self.seen.setdefault(name, []).append(value)
+
+
+@pytest.mark.parametrize("evaluates", ["epoch", "no"])
+def test_the_loggers_of_a_trainer_are_given_forecast_and_features_if_asked(tmp_path, evaluates):
+    logger, callback = Logger(), ForecastCallback(tmp_path, predictor=stops)
+    trained(tmp_path, callback, prepare=callback.report_to, logger=logger, eval_strategy=evaluates)
+    assert len(logger.seen["degree/mean"]) >= EPOCHS
+    assert logger.seen["forecast"][0] == 3.0
+    assert stored(tmp_path).signature.times.tolist() == [0, 1, 2, 3]
+
+
+def test_two_processes_of_torchrun_leave_one_run(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from integrations import test_transformers as t;"
+        "folder = Path(sys.argv[1]); t.trained(folder, t.ForecastCallback(folder, predictor=t.stops, stop=True),"
+        "ddp_backend='gloo', save_strategy='no')"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    path = os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])
+    command = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    done = subprocess.run(
+        [*command, script, tmp_path], env=environment, check=False, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    run = stored(tmp_path)
+    assert run.signature.times.tolist() == [0, 1, 2]
+    assert "stopped" in unfinished([run])["output"]
 
 
 def test_the_decision_stops_the_trainer_only_if_asked(tmp_path):

@@ -293,6 +293,23 @@ def test_the_answer_has_what_was_forecast_and_what_a_logger_takes(tmp_path):
         answer.stop = True
 
 
+def test_without_a_predictor_a_run_is_compared_with_all_others_of_its_store(tmp_path):
+    """Running and stopped ones, too: the worst of them is stopped before any has finished."""
+    for place, end in enumerate((0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)):
+        other = Training.begun(seed=place)
+        watch = watched(other.model, tmp_path, run=f"other-{place}", best=2)
+        watch(1, validation_accuracy=end / 2, train_loss=1 - end)
+        if place > 3:
+            watch.abandon()
+    training = Training.begun(seed=9)
+    watch = watched(training.model, tmp_path, run="worst", best=2, stop=True)
+    answer = watch(1, validation_accuracy=0.01, train_loss=1)
+    assert answer.stop
+    assert "compared with 7 other runs" in answer.prediction.notes[0]
+    with pytest.raises(SettingError, match="it compares no runs"):
+        watched(network(), tmp_path, run="b", best=2, predictor="shipped")
+
+
 def test_finished_runs_of_other_processes_are_known_and_stopped_ones_are_not(tmp_path):
     run = undisturbed(tmp_path)
     write_run(replace(run, name="b"), tmp_path / "b.parquet")

@@ -84,8 +84,9 @@ def forecast(  # noqa: PLR0913 - what is known, what is wanted, and how it is me
     seen = list(runs) if at is None else [as_of(run, at) for run in runs]
     stopped = unfinished(known) if known else {}
     everybody = paced([*seen, *known], known=[run for run in known if run.name not in stopped], budget=budget)
-    what = target_of([one.run for one in everybody], target, direction)
-    blind = not _recorded(everybody, what)
+    begun = [one for one in everybody if one.share >= SHARES[0]] or everybody  # of others nothing may be logged yet
+    what = target_of([one.run for one in begun], target, direction)
+    blind = not _recorded(begun, what)
     given = prior or shipped_prior("without-curves" if blind else "with-curves")
     ends = np.array([end_of(one, what) for one in everybody])
     sweep = _Sweep(everybody, what, goal, given, blind=blind, promised=rate >= PROMISE, ends=ends)

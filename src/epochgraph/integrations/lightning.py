@@ -5,17 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
-from typing_extensions import override
+from typing_extensions import Unpack, override
 
 from epochgraph.errors import MissingPackageError, SettingError
-from epochgraph.extraction import Extraction
-from epochgraph.predictors import Predictor
 from epochgraph.runs import Setting
-from epochgraph.watch import Forecaster, Watch, Watched
+from epochgraph.watch import Watch, Watched, WatchOptions
 
 try:
     from lightning.pytorch import Callback, LightningModule, Trainer
-    from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
+    from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
 except ImportError as error:
     raise MissingPackageError("lightning", "lightning") from error
 
@@ -37,18 +35,14 @@ class ForecastCallback(Callback):
         network: Name of the module's attribute that is the network; None for the only one that has parameters, or else
             the module itself. It is the network that is traced, not the loss.
         settings: Of the run, beside the module's hyper-parameters that are plain values.
-        predictor: As in `Watch`.
-        threshold: As in `Watch`.
-        rate: As in `Watch`.
-        stop: As in `Watch`.
-        extraction: As in `Watch`.
+        options: As in `Watch`: predictor, threshold, best, rate, stop, extraction.
 
     Attributes:
         watch: What watches, once training has begun.
         answer: What it said last.
     """
 
-    def __init__(  # noqa: PLR0913 - as `Watch`
+    def __init__(
         self,
         store: Path | str,
         *,
@@ -56,24 +50,14 @@ class ForecastCallback(Callback):
         example: object = None,
         network: str | None = None,
         settings: Mapping[str, Setting] | None = None,
-        predictor: Predictor | Path | str | Forecaster | None = None,
-        threshold: float | None = None,
-        rate: float = 0.05,
-        stop: bool = False,
-        extraction: Extraction | None = None,
+        **options: Unpack[WatchOptions],
     ) -> None:
+        self.store = store
         self.run = run
         self.example = example
         self.network = network
         self.settings = dict(settings or {})
-        self.options: dict[str, Any] = {
-            "store": store,
-            "predictor": predictor,
-            "threshold": threshold,
-            "rate": rate,
-            "stop": stop,
-            "extraction": extraction,
-        }
+        self.options = options
         self.watch: Watch | None = None
         self.answer: Watched | None = None
         self._state: Mapping[str, Any] | None = None
@@ -91,7 +75,14 @@ class ForecastCallback(Callback):
         network, completed = _network(pl_module, self.network), trainer.current_epoch
         settings = {**_plain(pl_module.hparams), **self.settings}
         self.watch = Watch(
-            network, example, run=self.run, settings=settings, budget=budget, start=completed, **self.options
+            network,
+            example,
+            run=self.run,
+            store=self.store,
+            settings=settings,
+            budget=budget,
+            start=completed,
+            **self.options,
         )
         known = (self.watch.epoch or 0) if self.watch.resumed else -1
         if self._state is not None and known < self._state["epoch"]:  # the store is another one, or older

@@ -6,13 +6,12 @@ from typing import Any, SupportsFloat
 
 import numpy as np
 from torch import nn
+from typing_extensions import Unpack
 
 from epochgraph.errors import MissingPackageError, SettingError
-from epochgraph.extraction import Extraction
-from epochgraph.predictors import Predictor
 from epochgraph.runs import Setting
 from epochgraph.runs.metrics import alike
-from epochgraph.watch import Forecaster, Watch, Watched
+from epochgraph.watch import ForecastOptions, Watch, Watched
 
 try:
     from optuna import Study, Trial, TrialPruned
@@ -93,16 +92,13 @@ class TrialWatch:
         run: Name of the run; None for the one of study and trial.
         settings: Of the run, beside the trial's parameters.
         budget: As in `Watch`.
-        predictor: As in `Watch`.
-        threshold: As in `Watch`.
-        rate: As in `Watch`.
-        extraction: As in `Watch`.
+        options: As in `Watch`: predictor, threshold, best, rate, extraction.
 
     Attributes:
         watch: What watches.
     """
 
-    def __init__(  # noqa: PLR0913 - as `Watch`
+    def __init__(
         self,
         trial: Trial,
         model: nn.Module,
@@ -113,10 +109,7 @@ class TrialWatch:
         run: str | None = None,
         settings: Mapping[str, Setting] | None = None,
         budget: float | None = None,
-        predictor: Predictor | Path | str | Forecaster | None = None,
-        threshold: float | None = None,
-        rate: float = 0.05,
-        extraction: Extraction | None = None,
+        **options: Unpack[ForecastOptions],
     ) -> None:
         self.trial = trial
         self.objective = objective
@@ -128,10 +121,7 @@ class TrialWatch:
             store=store,
             settings={**trial.params, **(settings or {})},
             budget=budget,
-            predictor=predictor,
-            threshold=threshold,
-            rate=rate,
-            extraction=extraction,
+            **options,
         )
 
     def __call__(self, epoch: float, /, **metrics: SupportsFloat | None) -> Watched:

@@ -1,22 +1,20 @@
 """transformers: a callback that watches `Trainer.train`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import nn
-from typing_extensions import override
+from typing_extensions import Unpack, override
 
 from epochgraph.errors import MissingPackageError, SettingError
-from epochgraph.extraction import Extraction
 from epochgraph.files import atomic_write
-from epochgraph.predictors import Predictor
 from epochgraph.runs import Setting
-from epochgraph.watch import Forecaster, Watch, Watched
+from epochgraph.watch import Watch, Watched, WatchOptions
 
 try:
-    from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+    from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 except ImportError as error:
     raise MissingPackageError("transformers", "transformers") from error
 
@@ -40,7 +38,8 @@ class ForecastCallback(TrainerCallback):  # type: ignore[misc, unused-ignore]
 
     It takes a snapshot whenever the model is evaluated, with the metrics of that and the last training loss, or after
     each epoch if it never is. The forecast and the features of the graph are added to `state.log_history`, which
-    becomes `trainer_state.json`. With `stop=True` it asks the trainer to stop where the decision is to stop.
+    becomes `trainer_state.json`; `report_to(trainer)` gives them to its loggers, too. With `stop=True` it asks the
+    trainer to stop where the decision is to stop.
 
     Resume as ever: the run goes on under its name, from what is in the store and beside the checkpoint.
 
@@ -52,18 +51,14 @@ class ForecastCallback(TrainerCallback):  # type: ignore[misc, unused-ignore]
         clock: What time is counted in: "epochs", or "steps" where the arguments say `max_steps`; None for whichever the
             arguments say.
         settings: Of the run, beside some of the arguments.
-        predictor: As in `Watch`; mostly one of losses, fitted with `--target validation_loss`.
-        threshold: As in `Watch`.
-        rate: As in `Watch`.
-        stop: As in `Watch`.
-        extraction: As in `Watch`.
+        options: As in `Watch`: predictor, threshold, best, rate, stop, extraction.
 
     Attributes:
         watch: What watches, once training has begun.
         answer: What it said last.
     """
 
-    def __init__(  # noqa: PLR0913 - as `Watch`
+    def __init__(
         self,
         store: Path | str,
         *,
@@ -71,27 +66,29 @@ class ForecastCallback(TrainerCallback):  # type: ignore[misc, unused-ignore]
         example: object = None,
         clock: Clock | None = None,
         settings: Mapping[str, Setting] | None = None,
-        predictor: Predictor | Path | str | Forecaster | None = None,
-        threshold: float | None = None,
-        rate: float = 0.05,
-        stop: bool = False,
-        extraction: Extraction | None = None,
+        **options: Unpack[WatchOptions],
     ) -> None:
+        self.store = store
         self.run = run
         self.example = example
         self.clock = clock
         self.settings = dict(settings or {})
-        self.options: dict[str, Any] = {
-            "store": store,
-            "predictor": predictor,
-            "threshold": threshold,
-            "rate": rate,
-            "stop": stop,
-            "extraction": extraction,
-        }
+        self.options = options
         self.watch: Watch | None = None
         self.answer: Watched | None = None
         self._losses: dict[str, float] = {}
+        self._log: Callable[[dict[str, float]], None] | None = None
+
+    def report_to(self, trainer: Trainer) -> None:
+        """Log the forecast and the features of the graph as the trainer logs: to TensorBoard, Weights & Biases, ...
+
+        A callback is not shown its trainer, so this cannot happen by itself.
+
+        Examples:
+            >>> trainer = Trainer(model, callbacks=[callback])  # doctest: +SKIP
+            >>> callback.report_to(trainer)  # doctest: +SKIP
+        """
+        self._log = trainer.log
 
     @override
     def on_train_begin(
@@ -111,7 +108,8 @@ class ForecastCallback(TrainerCallback):  # type: ignore[misc, unused-ignore]
         self.watch = Watch(
             model,
             example,
-            run=self.run or args.run_name or Path(args.output_dir).name,
+            run=self.run or args.run_name or Path(args.output_dir or ".").resolve().name,
+            store=self.store,
             settings=settings,
             budget=float(state.max_steps if steps else args.num_train_epochs),
             start=self._now(args, state),
@@ -174,7 +172,10 @@ class ForecastCallback(TrainerCallback):  # type: ignore[misc, unused-ignore]
 
     def _answered(self, answer: Watched, state: TrainerState, control: TrainerControl) -> None:
         self.answer = answer
-        state.log_history.append({"epoch": state.epoch, "step": state.global_step, **answer.scalars})
+        if self._log is not None:
+            self._log(dict(answer.scalars))
+        else:
+            state.log_history.append({"epoch": state.epoch, "step": state.global_step, **answer.scalars})
         control.should_training_stop = control.should_training_stop or answer.stop
 
     def _in_steps(self, args: TrainingArguments) -> bool:
@@ -190,4 +191,4 @@ def _evaluates(args: TrainingArguments) -> bool:
 
 
 def _sidecar(args: TrainingArguments, state: TrainerState) -> Path:
-    return Path(args.output_dir) / f"checkpoint-{state.global_step}" / SIDECAR
+    return Path(args.output_dir or ".") / f"checkpoint-{state.global_step}" / SIDECAR

@@ -1,6 +1,6 @@
 """The store of runs: a run's signature, metrics, settings and vectors as a Parquet file, or many runs in one."""
 
-from epochgraph.runs.known import FinishedRuns
+from epochgraph.runs.known import StoredRuns
 from epochgraph.runs.logs import Log, LogOptions, log_path, read_log
 from epochgraph.runs.metrics import Direction, canonical_names, direction_for, direction_of
 from epochgraph.runs.population import PopulationTables, read_population
@@ -18,13 +18,13 @@ from epochgraph.runs.table import runs_table
 
 __all__ = [
     "Direction",
-    "FinishedRuns",
     "Log",
     "LogOptions",
     "PopulationTables",
     "Recording",
     "Run",
     "Setting",
+    "StoredRuns",
     "canonical_names",
     "direction_for",
     "direction_of",

@@ -2,6 +2,7 @@
 
 from epochgraph.watch.answer import Account, Watched
 from epochgraph.watch.forecasting import Forecaster
+from epochgraph.watch.options import ForecastOptions, WatchOptions
 from epochgraph.watch.watching import Watch
 
-__all__ = ["Account", "Forecaster", "Watch", "Watched"]
+__all__ = ["Account", "ForecastOptions", "Forecaster", "Watch", "WatchOptions", "Watched"]

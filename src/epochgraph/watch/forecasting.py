@@ -8,6 +8,7 @@ from pathlib import Path
 from epochgraph.errors import EpochgraphError, SettingError
 from epochgraph.extraction import Extraction, extraction
 from epochgraph.forecasts import forecast as compared
+from epochgraph.forecasts.outlook import Goal
 from epochgraph.predictors import Prediction, Predictor, predict_runs, read_predictor
 from epochgraph.predictors.prediction import divergence
 from epochgraph.predictors.shipped import EXTRACTION, SHIPPED_EPOCHS, SITUATIONS, shipped_prediction, stored_predictor
@@ -29,14 +30,18 @@ def abstaining(run: Run, reason: str) -> Prediction:
 
 @dataclass(frozen=True, slots=True)
 class InItsSweep:
-    """Forecasts by comparing a run with the finished runs of its sweep: what is standard."""
+    """Forecasts by comparing a run with the others of its sweep, and by what has finished: what is standard."""
 
     threshold: float | None
+    best: int | None
     rate: float
+
+    def __post_init__(self) -> None:
+        Goal(self.threshold, self.best)  # what is wrong with options is said now
 
     def __call__(self, runs: Sequence[Run], known: Sequence[Run]) -> list[Prediction]:
         """See `Forecaster`."""
-        return compared(runs, known=known, threshold=self.threshold, rate=self.rate)
+        return compared(runs, known=known, threshold=self.threshold, best=self.best, rate=self.rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +89,26 @@ class Fixed:
 
 
 def forecaster_of(
-    predictor: "Predictor | Path | str | Forecaster | None", threshold: float | None, rate: float
+    predictor: "Predictor | Path | str | Forecaster | None", *, threshold: float | None, best: int | None, rate: float
 ) -> tuple[Forecaster, Extraction]:
     """What is to forecast, and how signatures are to be taken for it.
 
     Args:
         predictor: A predictor, its file, the name of one that comes with the package, "shipped" for whichever of these
-            fits, a `Forecaster`, or None to compare the run with the finished runs of its store.
+            fits, a `Forecaster`, or None to compare the run with the other runs of its store.
         threshold: The final value from which on an end is good; None for the predictor's own.
+        best: How many runs of the sweep count as good, instead; only where the run is compared with them.
         rate: The share of runs with a good end that decisions may stop.
 
     Raises:
-        SettingError: The threshold or the rate is none for this predictor, or there is no file and none of this name.
+        SettingError: The threshold, `best` or the rate is none for this predictor, or there is no file and none of this
+            name.
         UnreadableFileError: The file is no predictor.
     """
     if predictor is None:
-        return InItsSweep(threshold, rate), EXTRACTION
+        return InItsSweep(threshold, best, rate), EXTRACTION
+    if best is not None:
+        raise SettingError("best", best, "left out where a predictor is given: it compares no runs")
     if predictor == SHIPPED:
         predict_runs(
             stored_predictor("weights", SHIPPED_EPOCHS[0]), [], threshold=threshold, rate=rate
@@ -132,7 +141,7 @@ def forecast(forecaster: Forecaster, run: Run, known: Callable[[], Sequence[Run]
     Args:
         forecaster: What forecasts.
         run: The run so far.
-        known: Reads the finished runs of the store.
+        known: Reads the finished runs of the store; for a comparison in the sweep, all others.
     """
     diverged = divergence(run)
     if diverged is not None:

@@ -15,7 +15,7 @@ from epochgraph.extraction import Extraction
 from epochgraph.graph import Graph, rolled_graph
 from epochgraph.graph.weights import WeightSource
 from epochgraph.monitor import FeatureValues, Monitor
-from epochgraph.runs import FinishedRuns, Run, Setting
+from epochgraph.runs import Run, Setting, StoredRuns
 from epochgraph.runs.ends import budget_of
 from epochgraph.signature import Signature
 from epochgraph.signature.change import Reference
@@ -23,7 +23,7 @@ from epochgraph.topology import Topology
 from epochgraph.watch.answer import Account, Watched
 from epochgraph.watch.ending import FINISHED, RUNNING, STATUS, STOPPED, account, same_run
 from epochgraph.watch.files import Entry, Files, shortened
-from epochgraph.watch.forecasting import Forecaster, forecast
+from epochgraph.watch.forecasting import Forecaster, InItsSweep, forecast
 from epochgraph.watch.layers import Totals, dead_layers, frozen_parts
 from epochgraph.watch.scalars import scalars
 from epochgraph.watch.seen import Seen, epoch_value, finite_epochs, metric_values, no_metrics, seen_of
@@ -66,7 +66,7 @@ class Recorder:
         self.settings = dict(settings)
         self.forecaster = forecaster
         self.acts = acts
-        self.finished_runs = FinishedRuns(files.store)
+        self.others = StoredRuns(files.store, finished=not isinstance(forecaster, InItsSweep))
         self.seen = Seen(None, no_metrics(), (), RUNNING)
         self.restored: Mapping[str, Tensor] | None = None
         self._monitor: Monitor | None = None  # made where training goes on
@@ -265,7 +265,7 @@ class Recorder:
     ) -> Watched:
         """Forecast, write, answer."""
         self.seen = replace(self.seen, status=RUNNING)
-        prediction = forecast(self.forecaster, self.run, partial(self.finished_runs, besides=self.files.run))
+        prediction = forecast(self.forecaster, self.run, partial(self.others, besides=self.files.run))
         earlier = [entry for entry in self.seen.entries if entry.epoch < epoch]
         entries = shortened([*earlier, Entry(epoch, totals, prediction, warnings)])
         stop = self.acts and prediction.decision == "stop"

@@ -27,7 +27,7 @@ class Watch:
 
     The first snapshot of a new run is taken at once, of the weights that the model has now. After each epoch, call the
     object: it measures the network, writes the run to `store`, where `epochgraph predict`, `evaluate` and `fit` read
-    it, and answers with a forecast. Without a predictor, that compares the run with the finished runs of the store. In
+    it, and answers with a forecast. Without a predictor, that compares the run with the others of the store. In
     any case it says to stop a run whose weights are NaN or infinite, and which layers are dead.
 
     A job that was killed goes on where its checkpoint is: once the weights are loaded, make the same object again, and
@@ -53,6 +53,8 @@ class Watch:
             ("weights-and-curve@1"), or "shipped" for whichever of these fits; or a function of the runs so far and the
             finished ones of the store that gives a prediction of each of the former.
         threshold: The final value from which on an end is good; None for the predictor's own.
+        best: How many of the store's runs count as good, instead of a threshold; only where the run is compared with
+            them.
         rate: The share of runs with a good end that decisions may stop.
         stop: Whether answers say to stop. Otherwise (shadow mode) they say only what is thought of the run, and once it
             has ended, what stopping would have saved or cost.
@@ -95,6 +97,7 @@ class Watch:
         budget: float | None = None,
         predictor: Predictor | Path | str | Forecaster | None = None,
         threshold: float | None = None,
+        best: int | None = None,
         rate: float = 0.05,
         stop: bool = False,
         extraction: Extraction | None = None,
@@ -107,7 +110,7 @@ class Watch:
         self._recorder: Recorder | None = None  # in the process that measures
 
         def begun() -> tuple[list[str], bool, float | None]:
-            forecaster, needed = forecaster_of(predictor, threshold, rate)
+            forecaster, needed = forecaster_of(predictor, threshold=threshold, best=best, rate=rate)
             how = extraction or needed
             plain = own_settings(settings or {}, budget, how)
             topology = example if isinstance(example, Topology) else _traced(model, example)
