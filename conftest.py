@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
-LIBRARIES = ("lightning", "optuna", "transformers")
+LIBRARIES = ("lightning", "optuna", "ray", "transformers")
 """Optional ones: where one is missing, there is no example of its integration to run."""
 
 collect_ignore = [f"src/epochgraph/integrations/{name}.py" for name in LIBRARIES if find_spec(name) is None]
