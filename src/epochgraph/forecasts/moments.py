@@ -78,7 +78,9 @@ def as_of(run: Run, epoch: float) -> Run:
 
 
 def _now(run: Run) -> float:
-    moments = np.concatenate([run.signature.times, run.metrics.dropna(how="all").index.to_numpy()])
+    metrics = run.metrics.to_numpy(dtype=np.float64)  # a hundred runs are asked, and pandas takes its time
+    measured = run.metrics.index.to_numpy()[~np.isnan(metrics).all(axis=1)]
+    moments = np.concatenate([run.signature.times, measured])
     if not len(moments):
         raise SettingError("runs", run.name, "a run with at least one snapshot or metric")
     return float(moments.max())
