@@ -19,7 +19,7 @@ if (
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test measures time, and the same code gets the same examples; `--hypothesis-profile search` looks for new ones.
-settings.register_profile("epochgraph", deadline=None, derandomize=True)
+settings.register_profile("epochgraph", deadline=None, derandomize=True, max_examples=30)
 settings.register_profile("search", deadline=None, max_examples=1000)
 settings.load_profile("epochgraph")
 
