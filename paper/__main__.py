@@ -96,6 +96,22 @@ def forecasts(zoos: Zoos = Path("zoos"), out: Out = Path("docs/forecasts")) -> N
 
 
 @app.command()
+def studies(out: Out = Path("docs/studies")) -> None:
+    """Run Optuna studies with each pruner: what it spends, and how good the trial is that it chooses.
+
+    Takes about an hour on a core; studies that are done are kept, and the next call goes on with the others. Needs the
+    extra `[optuna]`.
+
+    Example: `python -m paper studies --out docs/studies`
+    """
+    from epochgraph.cli.output import console  # noqa: PLC0415 - see above
+    from paper.studies import write_page  # noqa: PLC0415 - see above
+
+    for path in write_page(out):
+        console.print(str(path), markup=False, highlight=False)
+
+
+@app.command()
 def priors(
     zoos: Zoos = Path("zoos"),
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the priors.")] = Path("src/epochgraph/forecasts"),
