@@ -103,7 +103,7 @@ def _row(outcome: Outcome) -> dict[str, object]:
         BUDGET_OF: outcome.budget_of,
         "rule": outcome.rule,
         "epochs": outcome.epochs,
-        "regret": outcome.regret,
+        "regret": 100 * outcome.regret,
         "good stopped": outcome.good_stopped,
         "best stopped": float(outcome.best_stopped),
     }

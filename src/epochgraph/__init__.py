@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from epochgraph.commands.inspecting import inspect
     from epochgraph.commands.packing import pack
     from epochgraph.commands.predicting import predict
+    from epochgraph.commands.replaying import replay
     from epochgraph.errors import EpochgraphError
     from epochgraph.graph import Graph, rolled_graph, unrolled_graph
     from epochgraph.measures import degree, eigenvector_centrality
@@ -51,6 +52,7 @@ __all__ = [
     "read_population",
     "read_run",
     "read_topology",
+    "replay",
     "rolled_graph",
     "signature",
     "trace",
@@ -67,6 +69,7 @@ _NAMES = {
     "commands.inspecting": ("inspect",),
     "commands.packing": ("pack",),
     "commands.predicting": ("predict",),
+    "commands.replaying": ("replay",),
     "errors": ("EpochgraphError",),
     "graph": ("Graph", "rolled_graph", "unrolled_graph"),
     "measures": ("degree", "eigenvector_centrality"),

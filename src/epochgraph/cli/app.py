@@ -14,6 +14,7 @@ from epochgraph.cli.fit import fit
 from epochgraph.cli.inspect import inspect
 from epochgraph.cli.pack import pack
 from epochgraph.cli.predict import predict
+from epochgraph.cli.replay import replay
 from epochgraph.cli.running import run
 from epochgraph.cli.zoo.export import export
 from epochgraph.cli.zoo.import_ import import_
@@ -32,9 +33,9 @@ app = typer.Typer(
     help="""Predict how a training run will end from the graphs of its first checkpoints.
 
     The steps: `extract` turns each run's folder of checkpoints into a signature, `fit` learns from finished runs,
-    `predict` says how a new run will end, `evaluate` says how far to trust that, `inspect` shows the graph of a
-    checkpoint, and `pack` puts many runs into one file. `demo` does all of it on real images, and `zoo` trains
-    populations of networks to learn from.""",
+    `predict` says how a new run will end, `evaluate` says how far to trust that, `replay` says what stopping runs early
+    would have saved and cost, `inspect` shows the graph of a checkpoint, and `pack` puts many runs into one file.
+    `demo` does all of it on real images, and `zoo` trains populations of networks to learn from.""",
 )
 app.command()(demo)
 app.command()(inspect)
@@ -43,6 +44,7 @@ app.command()(pack)
 app.command()(fit)
 app.command()(predict)
 app.command()(evaluate)
+app.command()(replay)
 
 zoo = typer.Typer(
     no_args_is_help=True,

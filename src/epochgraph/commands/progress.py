@@ -19,15 +19,15 @@ class Progress:
     """How much of one task of a command is done.
 
     Attributes:
-        what: What is counted: runs, the checkpoints of a run, megabytes of a checkpoint, fits, epochs of training, or
-            images.
+        what: What is counted: runs, the checkpoints of a run, megabytes of a checkpoint, fits, epochs of training,
+            images, or orders in which runs arrive.
         name: What the task is about, such as a run or a file.
         done: How many are done; equal to `total` once the task is over, even if it failed.
         total: How many there are.
         note: A message to show at once, such as why a run failed.
     """
 
-    what: Literal["runs", "checkpoints", "megabytes", "fits", "epochs", "images"]
+    what: Literal["runs", "checkpoints", "megabytes", "fits", "epochs", "images", "orders"]
     name: str
     done: int
     total: int

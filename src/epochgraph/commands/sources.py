@@ -96,6 +96,27 @@ def _finished_run(one: Run | Signature | CheckpointRun) -> Run:
     raise SettingError("runs", type(one).__name__, expected)
 
 
+def ended_runs(runs: Sources, batch: Batch, what: Unfinished) -> tuple[list[Run], list[str]]:
+    """Runs with a known end, however they were extracted, and why others are left out.
+
+    Args:
+        runs: The runs, or where they are stored.
+        batch: Keeps the errors of runs that cannot be read.
+        what: What to do with runs that were stopped before their end.
+
+    Raises:
+        UnfinishedRunsError: Some were stopped before their end.
+        UnreadableFileError: There are no runs.
+    """
+    found, stopped = stored_runs(runs, batch), dict[str, str]()
+    if what != "take":
+        stopped = unfinished(found)
+    if stopped and what == "refuse":
+        raise UnfinishedRunsError(stopped)
+    notes = [f"run {name!r} {reason}: left out" for name, reason in stopped.items()]
+    return [run for run in found if run.name not in stopped], notes
+
+
 def finished_runs(runs: Sources, target: str, batch: Batch, what: Unfinished) -> tuple[list[Run], str, list[str]]:
     """Stored runs, all extracted in the same way and with a known end.
 
@@ -113,7 +134,7 @@ def finished_runs(runs: Sources, target: str, batch: Batch, what: Unfinished) ->
         UnfinishedRunsError: Some were stopped before their end.
         UnreadableFileError: There are no runs.
     """
-    found, notes = _finished(stored_runs(runs, batch), what)
+    found, notes = ended_runs(runs, batch, what)
     if not all(target in run.metrics for run in found):
         target = canonical_names([target]).get(target, target)
     first = extraction(found[0].settings)
@@ -123,15 +144,6 @@ def finished_runs(runs: Sources, target: str, batch: Batch, what: Unfinished) ->
             expected = f"extracted like {found[0].name!r}: extract all runs with the same options"
             raise SettingError(f"run {run.name!r}", "another extraction", expected)
     return [_selected(run, first) for run in found], target, notes
-
-
-def _finished(runs: list[Run], what: Unfinished) -> tuple[list[Run], list[str]]:
-    """The runs that reached their end, and notes on the others."""
-    stopped = {} if what == "take" else unfinished(runs)
-    if stopped and what == "refuse":
-        raise UnfinishedRunsError(stopped)
-    notes = [f"run {name!r} {reason}: left out" for name, reason in stopped.items()]
-    return [run for run in runs if run.name not in stopped], notes
 
 
 @dataclass(frozen=True, slots=True, eq=False)

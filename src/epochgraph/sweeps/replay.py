@@ -17,7 +17,7 @@ class Outcome:
         rule: Its name.
         budget_of: The rule whose number of epochs it was given; None if it had no budget.
         epochs: The epochs trained, as a share of training all runs to the end.
-        regret: How far the final accuracy of the run that the rule chooses is below that of the best run, in points.
+        regret: How far the end of the run that the rule chooses is below that of the best run.
         good_stopped: The share of the good runs that were stopped; NaN if there are none.
         best_stopped: Whether the best run was stopped.
     """
@@ -66,12 +66,12 @@ def outcome(sweep: Sweep, trained: np.ndarray, *, rule: str, threshold: float, b
         budget_of: The rule whose epochs it was given.
     """
     finished, good = trained == sweep.epochs, sweep.final >= threshold
-    kept = np.where(finished, sweep.curves[:, -1], -1.0)
+    kept = np.where(finished, sweep.curves[:, -1], -np.inf)
     return Outcome(
         rule=rule,
         budget_of=budget_of,
         epochs=float(trained.sum() / (len(trained) * sweep.epochs)),
-        regret=float(100 * (sweep.final.max() - sweep.final[kept.argmax()])),
+        regret=float(sweep.final.max() - sweep.final[kept.argmax()]),
         good_stopped=float((good & ~finished).sum() / good.sum()) if good.any() else np.nan,
         best_stopped=not finished[sweep.final.argmax()],
     )

@@ -56,11 +56,16 @@ def median_rule(sweep: Sweep) -> np.ndarray:
     return trained
 
 
-def one_epoch_then_best(sweep: Sweep) -> np.ndarray:
-    """The best after one epoch go on to the end."""
+def first_then_best(sweep: Sweep, best: int) -> np.ndarray:
+    """The best after the first epoch, so many of them, go on to the end."""
     trained = np.ones(len(sweep.final))
-    trained[_best(sweep, np.arange(len(trained)), 1, BEST)] = sweep.epochs
+    trained[_best(sweep, np.arange(len(trained)), 1, best)] = sweep.epochs
     return trained
+
+
+def one_epoch_then_best(sweep: Sweep) -> np.ndarray:
+    """The three best after one epoch go on to the end."""
+    return first_then_best(sweep, BEST)
 
 
 def successive_halving(

@@ -82,7 +82,7 @@ class Fixed:
         return [self._of(run) for run in runs]
 
     def _of(self, run: Run) -> Prediction:
-        if run.signature.times[-1] < self.predictor.up_to:
+        if not len(run.signature.times) or run.signature.times[-1] < self.predictor.up_to:
             return abstaining(run, f"the predictor looks at what is known after epoch {self.predictor.up_to:g}")
         (found,) = predict_runs(self.predictor, [run], threshold=self.threshold, rate=self.rate)
         return replace(found, predictor=self.name)
