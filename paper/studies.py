@@ -253,12 +253,31 @@ def _page(table: pd.DataFrame, trials: int, epochs: int) -> str:
         }
         index = pd.Index([pruner for _, pruner in rows.index], name="pruner")
         text += f"## {sampler} sampler\n\n{markdown_table(pd.DataFrame(cells, index=index))}\n\n"
+        text += f"{_verdict(rows.droplevel('sampler'))}\n\n"
     return text + ENDING
+
+
+def _verdict(rows: pd.DataFrame) -> str:
+    """Which pruners never chose a worse trial, and what the others risked."""
+    pruned = rows.drop(index=NONE)
+    safe = pruned[pruned["lost"]["max"] <= 0].sort_values(("epochs", "mean"))
+    said = "Every pruner chose a worse trial at some seed. "
+    if len(safe):
+        listed = ", ".join(f"{pruner} ({row['epochs']['mean']:.0%} of the epochs)" for pruner, row in safe.iterrows())
+        said = f"Never worse than without pruning, at any seed: {listed}. "
+    same = pruned[(pruned["lost"]["min"] == 0) & (pruned["lost"]["max"] == 0)]
+    if len(same):
+        said += f"The very trial that is chosen without pruning, or one as good, every time: {', '.join(same.index)}."
+    return said
 
 
 def _cell(values: pd.Series, form: str) -> str:
     mean, low, high = (form.format(values[name]) for name in ("mean", "min", "max"))
     return f"{mean} ({low} to {high})"
+
+
+MARKS = "osD^hX"
+"""Of the pruners: some do the same, and one would hide the other."""
 
 
 def _picture(table: pd.DataFrame) -> Figure:
@@ -268,11 +287,11 @@ def _picture(table: pd.DataFrame) -> Figure:
             figure.subplots(1, 2, sharey=True), _means(table).groupby(level=0, sort=False), strict=True
         ):
             for place, (pruner, row) in enumerate(rows.droplevel("sampler").iterrows()):
-                colour = f"C{place}"
+                colour, mark = f"C{place}", MARKS[place]
                 x, y = 100 * row["epochs"]["mean"], row["lost"]["mean"]
                 axes.plot([100 * row["epochs"]["min"], 100 * row["epochs"]["max"]], [y, y], color=colour, alpha=0.4)
                 axes.plot([x, x], [row["lost"]["min"], row["lost"]["max"]], color=colour, alpha=0.4)
-                axes.plot([x], [y], "o", color=colour, label=pruner)
+                axes.plot([x], [y], mark, color=colour, label=pruner, markersize=9 - place, zorder=3 + place)
             axes.axhline(0, color="0.7", linewidth=0.8, zorder=0)
             axes.set_title(f"{sampler} sampler")
             axes.set_xlabel("epochs, % of training every trial to its end")

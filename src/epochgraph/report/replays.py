@@ -34,19 +34,17 @@ def replay_picture(means: pd.DataFrame, target: str, spread: float, path: Path) 
         figure = Figure(figsize=(8, 0.8 + 0.32 * len(order)), layout="constrained")
         FigureCanvasAgg(figure)
         left, right = figure.subplots(1, 2, sharey=True)
-        for axes, values, head, form in ((left, saved, "training saved, %", "{:.0f}"), (right, regret, "", "{:.3g}")):
+        heads = ("training saved, %", f"regret in {target}")
+        for axes, values, head, form in zip((left, right), (saved, regret), heads, ("{:.0f}", "{:.3g}"), strict=True):
             axes.hlines(places, 0, values, color=colours, linewidth=2)
             axes.scatter(values, places, color=colours, s=36, zorder=3, clip_on=False)
             for place, value in zip(places, values, strict=True):
                 axes.annotate(form.format(value), (value, place), (7, 0), textcoords="offset points", va="center")
-            axes.set_xlabel(head)
-            axes.set_xlim(0, None)
-            axes.margins(x=0.12)
+            axes.set_title(head, loc="left", fontsize=9)
             axes.tick_params(left=False)
-        right.set_xlim(0, 1.15 * max(float(regret.max()), 0.1 * spread, 1e-12))
-        left.set_xlim(0, 105)
-        share = f" (the ends' standard deviation is {spread:.3g})" if spread else ""
-        right.set_xlabel(f"regret in {target}{share}")
+        right.set_xlim(0, 1.2 * max(float(regret.max()), 0.1 * spread, 1e-12))
+        left.set_xlim(0, 112)
+        left.set_xticks([0, 25, 50, 75, 100])
         left.set_yticks(places, [str(rule) for rule in order.index])
         for label, colour in zip(left.get_yticklabels(), colours, strict=True):
             label.set_color(colour)
