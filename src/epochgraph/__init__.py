@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from epochgraph.commands.packing import pack
     from epochgraph.commands.predicting import predict
     from epochgraph.commands.replaying import replay
+    from epochgraph.commands.reporting import report
     from epochgraph.errors import EpochgraphError
     from epochgraph.graph import Graph, rolled_graph, unrolled_graph
     from epochgraph.measures import degree, eigenvector_centrality
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from epochgraph.runs import read_population
     from epochgraph.signature import Signature, signature
     from epochgraph.topology import Topology, Wire, chain, read_topology, trace, wire, write_topology
-    from epochgraph.watch import Watch
+    from epochgraph.watch import Sweep, Watch
 
 __version__ = "0.2.0"
 
@@ -36,6 +37,7 @@ __all__ = [
     "Graph",
     "Monitor",
     "Signature",
+    "Sweep",
     "Topology",
     "Watch",
     "Wire",
@@ -53,6 +55,7 @@ __all__ = [
     "read_run",
     "read_topology",
     "replay",
+    "report",
     "rolled_graph",
     "signature",
     "trace",
@@ -70,6 +73,7 @@ _NAMES = {
     "commands.packing": ("pack",),
     "commands.predicting": ("predict",),
     "commands.replaying": ("replay",),
+    "commands.reporting": ("report",),
     "errors": ("EpochgraphError",),
     "graph": ("Graph", "rolled_graph", "unrolled_graph"),
     "measures": ("degree", "eigenvector_centrality"),
@@ -77,7 +81,7 @@ _NAMES = {
     "runs": ("read_population",),
     "signature": ("Signature", "signature"),
     "topology": ("Topology", "Wire", "chain", "read_topology", "trace", "wire", "write_topology"),
-    "watch": ("Watch",),
+    "watch": ("Sweep", "Watch"),
 }
 _MODULES = {name: f"{__name__}.{module}" for module, names in _NAMES.items() for name in names}
 

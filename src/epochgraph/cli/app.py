@@ -15,7 +15,9 @@ from epochgraph.cli.inspect import inspect
 from epochgraph.cli.pack import pack
 from epochgraph.cli.predict import predict
 from epochgraph.cli.replay import replay
+from epochgraph.cli.report import report
 from epochgraph.cli.running import run
+from epochgraph.cli.watch import watch
 from epochgraph.cli.zoo.export import export
 from epochgraph.cli.zoo.import_ import import_
 from epochgraph.cli.zoo.recipes import recipes
@@ -34,8 +36,9 @@ app = typer.Typer(
 
     The steps: `extract` turns each run's folder of checkpoints into a signature, `fit` learns from finished runs,
     `predict` says how a new run will end, `evaluate` says how far to trust that, `replay` says what stopping runs early
-    would have saved and cost, `inspect` shows the graph of a checkpoint, and `pack` puts many runs into one file.
-    `demo` does all of it on real images, and `zoo` trains populations of networks to learn from.""",
+    would have saved and cost, `report` and `watch` show a sweep as a page, `inspect` shows the graph of a checkpoint,
+    and `pack` puts many runs into one file. `demo` does all of it on real images, and `zoo` trains populations of
+    networks to learn from.""",
 )
 app.command()(demo)
 app.command()(inspect)
@@ -45,6 +48,8 @@ app.command()(fit)
 app.command()(predict)
 app.command()(evaluate)
 app.command()(replay)
+app.command()(report)
+app.command()(watch)
 
 zoo = typer.Typer(
     no_args_is_help=True,

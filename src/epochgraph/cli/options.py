@@ -94,6 +94,17 @@ Predictor = Annotated[
     typer.Option("--predictor", "-p", help="A predictor from `fit`; by default, one that comes with the package."),
 ]
 
+# Of the runs of a sweep.
+Best = Annotated[
+    int | None, typer.Option(min=1, help="How many of the sweep's runs count as good; 3 if nothing is said.")
+]
+Threshold = Annotated[float | None, typer.Option(help=f"{GOOD}, instead.")]
+SweepTarget = Annotated[
+    str | None,
+    typer.Option("--target", help="Metric whose final value counts; by default the usual one."),
+]
+Budget = Annotated[float | None, typer.Option(help="Epochs of each run, if its settings do not say.")]
+
 # Of the zoo.
 Recipe = Annotated[str, typer.Argument(help="A recipe's TOML file, or the name of one that `zoo recipes` lists.")]
 Folder = Annotated[Path, typer.Argument(help="The folder of the population, as given to `zoo train --out`.")]

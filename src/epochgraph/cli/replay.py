@@ -6,24 +6,20 @@ from typing import Annotated
 import typer
 
 import epochgraph
-from epochgraph.cli.options import GOOD, Json, Rises, Seed, Store, Unfinished
+from epochgraph.cli.options import Best, Budget, Json, Rises, Seed, Store, SweepTarget, Threshold, Unfinished
 from epochgraph.cli.output import finish, note, print_json, progress_bars, show
 
 
 def replay(
     store: Store,
-    target: Annotated[
-        str | None, typer.Option(help="Metric whose final value counts; by default the usual one that all runs have.")
-    ] = None,
+    target: SweepTarget = None,
     direction: Rises = None,
-    best: Annotated[
-        int | None, typer.Option(min=1, help="How many of the best runs count as good; 3 if nothing is said.")
-    ] = None,
-    threshold: Annotated[float | None, typer.Option(help=f"{GOOD}, instead.")] = None,
+    best: Best = None,
+    threshold: Threshold = None,
     rate: Annotated[
         float, typer.Option(min=0, max=1, help="The share of good runs that our decisions may stop.")
     ] = 0.05,
-    budget: Annotated[float | None, typer.Option(help="Epochs of each run, if its settings do not say.")] = None,
+    budget: Budget = None,
     predictor: Annotated[
         str | None,
         typer.Option(

@@ -152,8 +152,8 @@ class _Sweep:
         if seen.ends is None or seen.error is None:
             end, interval = None, None
         else:
-            end = float(seen.ends[here])
-            interval = self._interval(end, seen.error)
+            interval = self._interval(float(seen.ends[here]), seen.error)
+            end = float(np.clip(seen.ends[here], *interval))
         if chances is None:
             reason = (
                 "nothing says what a good end is: give a threshold, or how many of the best runs are wanted"

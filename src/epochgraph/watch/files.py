@@ -108,7 +108,7 @@ class Files:
             return None
         run = read_stored_run(self.record)
         times = set(run.signature.times.tolist())
-        return run, tuple(entry for entry in self._entries() if entry.epoch in times)
+        return run, tuple(entry for entry in self.entries() if entry.epoch in times)
 
     def write(self, run: Run, entries: Sequence[Entry]) -> None:
         """Write the run so far, and what is kept beside it.
@@ -149,7 +149,12 @@ class Files:
     def _weights(self, epoch: float) -> Path:
         return self.folder / f"{float(epoch)!r}{WEIGHTS}"
 
-    def _entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[Entry, ...]:
+        """What is kept beside the run; nothing for a run that was never watched.
+
+        Raises:
+            UnreadableFileError: The file is damaged.
+        """
         path = self.folder / "state.json"
         advice = "Remove the run's .parquet file, to watch it from its start, or restore this file."
         try:
