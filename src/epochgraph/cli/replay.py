@@ -68,7 +68,7 @@ def replay(
     else:
         show(found)
     if out is not None:
-        from epochgraph.report import replay_picture
+        from epochgraph.report.replays import replay_picture
 
         replay_picture(found.means, found.target, found.spread, out)
         note(f"written to {out}")

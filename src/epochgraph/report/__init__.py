@@ -1,6 +1,1 @@
-"""Results -> pictures."""
-
-from epochgraph.report.population import population_picture
-from epochgraph.report.replays import replay_picture
-
-__all__ = ["population_picture", "replay_picture"]
+"""Results -> pictures and pages; each module is imported by itself, for pictures wait for matplotlib."""
