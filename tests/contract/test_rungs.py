@@ -7,7 +7,7 @@ import torch
 import networks
 from epochgraph.graph import rolled_graph
 from epochgraph.measures import degree
-from epochgraph.topology import Topology, tracing
+from epochgraph.topology import Topology, eager, tracing
 
 
 def described(model: torch.nn.Module, topology: Topology) -> tuple[object, ...]:
@@ -31,6 +31,22 @@ def test_every_rung_finds_the_same_on_every_example(name, monkeypatch):
             topology = tracing.trace(model, *example(batch, length))
             assert described(model, topology) == described(model, expected), (rung[0], batch, length)
             np.testing.assert_allclose(np.sort(degree(rolled_graph(model, topology))), degrees, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(networks.NETWORKS.keys() - {"masked"}))  # it makes a tensor of numbers
+def test_a_long_pass_is_run_on_the_meta_device_and_finds_the_same(name, monkeypatch):
+    build, example = networks.NETWORKS[name]
+    torch.manual_seed(0)
+    model = build()
+    expected = tracing.trace(model, *example(2, 5))
+    monkeypatch.setattr(eager, "MANY", 1)
+    for batch, length in ((2, 5), (3, 7)):
+        topology = tracing.trace(model, *example(batch, length))
+        assert topology.rung == tracing.LONG
+        assert described(model, topology) == described(model, expected)
+        np.testing.assert_allclose(
+            np.sort(degree(rolled_graph(model, topology))), np.sort(degree(rolled_graph(model, expected))), rtol=1e-6
+        )
 
 
 def test_a_mask_has_no_nodes():

@@ -14,6 +14,7 @@ from epochgraph.errors import TracingError
 from epochgraph.graph import rolled_graph
 from epochgraph.topology import Topology, trace
 from epochgraph.topology.spans import Span
+from epochgraph.topology.tracing import LONG
 
 
 class Wired(nn.Module):
@@ -492,3 +493,43 @@ def test_a_region_with_a_setting_of_its_own_is_followed():
 
     topology = traced(forward, torch.zeros(1, 3), a=nn.Linear(3, 3), b=nn.Linear(3, 1))
     assert joins(topology) == {("input", "a"), ("a", "b")}
+
+
+class Looping(nn.Module):
+    def __init__(self, steps):
+        super().__init__()
+        self.steps, self.cell, self.weight = steps, nn.Linear(6, 6), nn.Parameter(torch.randn(3, 6))
+
+    def forward(self, x):
+        for _ in range(self.steps):
+            x = torch.tanh(self.cell(x))
+        return x @ self.weight.T
+
+
+def test_a_loop_of_many_steps_has_the_graph_of_a_short_one():
+    short, long = trace(Looping(2), torch.zeros(1, 6)), trace(Looping(400), torch.zeros(1, 6))
+    assert (short.rung, long.rung) == ("torch.export", LONG)
+    assert (long.parts, long.joins, long.coverage) == (short.parts, short.joins, short.coverage)
+
+
+def test_the_name_of_a_long_computation_is_short_and_its_own():
+    def computed(times):
+        class Grown(Looping):
+            def forward(self, x):
+                weight = self.weight
+                for _ in range(times):
+                    weight = weight + torch.tanh(weight)
+                return x @ weight.T
+
+        model = Grown(0)
+        topology = trace(model, torch.zeros(1, 6))
+        weights = model.weight.detach()
+        for _ in range(times):
+            weights = weights + torch.tanh(weights)
+        adjacency = rolled_graph(model, topology).to_scipy().toarray()
+        np.testing.assert_allclose(adjacency[:6, 6:], weights.abs().T, rtol=1e-6)
+        return topology.joins[0].parameter
+
+    names = [computed(times) for times in (20, 21)]
+    assert len(set(names)) == 2
+    assert max(map(len, names)) < 1200

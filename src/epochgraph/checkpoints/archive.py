@@ -9,7 +9,7 @@ from pathlib import Path
 from epochgraph.errors import UnreadableFileError
 
 SAVE_WEIGHTS = "Save the weights with torch.save(model.state_dict(), path)."
-COPY_AGAIN = "Copy or download the file again."
+COPY_AGAIN = "Copy or download the file again, or leave it out."
 
 
 @dataclass(frozen=True, slots=True)

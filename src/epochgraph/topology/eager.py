@@ -25,7 +25,7 @@ from epochgraph.topology.memory import without_writes
 from epochgraph.topology.operations import ITEM
 from epochgraph.topology.program import Argument, Program, Ref, Source, Step
 from epochgraph.topology.recording import constant, memory_of, names_in_checkpoints, share_memory, tensor_shape
-from epochgraph.topology.replica import Inputs, Replica, with_values, without_data
+from epochgraph.topology.replica import Inputs, Replica, on_meta, with_values, without_data
 from epochgraph.topology.unregistered import unregistered
 
 
@@ -34,6 +34,24 @@ def run_without_data(model: nn.Module, inputs: Inputs) -> Program:
     replica = without_data(model, inputs)
     with next((t.fake_mode for t in replica.tensors.values() if isinstance(t, FakeTensor)), nullcontext()):
         return _recorded(replica)
+
+
+MANY = 500
+"""Operations from which on a pass is recorded on the "meta" device: `torch.export` takes long for each."""
+
+
+def run_if_long(model: nn.Module, inputs: Inputs) -> Program | None:
+    """The operations of one run on the "meta" device, if they are many and can run there; None otherwise.
+
+    A tensor that comes from elsewhere has lost its numbers there, and is left to the other ways of recording.
+    """
+    try:
+        with torch.device("meta"):
+            found = _recorded(on_meta(model, inputs))
+    except Exception:  # the model's own code runs here, and may raise anything
+        return None
+    has_lost_numbers = any(source.target.startswith(ELSEWHERE) for source in found.sources)
+    return found if len(found.steps) >= MANY and not has_lost_numbers else None
 
 
 def run_with_values(model: nn.Module, inputs: Inputs) -> Program:
@@ -66,6 +84,9 @@ def _no_fast_path() -> Iterator[None]:
     finally:
         torch.backends.mha.set_fastpath_enabled(value=fast)
 
+
+ELSEWHERE = "constant "
+"""What tensors are called that are of neither the model nor its input."""
 
 GRADIENT = "torch.autograd.grad"
 
@@ -142,7 +163,8 @@ class _Recorder(SchemaCheckMode):
             return self.take_apart(func, partial(simpler, *args, **kwargs))
         arguments = tuple(self.argument(value) for value in args)
         named = tuple((key, self.argument(value)) for key, value in kwargs.items())
-        result = func(*args, **kwargs)
+        with torch._C._DisablePythonDispatcher():  # noqa: SLF001 - what is below is not recorded, and faster without it
+            result = func(*args, **kwargs)
         if any(isinstance(value, Tensor) for value in pytree.tree_leaves(result)):  # not one that asks for a device
             if share_memory(result, args[0] if args else None):
                 self.shared.add(f"step_{len(self.steps)}")
@@ -199,7 +221,7 @@ class _Recorder(SchemaCheckMode):
                 elif id(value) not in self.names and self.unwrapped:  # it may be such a gradient
                     self.write(GRADIENT, (), (), value)
                 elif id(value) not in self.names:
-                    self.source("buffer", f"constant {len(self.sources)}", value)
+                    self.source("buffer", f"{ELSEWHERE}{len(self.sources)}", value)
                 return Ref(self.names[id(value)])
             case bool() | int() | float() | str():
                 return value

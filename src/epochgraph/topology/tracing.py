@@ -9,7 +9,7 @@ from torch import nn
 
 from epochgraph.errors import TracingError
 from epochgraph.topology.computing import first_line, refusal
-from epochgraph.topology.eager import run_with_values, run_without_data
+from epochgraph.topology.eager import run_if_long, run_with_values, run_without_data
 from epochgraph.topology.following import follow
 from epochgraph.topology.input_axes import InputAxes
 from epochgraph.topology.outliving import nothing_left
@@ -33,6 +33,9 @@ RUNGS = (
 )
 """Ways to record a forward pass, from the one that sees the most to the one that handles the most models."""
 
+LONG = 'one run on the "meta" device, as it is long'
+"""How a pass of many operations is recorded, if it can be: all ways find the same, and this is the fastest."""
+
 AS_IT_IS = "Check that it runs on the example input, or use chain(model)."
 IN_PIECES = "FullyShardedDataParallel leaves no parameter its shape: trace the model before you wrap it."
 
@@ -43,11 +46,11 @@ def trace(model: nn.Module, /, *example_inputs: object, **example_kwargs: object
     """Read the wiring of a model from its forward pass.
 
     The pass runs once in `torch.export` on tensors without data: no weight is used or copied, so a model on the "meta"
-    device works. If that is not possible, the model is run normally, without data if it can be, otherwise on the
-    example; `rung` of the result says which it was and why. The operations are then followed on node indices
-    (see `flow.py`): the reader of a residual sum is joined to every producer, and slices, concatenations, heads or
-    shuffled channels are exact. What is not understood is never guessed: `coverage` of the result lists every
-    parameter, and why it is left out if it is.
+    device works. A pass of many operations is run on that device instead, which is faster. If neither is possible, the
+    model is run normally, without data if it can be, otherwise on the example; `rung` of the result says which it was
+    and why. The operations are then followed on node indices (see `flow.py`): the reader of a residual sum is joined to
+    every producer, and slices, concatenations, heads or shuffled channels are exact. What is not understood is never
+    guessed: `coverage` of the result lists every parameter, and why it is left out if it is.
 
     If values are combined without a weight, as in an attention score or a product, their reader is joined to all of
     them: so attention scores create edges from queries and keys to what reads their head. The nodes of recurrent layers
@@ -104,6 +107,10 @@ def trace(model: nn.Module, /, *example_inputs: object, **example_kwargs: object
 
 def _climbed(model: nn.Module, inputs: Inputs, first_names: Mapping[str, str]) -> tuple[str, Program, RolledWiring]:
     """The wiring from the first way of recording that works, and what was wrong with those before."""
+    with nothing_left(model):  # a table that it has made for later would be in the way of the others
+        long = run_if_long(model, inputs)
+    if long is not None:
+        return LONG, (recorded := renamed(long, first_names)), _followed(recorded, names_in_checkpoints(model))
     found: list[str] = []
     for name, record in RUNGS:
         try:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from math import inf
 from typing import Any, TypeGuard
 
@@ -18,6 +19,12 @@ from epochgraph.topology.spans import NO_NODE
 
 RESHAPES = frozenset(["_reshape_alias", "_unsafe_view", "reshape", "view"])
 """Another shape for the same values in the same order."""
+
+LONGEST = 1000
+"""Characters of a computation that are written out."""
+
+SHOWN = 100
+"""Characters that are shown of a longer one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +166,7 @@ class Walk:
         made, shape, last = list(program.steps), value.shape, value.name
         for number, step in enumerate(steps):
             made.append(replace(step, name=f"layout{number}", arguments=(Ref(last), *step.arguments)))
-            words = f"{ops.base(step.operation)}({', '.join([words, *map(str, step.arguments)])})"
+            words = written(step.operation, [words, *map(str, step.arguments)])
             last, shape = f"layout{number}", plain(step.shape)
         return Weight(words, shape, parameters_of(value), Program(program.sources, tuple(made)))
 
@@ -170,7 +177,7 @@ class Walk:
         name = f"{value.name}.{ops.base(operation)}{len(self.order)}"
         self.steps[name] = Step(name, operation, (Ref(value.name), *arguments), (), shape, "")
         self.order[name] = len(self.order)
-        words = f"{ops.base(operation)}({', '.join([self.words(value), *map(str, arguments)])})"
+        words = written(operation, [self.words(value), *map(str, arguments)])
         return Computed(name, shape, words, parameters_of(value))
 
     def words(self, value: Source | Computed) -> str:
@@ -237,6 +244,14 @@ class Walk:
         if any(isinstance(a, Tensor) and a.dtype == torch.int64 for a in flat(arguments)):
             return _on_indices(step.operation, arguments, options)
         return call(step.operation, arguments, options)
+
+
+def written(operation: str, operands: list[str]) -> str:
+    """A computation in words; a long one as its digest, for what is read twice would be written out twice each time."""
+    inner = ", ".join(operands)
+    if len(inner) > LONGEST:
+        inner = f"{inner[:SHOWN]}... {sha256(inner.encode(errors='surrogatepass')).hexdigest()[:16]}"
+    return f"{ops.base(operation)}({inner})"
 
 
 def is_weight(value: object) -> TypeGuard[Source | Computed]:

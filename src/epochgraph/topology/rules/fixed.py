@@ -13,7 +13,7 @@ from epochgraph.topology import operations as ops
 from epochgraph.topology.computing import UNCHANGED
 from epochgraph.topology.flow import Flow
 from epochgraph.topology.program import Argument, Ref, Source, Step
-from epochgraph.topology.walk import Computed, Value, Walk, parameters_of, plain, shaped
+from epochgraph.topology.walk import Computed, Value, Walk, parameters_of, plain, shaped, written
 
 WITHOUT_EFFECT = "it is multiplied with zeros only, where random numbers count as their mean"
 
@@ -36,7 +36,7 @@ def computed(walk: Walk, step: Step) -> Value:
         return left
     if _is_zero(walk, step):
         return zeros(walk, step)
-    words = f"{ops.base(step.operation)}({', '.join(_words(walk, argument) for argument in step.arguments)})"
+    words = written(step.operation, [_words(walk, argument) for argument in step.arguments])
     parameters = tuple(dict.fromkeys(name for value in walk.tensors(step) for name in parameters_of(value)))
     return shaped(walk.shape(step), lambda shape: Computed(step.name, shape, words, parameters))
 
