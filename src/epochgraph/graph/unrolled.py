@@ -116,7 +116,7 @@ class _Read:
 class _UnrolledWiring(Wiring):
     """Collects parts and blocks; every position of a feature map is a node."""
 
-    most_layers = inf
+    most_terms = inf
     most_bytes = 1 << 31
 
     def __init__(self, weights: Weights, shape: Shape, *, batched: bool, folds: dict[str, Fold]) -> None:
@@ -190,8 +190,8 @@ class _UnrolledWiring(Wiring):
         return Flow(flow.shape)
 
     @override
-    def preferred(self, layers: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return layers
+    def preferred(self, terms: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return terms
 
     @override
     def chosen(self, flow: Flow, number: int, choice: str) -> Flow:
@@ -207,7 +207,7 @@ class _UnrolledWiring(Wiring):
 
     @override
     def batch_norm(self, step: Step, flow: Flow, sources: dict[str, Source], epsilon: float) -> Flow:
-        return Flow(flow.shape, flow.layers, unknown=flow.unknown)
+        return Flow(flow.shape, flow.terms, unknown=flow.unknown)
 
     @override
     def leave_out(self, parameters: tuple[str, ...], reason: str) -> None:
@@ -240,10 +240,10 @@ class _UnrolledWiring(Wiring):
         if flow.unknown:
             raise TracingError(f"the unrolled graph needs every operation, but {flow.unknown}", "Use the rolled graph.")
         if not self.batched:
-            return list(flow.layers)
-        if any(nodes.stride(0) and not bool((nodes == nodes[:1]).all()) for nodes in flow.layers):
+            return list(flow.terms)
+        if any(nodes.stride(0) and not bool((nodes == nodes[:1]).all()) for nodes in flow.terms):
             raise TracingError("dimension 0 of a value is not the batch", "Pass input_shape with the batch dimension.")
-        return [nodes[0] for nodes in flow.layers]
+        return [nodes[0] for nodes in flow.terms]
 
     def reads(self, nodes: Tensor) -> list[_Read]:
         """Split a layer by the part that its nodes belong to."""

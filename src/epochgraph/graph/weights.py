@@ -10,7 +10,7 @@ from epochgraph.checkpoints import Checkpoint, Location, Stored
 from epochgraph.checkpoints.assembling import SCALED, Assembled, Known, assembled, packed, unscaled
 from epochgraph.errors import MissingParameterError, ShapeMismatchError, TracingError, WeightDtypeError
 from epochgraph.topology import Topology, unwrapped
-from epochgraph.topology.computing import FAULTS, computed, constant, first_line
+from epochgraph.topology.computing import FAULTS, constant, first_line, result_of
 from epochgraph.topology.matching import matched
 from epochgraph.topology.program import Program
 
@@ -122,7 +122,7 @@ class Weights:
         if base is None or base.shape != program.sources[0].shape:
             return None
         model = torch.empty_strided(base.shape, base.stride, dtype=base.dtype, device="meta")
-        view = computed(program, {program.sources[0].name: model})
+        view = result_of(program, {program.sources[0].name: model})
         if view.dtype != base.dtype:
             return None
         if view.untyped_storage()._cdata != model.untyped_storage()._cdata:  # noqa: SLF001 - torch has no other word
@@ -213,7 +213,7 @@ class Weights:
         if found != expected:
             raise ShapeMismatchError(f"what {name} is made of", expected, found)
         try:
-            made = computed(program, sources)
+            made = result_of(program, sources)
         except FAULTS as error:
             raise TracingError(f"{name} cannot be computed ({first_line(error)})", "Trace the model anew.") from error
         if not (made.is_floating_point() or made.is_complex()):

@@ -146,24 +146,24 @@ def compact(nodes: Tensor) -> Tensor:
     return rest
 
 
-def without_repetitions(layers: Sequence[Tensor]) -> tuple[list[Tensor], dict[int, Tensor]]:
-    """Indices without places that are the same, in all layers, as those before them: most tokens are alike.
+def without_repetitions(terms: Sequence[Tensor]) -> tuple[list[Tensor], dict[int, Tensor]]:
+    """Indices without places that are the same, in all terms, as those before them: most tokens are alike.
 
     Args:
-        layers: Of one shape.
+        terms: Of one shape.
 
     Returns:
         What is left of them, with size 1 where a layer does not change; and for each dimension that is shorter now the
         place there that each place had.
     """
-    layers, repeated = [thin(nodes) for nodes in layers], {}
-    for dimension in range(layers[0].dim()):
-        changes = [_changes(nodes, dimension) for nodes in layers if nodes.shape[dimension] > 1]
+    terms, repeated = [thin(nodes) for nodes in terms], {}
+    for dimension in range(terms[0].dim()):
+        changes = [_changes(nodes, dimension) for nodes in terms if nodes.shape[dimension] > 1]
         if changes and not (new := torch.stack(changes).any(0)).all():
             repeated[dimension] = functional.pad(new.cumsum(0), (1, 0))
             first = functional.pad(torch.nonzero(new).flatten() + 1, (1, 0))
-            layers = [n.index_select(dimension, first) if n.shape[dimension] > 1 else n for n in layers]
-    return layers, repeated
+            terms = [n.index_select(dimension, first) if n.shape[dimension] > 1 else n for n in terms]
+    return terms, repeated
 
 
 def _changes(nodes: Tensor, dimension: int) -> Tensor:

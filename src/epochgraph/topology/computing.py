@@ -155,7 +155,7 @@ def constant(source: Source) -> Tensor:
     return torch.tensor(source.values, dtype=dtype).reshape(source.shape)
 
 
-def computed(program: Program, sources: Mapping[str, Tensor]) -> Tensor:
+def result_of(program: Program, sources: Mapping[str, Tensor]) -> Tensor:
     """Run operations on tensors to compute a weight from parameters.
 
     Args:

@@ -27,14 +27,14 @@ class Flow:
 
     Attributes:
         shape: Shape of the value.
-        layers: Node or bundle of nodes at each place, `NO_NODE` where there is none; a sum has several layers, a
+        terms: Node or bundle of nodes at each place, `NO_NODE` where there is none; a sum has several terms, a
             constant none.
         part: Index of the part whose output this is, untouched and read once only; None otherwise.
         unknown: Why the nodes are not known; empty if they are.
     """
 
     shape: Shape
-    layers: tuple[Tensor, ...] = ()
+    terms: tuple[Tensor, ...] = ()
     part: int | None = None
     unknown: str = ""
 
@@ -105,12 +105,12 @@ class Wiring(ABC):
     """What the operations of a program mean for a graph of parts and edges.
 
     Attributes:
-        most_layers: How many layers whose nodes change along several dimensions a value may have. The nodes of more, as
+        most_terms: How many terms whose nodes change along several dimensions a value may have. The nodes of more, as
             where many branches end in one sum, meet.
         most_bytes: How much memory for indices one operation may take; what needs more is an error.
     """
 
-    most_layers: ClassVar[float] = 8
+    most_terms: ClassVar[float] = 8
     most_bytes: ClassVar[float] = inf
 
     @abstractmethod
@@ -154,8 +154,8 @@ class Wiring(ABC):
         """
 
     @abstractmethod
-    def preferred(self, layers: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Of layers that meet place by place, those of values; where there are none, those of what values decide."""
+    def preferred(self, terms: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Of terms that meet place by place, those of values; where there are none, those of what values decide."""
 
     @abstractmethod
     def chosen(self, flow: Flow, number: int, choice: str) -> Flow:

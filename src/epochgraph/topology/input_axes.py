@@ -48,7 +48,7 @@ class InputAxes(Wiring):
 
     @override
     def layer(self, layer: Layer, flow: Flow) -> Flow:
-        for nodes in flow.layers:
+        for nodes in flow.terms:
             if nodes.numel():
                 line = nodes.movedim(-1 - layer.geometry.dimensions, -1)
                 self.read(line[(0,) * (line.dim() - 1)])
@@ -71,7 +71,7 @@ class InputAxes(Wiring):
     @override
     def embedding(self, layer: Layer, indices: Flow) -> Flow:
         for name, (begin, end, _) in self.ranges.items():
-            if name in self.integers and any(bool(((n >= begin) & (n < end)).any()) for n in indices.layers):
+            if name in self.integers and any(bool(((n >= begin) & (n < end)).any()) for n in indices.terms):
                 self.rows[name] = max(self.rows.get(name, 0), layer.weight.shape[1])
         return Flow(layer.shape)
 
@@ -87,7 +87,7 @@ class InputAxes(Wiring):
 
     @override
     def pool(self, step: Step, flow: Flow, dimensions: Shape, shape: Shape) -> Flow:
-        first = self.met(step, flow, dimensions).layers
+        first = self.met(step, flow, dimensions).terms
         if len(shape) < len(flow.shape):
             first = tuple(nodes.squeeze(dimensions) for nodes in first)
         return Flow(shape, tuple(nodes.expand(shape) for nodes in first), unknown=flow.unknown)
@@ -96,7 +96,7 @@ class InputAxes(Wiring):
     def met(self, step: Step, flow: Flow, dimensions: Shape, kind: Kind = "met") -> Flow:
         keep = tuple(slice(0, 1) if d in dimensions else slice(None) for d in range(len(flow.shape)))
         shape = tuple(1 if d in dimensions else n for d, n in enumerate(flow.shape))
-        return Flow(shape, tuple(nodes[keep] for nodes in flow.layers), unknown=flow.unknown)
+        return Flow(shape, tuple(nodes[keep] for nodes in flow.terms), unknown=flow.unknown)
 
     @override
     def passed(self, flow: Flow, other: Flow) -> Flow:
@@ -108,27 +108,27 @@ class InputAxes(Wiring):
 
     @override
     def truth(self, flow: Flow, *, choice: bool = False) -> Flow:
-        layers = (torch.where((n >= 0) & (n < DECIDED), n + DECIDED, n) for n in map(thin, flow.layers))
-        return Flow(flow.shape, tuple(nodes.expand(flow.shape) for nodes in layers), unknown=flow.unknown)
+        terms = (torch.where((n >= 0) & (n < DECIDED), n + DECIDED, n) for n in map(thin, flow.terms))
+        return Flow(flow.shape, tuple(nodes.expand(flow.shape) for nodes in terms), unknown=flow.unknown)
 
     @override
-    def preferred(self, layers: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        values = tuple(n for n in layers if n.numel() == 0 or int(n[(0,) * n.dim()]) < DECIDED)
-        return values or layers
+    def preferred(self, terms: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        values = tuple(n for n in terms if n.numel() == 0 or int(n[(0,) * n.dim()]) < DECIDED)
+        return values or terms
 
     @override
     def chosen(self, flow: Flow, number: int, choice: str) -> Flow:
         shape = (*flow.shape[:-1], number, flow.shape[-1])
-        return Flow(shape, tuple(n.unsqueeze(-2).expand(shape) for n in flow.layers), unknown=flow.unknown)
+        return Flow(shape, tuple(n.unsqueeze(-2).expand(shape) for n in flow.terms), unknown=flow.unknown)
 
     @override
     def choosing(self, flow: Flow, choice: str) -> Flow:
         shape = (*flow.shape[:-2], flow.shape[-1])
-        return Flow(shape, tuple(n[..., 0, :] for n in flow.layers), unknown=flow.unknown)
+        return Flow(shape, tuple(n[..., 0, :] for n in flow.terms), unknown=flow.unknown)
 
     @override
     def batch_norm(self, step: Step, flow: Flow, sources: dict[str, Source], epsilon: float) -> Flow:
-        return Flow(flow.shape, flow.layers, unknown=flow.unknown)
+        return Flow(flow.shape, flow.terms, unknown=flow.unknown)
 
     @override
     def fold(self, parameters: tuple[str, ...]) -> None:

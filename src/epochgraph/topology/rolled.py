@@ -96,7 +96,7 @@ class RolledWiring(Wiring):
 
     def index_parts(self, indices: Flow, rows: int) -> list[int]:
         """The inputs that choose among so many rows."""
-        found = {self.indices[mark] for nodes in indices.layers for mark in _distinct(nodes) if mark in self.indices}
+        found = {self.indices[mark] for nodes in indices.terms for mark in _distinct(nodes) if mark in self.indices}
         return sorted(part for part in found if self.parts[part].size >= rows)
 
     def index_part(self, layer: Layer, rows: int) -> int:
@@ -180,7 +180,7 @@ class RolledWiring(Wiring):
         weight = layer.weight
         axis = len(flow.shape) - 1 - layer.geometry.dimensions
         others = tuple(d for d in range(len(flow.shape)) if d != axis)
-        lines = [self.bundles.together(nodes, others) for nodes in flow.layers]
+        lines = [self.bundles.together(nodes, others) for nodes in flow.terms]
         unknown = flow.unknown or ("more places than can be followed" if any(line is None for line in lines) else "")
         if unknown:
             self.leave_out(weight.parameters, f"its input cannot be followed: {unknown}")
@@ -252,15 +252,15 @@ class RolledWiring(Wiring):
     @override
     def pool(self, step: Step, flow: Flow, dimensions: Shape, shape: Shape) -> Flow:
         met = self.met(step, flow, dimensions, "statistic")
-        layers = met.layers
+        terms = met.terms
         if len(shape) < len(flow.shape):
-            layers = tuple(layer.squeeze(dimensions) for layer in layers)
-        return Flow(shape, tuple(layer.expand(shape) for layer in layers), unknown=met.unknown)
+            terms = tuple(term.squeeze(dimensions) for term in terms)
+        return Flow(shape, tuple(term.expand(shape) for term in terms), unknown=met.unknown)
 
     @override
     def met(self, step: Step, flow: Flow, dimensions: Shape, kind: Kind = "met") -> Flow:
         shape = tuple(1 if d in dimensions else n for d, n in enumerate(flow.shape))
-        found = [self.bundles.together(nodes, dimensions, kind) for nodes in flow.layers]
+        found = [self.bundles.together(nodes, dimensions, kind) for nodes in flow.terms]
         unknown = flow.unknown
         if any(nodes is None for nodes in found):
             unknown = f"{step.operation} mixes more places than can be followed"
@@ -268,18 +268,18 @@ class RolledWiring(Wiring):
 
     @override
     def passed(self, flow: Flow, other: Flow) -> Flow:
-        statistics = [self.is_statistic(nodes) for nodes in other.layers]
-        if not any(statistics) or not flow.layers:
+        statistics = [self.is_statistic(nodes) for nodes in other.terms]
+        if not any(statistics) or not flow.terms:
             return other
-        if not self.normalises([n for n, is_one in zip(other.layers, statistics, strict=True) if is_one], flow.layers):
+        if not self.normalises([n for n, is_one in zip(other.terms, statistics, strict=True) if is_one], flow.terms):
             return other
-        kept = tuple(nodes for nodes, is_one in zip(other.layers, statistics, strict=True) if not is_one)
+        kept = tuple(nodes for nodes, is_one in zip(other.terms, statistics, strict=True) if not is_one)
         return Flow(other.shape, kept, unknown=other.unknown)
 
-    def normalises(self, statistics: Sequence[Tensor], layers: Sequence[Tensor]) -> bool:
+    def normalises(self, statistics: Sequence[Tensor], terms: Sequence[Tensor]) -> bool:
         """Whether statistics are of the values that they are combined with: these, more than one, and no others."""
         measured = [set(self.bundles.members(mark)) for nodes in statistics for mark in _distinct(nodes)]
-        own = [set(self.bundles.members(mark)) for nodes in layers for mark in _distinct(nodes)]
+        own = [set(self.bundles.members(mark)) for nodes in terms for mark in _distinct(nodes)]
         if set().union(*own) != set().union(*measured):
             return False
         return max(map(len, own), default=0) < max(map(len, measured))  # else they are no less statistics themselves
@@ -291,14 +291,14 @@ class RolledWiring(Wiring):
 
     @override
     def differs(self, flow: Flow, dimensions: Sequence[int], others: Sequence[int]) -> bool:
-        shapes = [compact(nodes).shape for nodes in flow.layers]
+        shapes = [compact(nodes).shape for nodes in flow.terms]
         along = {d for shape in shapes for d, size in enumerate(shape) if size > 1}
         return bool(along.intersection(dimensions)) and not along.intersection(others)
 
     @override
     def truth(self, flow: Flow, *, choice: bool = False) -> Flow:
-        layers = tuple(self.decided(nodes, choice=choice).expand(flow.shape) for nodes in flow.layers)
-        return Flow(flow.shape, layers, unknown=flow.unknown)
+        terms = tuple(self.decided(nodes, choice=choice).expand(flow.shape) for nodes in flow.terms)
+        return Flow(flow.shape, terms, unknown=flow.unknown)
 
     def decided(self, nodes: Tensor, *, choice: bool) -> Tensor:
         """The same places, at each of them what the nodes there decide."""
@@ -323,8 +323,8 @@ class RolledWiring(Wiring):
         return bisect_right(self.offsets, node) - 1
 
     @override
-    def preferred(self, layers: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return tuple(nodes for nodes in layers if not self.is_decided(nodes)) or layers
+    def preferred(self, terms: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(nodes for nodes in terms if not self.is_decided(nodes)) or terms
 
     def is_decided(self, nodes: Tensor) -> bool:
         """Whether all places hold what nodes decide."""
@@ -334,7 +334,7 @@ class RolledWiring(Wiring):
     @override
     def chosen(self, flow: Flow, number: int, choice: str) -> Flow:
         shape = (*flow.shape[:-1], number, flow.shape[-1])
-        return Flow(shape, tuple(self.told_apart(n, number, choice) for n in flow.layers), unknown=flow.unknown)
+        return Flow(shape, tuple(self.told_apart(n, number, choice) for n in flow.terms), unknown=flow.unknown)
 
     def told_apart(self, nodes: Tensor, number: int, choice: str) -> Tensor:
         """The nodes of each alternative, in an additional last dimension but one."""
@@ -351,7 +351,7 @@ class RolledWiring(Wiring):
     @override
     def choosing(self, flow: Flow, choice: str) -> Flow:
         shape = (*flow.shape[:-2], flow.shape[-1])
-        return Flow(shape, tuple(self.put_together(n, choice) for n in flow.layers), unknown=flow.unknown)
+        return Flow(shape, tuple(self.put_together(n, choice) for n in flow.terms), unknown=flow.unknown)
 
     def put_together(self, nodes: Tensor, choice: str) -> Tensor:
         """At each place a bundle of what the alternatives along the last dimension but one gave."""
@@ -371,7 +371,7 @@ class RolledWiring(Wiring):
             for role in ("scale", "shift"):
                 if role in sources:
                     self.leave_out((names[role],), "it is a batch norm that does not follow one layer alone")
-        return Flow(flow.shape, flow.layers, unknown=flow.unknown)
+        return Flow(flow.shape, flow.terms, unknown=flow.unknown)
 
     @override
     def fold(self, parameters: tuple[str, ...]) -> None:

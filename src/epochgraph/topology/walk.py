@@ -262,7 +262,7 @@ def is_weight(value: object) -> TypeGuard[Source | Computed]:
 def is_constant(value: Value) -> bool:
     """Whether a value is made of neither nodes nor parameters."""
     if isinstance(value, Flow):
-        return not value.layers and not value.unknown
+        return not value.terms and not value.unknown
     return not parameters_of(value)
 
 

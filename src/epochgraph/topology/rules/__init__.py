@@ -7,7 +7,7 @@ from epochgraph.topology import operations as ops
 from epochgraph.topology.computing import CONVOLVING, first_line, is_computable
 from epochgraph.topology.program import Source, Step
 from epochgraph.topology.rules.choices import chosen, counted, one_hot, rows, searched, whole
-from epochgraph.topology.rules.fixed import at_mean, computed
+from epochgraph.topology.rules.fixed import at_mean, of_constants
 from epochgraph.topology.rules.layers import any_convolution, batch_norm, convolution, linear, norm, time_first
 from epochgraph.topology.rules.lookups import (
     embedding,
@@ -105,7 +105,7 @@ def result(walk: Walk, step: Step) -> Value:
         return made
     fixed = all(isinstance(value, Source | Computed) for value in walk.tensors(step))
     if fixed and is_computable(step) and not _is_layer(walk, step, name):
-        return computed(walk, step)
+        return of_constants(walk, step)
     rule = RULES.get(name)
     if rule is None:
         return walk.unknown(step)

@@ -21,16 +21,16 @@ def chosen(walk: Walk, step: Step) -> Value:
     met = walk.wiring.met(step, flow, dimensions)
     shape = plain(walk.shape(step))
     if len(shape) < rank:
-        left = tuple(nodes.squeeze(dimensions) for nodes in met.layers)
-        met = replace(met, layers=left)
-    return walk.wiring.truth(Flow(shape, tuple(n.expand(shape) for n in met.layers), unknown=met.unknown), choice=True)
+        left = tuple(nodes.squeeze(dimensions) for nodes in met.terms)
+        met = replace(met, terms=left)
+    return walk.wiring.truth(Flow(shape, tuple(n.expand(shape) for n in met.terms), unknown=met.unknown), choice=True)
 
 
 def searched(walk: Walk, step: Step) -> Value:
     """Between which bounds each value lies."""
     operands = walk.operands(step)
     values = ops.SEARCHES[ops.base(step.operation)]
-    if any(isinstance(bound, Flow) and bound.layers for bound in (operands[1 - values],)):
+    if any(isinstance(bound, Flow) and bound.terms for bound in (operands[1 - values],)):
         return walk.unknown(step, "has bounds that are computed from values")
     flow = walk.flow(operands[values])
     return walk.wiring.truth(placewise(walk, step, [flow]))
@@ -40,8 +40,8 @@ def one_hot(walk: Walk, step: Step) -> Value:
     """Each number as a row with one 1."""
     flow = walk.flow(walk.operands(step)[0])
     shape = plain(walk.shape(step))
-    layers = tuple(nodes.unsqueeze(-1).expand(shape) for nodes in flow.layers)
-    return walk.wiring.truth(Flow(shape, layers, unknown=flow.unknown))
+    terms = tuple(nodes.unsqueeze(-1).expand(shape) for nodes in flow.terms)
+    return walk.wiring.truth(Flow(shape, terms, unknown=flow.unknown))
 
 
 def counted(walk: Walk, step: Step) -> Value:
@@ -66,7 +66,7 @@ def rows(walk: Walk, step: Step) -> Value:
         if len(shape) != len(flow.shape):
             return walk.wiring.truth(everywhere(walk, step, flow, shape), choice=True)
         met = walk.wiring.met(step, flow, (dimension % len(shape),) if shape else ())
-        return Flow(shape, tuple(nodes.expand(shape) for nodes in met.layers), unknown=met.unknown)
+        return Flow(shape, tuple(nodes.expand(shape) for nodes in met.terms), unknown=met.unknown)
 
     return shaped(walk.shape(step), along)
 
@@ -77,17 +77,17 @@ def decided(walk: Walk, step: Step, flow: Flow, decisions: list[Flow]) -> Flow:
     for decision in decisions:
         if decision.unknown:
             return Flow(flow.shape, unknown=flow.unknown or decision.unknown)
-        if decision.layers and not found.unknown:
+        if decision.terms and not found.unknown:
             found = combined(walk, step, [found, walk.wiring.truth(decision)], flow.shape)
     return found
 
 
 def everywhere(walk: Walk, step: Step, flow: Flow, shape: Shape) -> Flow:
     """All nodes of a flow at each place."""
-    if flow.unknown or not flow.layers:
+    if flow.unknown or not flow.terms:
         return Flow(shape, unknown=flow.unknown)
     met = walk.wiring.met(step, flow, tuple(range(len(flow.shape))))
-    return Flow(shape, tuple(nodes.flatten()[0].expand(shape) for nodes in met.layers), unknown=met.unknown)
+    return Flow(shape, tuple(nodes.flatten()[0].expand(shape) for nodes in met.terms), unknown=met.unknown)
 
 
 def _name(step: Step) -> str:

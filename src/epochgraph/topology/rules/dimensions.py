@@ -6,7 +6,7 @@ from contextlib import suppress
 import torch
 
 from epochgraph.topology import operations as ops
-from epochgraph.topology.computing import FAULTS, computed
+from epochgraph.topology.computing import FAULTS, result_of
 from epochgraph.topology.program import Shape, Source, Step
 from epochgraph.topology.walk import Computed, Walk
 
@@ -30,7 +30,9 @@ def same_along(walk: Walk, weight: Source | Computed) -> list[int]:
     if isinstance(weight, Computed):
         program = walk.derivation(weight.name)
         with suppress(*FAULTS):  # then it may vary
-            strides = computed(program, {s.name: torch.empty(s.shape, device="meta") for s in program.sources}).stride()
+            strides = result_of(
+                program, {s.name: torch.empty(s.shape, device="meta") for s in program.sources}
+            ).stride()
     return [d for d, size in enumerate(weight.shape) if size == 1 or strides[d] == 0]
 
 

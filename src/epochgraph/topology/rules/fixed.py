@@ -30,7 +30,7 @@ DIVIDING = frozenset(["div", "divide", "true_divide"])
 """Operations that give zeros where the first of two operands is zeros."""
 
 
-def computed(walk: Walk, step: Step) -> Value:
+def of_constants(walk: Walk, step: Step) -> Value:
     """Parameters and constants alone give what can be computed when their values are known."""
     if (left := _without_zeros(walk, step)) is not None:
         return left
@@ -127,7 +127,7 @@ def _expanded(walk: Walk, step: Step, read: Argument) -> Value:
     """One value, in the shape of a step's result."""
     step = replace(step, operation="aten.expand.default", arguments=(read, plain(walk.shape(step))), options=())
     walk.steps[step.name] = step
-    return computed(walk, step)
+    return of_constants(walk, step)
 
 
 Mean = Callable[[Step], Ref | float]

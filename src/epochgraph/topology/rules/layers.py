@@ -72,15 +72,15 @@ def _with_computed(walk: Walk, step: Step, flow: Flow, kernel: Flow, form: tuple
     (dimensions, groups), shape = form, plain(walk.shape(step))
     axis, single = len(shape) - 1 - dimensions, [1] * dimensions
     split = (*flow.shape[:axis], groups, flow.shape[axis] // groups, *flow.shape[axis + 1 :])
-    grouped = replace(flow, shape=split, part=None, layers=tuple(nodes.reshape(split) for nodes in flow.layers))
+    grouped = replace(flow, shape=split, part=None, terms=tuple(nodes.reshape(split) for nodes in flow.terms))
     read = walk.wiring.met(step, grouped, tuple(range(axis + 1, len(split))))
     own = walk.wiring.met(step, kernel, tuple(range(1, len(kernel.shape))))
     unknown = read.unknown or own.unknown
     if unknown:
         return Flow(shape, unknown=unknown)
     outputs = (*shape[:axis], groups, shape[axis] // groups, *single)
-    channels = tuple(nodes.expand(outputs).flatten(axis, axis + 1).expand(shape) for nodes in read.layers)
-    kernels = tuple(nodes.reshape(-1, *single).expand(shape) for nodes in own.layers)
+    channels = tuple(nodes.expand(outputs).flatten(axis, axis + 1).expand(shape) for nodes in read.terms)
+    kernels = tuple(nodes.reshape(-1, *single).expand(shape) for nodes in own.terms)
     return combined(walk, step, [Flow(shape, channels), Flow(shape, kernels)], shape)
 
 
@@ -89,7 +89,7 @@ def time_first(walk: Walk, step: Step) -> Value:
     read, weight, bias, padding = (*walk.operands(step), 0)[:4]
     flow, shape = walk.flow(fed(walk, step, read)), plain(walk.shape(step))
     order = (1, 2, 0)
-    turned = replace(flow, shape=_ordered(flow.shape, order), layers=tuple(n.permute(order) for n in flow.layers))
+    turned = replace(flow, shape=_ordered(flow.shape, order), terms=tuple(n.permute(order) for n in flow.terms))
     step = replace(step, operation="aten.conv1d.default", shape=_ordered(shape, order))
     if is_weight(weight):
         order_of_weight = (2, 1, 0)
@@ -99,11 +99,11 @@ def time_first(walk: Walk, step: Step) -> Value:
         made = walk.wiring.layer(layer, turned)
     else:
         kernel = walk.flow(weight)
-        layers = tuple(nodes.permute(2, 1, 0) for nodes in kernel.layers)
-        kernel = replace(kernel, shape=_ordered(kernel.shape, (2, 1, 0)), layers=layers)
+        terms = tuple(nodes.permute(2, 1, 0) for nodes in kernel.terms)
+        kernel = replace(kernel, shape=_ordered(kernel.shape, (2, 1, 0)), terms=terms)
         walk.wiring.fold(parameters_of(bias))
         made = walk.flow(_with_computed(walk, replace(step, arguments=()), turned, kernel, (1, 1)))
-    return Flow(shape, tuple(nodes.permute(2, 0, 1) for nodes in made.layers), unknown=made.unknown)
+    return Flow(shape, tuple(nodes.permute(2, 0, 1) for nodes in made.terms), unknown=made.unknown)
 
 
 def _ordered(shape: Shape, order: Shape) -> Shape:

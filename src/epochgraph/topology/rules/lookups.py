@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from epochgraph.topology import operations as ops
-from epochgraph.topology.computing import computed, constant
+from epochgraph.topology.computing import constant, result_of
 from epochgraph.topology.flow import Flow, Geometry, Layer
 from epochgraph.topology.program import Shape, Source, Step, layout
 from epochgraph.topology.rules.belonging import belong
@@ -60,7 +60,7 @@ def fed(walk: Walk, step: Step, value: Value, dimension: int = -1) -> Value:
     )
     weight = walk.weight(value, steps)
     flow = walk.wiring.embedding(Layer(step, weight, None, Geometry(), moved), Flow((count,)))
-    return Flow(value.shape, tuple(nodes.movedim(-1, dimension) for nodes in flow.layers), unknown=flow.unknown)
+    return Flow(value.shape, tuple(nodes.movedim(-1, dimension) for nodes in flow.terms), unknown=flow.unknown)
 
 
 def embedding_bag(walk: Walk, step: Step) -> Value:
@@ -82,7 +82,7 @@ def _weighed(walk: Walk, step: Step, rows: Flow, factors: Value) -> Flow:
     if rows.unknown or met.unknown:
         return Flow(rows.shape, unknown=rows.unknown or met.unknown)
     single = [1] * len(rows.shape)
-    everywhere = tuple(nodes.reshape(single).expand(rows.shape) for nodes in met.layers)
+    everywhere = tuple(nodes.reshape(single).expand(rows.shape) for nodes in met.terms)
     return combined(walk, step, [rows, Flow(rows.shape, everywhere)], rows.shape)
 
 
@@ -130,7 +130,7 @@ def _masked_places(walk: Walk, step: Step, flow: Flow, mask: Value, first: int, 
         return Flow(shape, unknown=flow.unknown)
     dimensions = tuple(range(first, first + count))
     met = walk.wiring.met(step, flow, dimensions)
-    squeezed = (nodes.squeeze(dimensions).unsqueeze(first) for nodes in met.layers)
+    squeezed = (nodes.squeeze(dimensions).unsqueeze(first) for nodes in met.terms)
     found = Flow(shape, tuple(nodes.expand(shape) for nodes in squeezed), unknown=met.unknown)
     return decided(walk, step, found, [everywhere(walk, step, walk.flow(mask), shape)])
 
@@ -174,9 +174,9 @@ def _chosen_places(walk: Walk, step: Step, flow: Flow, dimensions: Shape, indice
         met = walk.wiring.met(step, flow, dimensions)
         if met.unknown:
             return Flow(shape, unknown=met.unknown)
-        flow = Flow(flow.shape, tuple(nodes.expand(flow.shape) for nodes in met.layers))
+        flow = Flow(flow.shape, tuple(nodes.expand(flow.shape) for nodes in met.terms))
 
-    def layer(nodes: Tensor) -> Tensor:
+    def of_term(nodes: Tensor) -> Tensor:
         def stand_in(value: Any) -> Tensor:
             if value is read:
                 return nodes
@@ -185,7 +185,7 @@ def _chosen_places(walk: Walk, step: Step, flow: Flow, dimensions: Shape, indice
 
         return torch.as_tensor(walk.call(step, stand_in))
 
-    found = Flow(shape, tuple(layer(nodes) for nodes in flow.layers))
+    found = Flow(shape, tuple(of_term(nodes) for nodes in flow.terms))
     return found if exact else decided(walk, step, found, [*_placed(walk, step, shape, dimensions, indices)])
 
 
@@ -193,13 +193,13 @@ def _placed(walk: Walk, step: Step, shape: Shape, dimensions: Shape, indices: An
     """Indices at the places for which they choose: they decide what stands there."""
     given = [index for index in indices if index is not None]
     for index in given:
-        if not isinstance(index, Flow) or not index.layers:
+        if not isinstance(index, Flow) or not index.terms:
             continue
         if index.shape == shape:
             yield index
         elif len(given) == 1 and ops.base(step.operation) in ("index", "index_select", "embedding"):
             whole = (*[1] * dimensions[0], *index.shape, *[1] * (len(shape) - dimensions[0] - len(index.shape)))
-            yield Flow(whole, tuple(nodes.reshape(whole) for nodes in index.layers))
+            yield Flow(whole, tuple(nodes.reshape(whole) for nodes in index.terms))
         else:
             yield everywhere(walk, step, index, shape)
 
@@ -218,15 +218,15 @@ def repeated(walk: Walk, step: Step) -> Value:
     if known is None:
         dimensions = tuple(range(len(flow.shape))) if given is None else (int(given) % len(flow.shape),)
         met = walk.wiring.met(step, flow, dimensions)
-        layers = tuple((nodes.flatten() if given is None else nodes).expand(shape) for nodes in met.layers)
+        terms = tuple((nodes.flatten() if given is None else nodes).expand(shape) for nodes in met.terms)
         return decided(
-            walk, step, Flow(shape, layers, unknown=met.unknown), [everywhere(walk, step, walk.flow(counts), shape)]
+            walk, step, Flow(shape, terms, unknown=met.unknown), [everywhere(walk, step, walk.flow(counts), shape)]
         )
 
-    def layer(nodes: Tensor) -> Tensor:
+    def of_term(nodes: Tensor) -> Tensor:
         return torch.as_tensor(walk.call(step, lambda one: known if one is counts else nodes))
 
-    return Flow(shape, tuple(map(layer, flow.layers)))
+    return Flow(shape, tuple(map(of_term, flow.terms)))
 
 
 def values(walk: Walk, value: Any) -> Tensor | None:
@@ -238,7 +238,7 @@ def values(walk: Walk, value: Any) -> Tensor | None:
     program = walk.derivation(value.name)
     if any(source.values is None for source in program.sources) or prod(value.shape) > MOST_VALUES:
         return None
-    return _whole(computed(program, {source.name: constant(source) for source in program.sources}))
+    return _whole(result_of(program, {source.name: constant(source) for source in program.sources}))
 
 
 def _whole(found: Tensor) -> Tensor | None:
@@ -260,7 +260,7 @@ def scattered(walk: Walk, step: Step) -> Value:
     spread = _spread(walk, step, placed, target.shape, dimensions)
     if spread.unknown:
         return spread
-    both = Flow(target.shape, target.layers), spread
+    both = Flow(target.shape, target.terms), spread
     return decided(walk, step, combined(walk, step, [*both], target.shape), deciding)
 
 
@@ -296,14 +296,14 @@ def _spread(walk: Walk, step: Step, placed: Flow, shape: Shape, dimensions: Shap
     if met.unknown:
         return Flow(shape, unknown=met.unknown)
 
-    def layer(nodes: Tensor) -> Tensor:
+    def of_term(nodes: Tensor) -> Tensor:
         if nodes.dim() != len(shape):
             nodes = nodes.reshape([n for d, n in enumerate(nodes.shape) if d not in gone])
             for dimension in dimensions:
                 nodes = nodes.unsqueeze(dimension) if nodes.dim() < len(shape) else nodes
         return nodes.expand(shape)
 
-    return Flow(shape, tuple(layer(nodes) for nodes in met.layers))
+    return Flow(shape, tuple(of_term(nodes) for nodes in met.terms))
 
 
 def folded_back(walk: Walk, step: Step) -> Value:
@@ -314,9 +314,9 @@ def folded_back(walk: Walk, step: Step) -> Value:
         return Flow(shape, unknown=flow.unknown)
     *batch, rows, windows = flow.shape
     split = (*batch, shape[-3], rows // shape[-3], windows)
-    grouped = Flow(split, tuple(nodes.reshape(split) for nodes in flow.layers))
+    grouped = Flow(split, tuple(nodes.reshape(split) for nodes in flow.terms))
     met = walk.wiring.met(step, grouped, (len(split) - 2, len(split) - 1))
-    return Flow(shape, tuple(nodes.expand(shape) for nodes in met.layers), unknown=met.unknown)
+    return Flow(shape, tuple(nodes.expand(shape) for nodes in met.terms), unknown=met.unknown)
 
 
 def sampled(walk: Walk, step: Step) -> Value:
@@ -329,9 +329,9 @@ def sampled(walk: Walk, step: Step) -> Value:
         return Flow(shape, unknown=flow.unknown or places.unknown)
     spatial = len(shape) - 2
     met = walk.wiring.met(step, flow, tuple(range(2, len(flow.shape))))
-    where = walk.wiring.met(step, places, tuple(range(1, len(places.shape)))) if places.layers else places
+    where = walk.wiring.met(step, places, tuple(range(1, len(places.shape)))) if places.terms else places
     if met.unknown or where.unknown:
         return Flow(shape, unknown=met.unknown or where.unknown)
-    layers = [nodes.expand(shape) for nodes in met.layers]
-    layers += [nodes.reshape(-1, *[1] * (spatial + 1)).expand(shape) for nodes in where.layers]
-    return Flow(shape, tuple(layers))
+    terms = [nodes.expand(shape) for nodes in met.terms]
+    terms += [nodes.reshape(-1, *[1] * (spatial + 1)).expand(shape) for nodes in where.terms]
+    return Flow(shape, tuple(terms))

@@ -63,9 +63,9 @@ def _letters(matrix: Value, given: Value, *, left: bool) -> tuple[list[tuple[Val
 
 def _spread(walk: Walk, step: Step, flow: Flow, batch: int, shape: Shape) -> Flow:
     """All nodes of each matrix at every place of what comes of it."""
-    if flow.unknown or not flow.layers or len(shape) < batch:
+    if flow.unknown or not flow.terms or len(shape) < batch:
         return Flow(shape, unknown=flow.unknown)
     met = walk.wiring.met(step, flow, tuple(range(batch, len(flow.shape))))
     single = (*flow.shape[:batch], *[1] * (len(shape) - batch))
-    layers = (nodes.reshape(single) for nodes in met.layers)
-    return Flow(shape, tuple(nodes.expand(shape) for nodes in layers), unknown=met.unknown)
+    terms = (nodes.reshape(single) for nodes in met.terms)
+    return Flow(shape, tuple(nodes.expand(shape) for nodes in terms), unknown=met.unknown)

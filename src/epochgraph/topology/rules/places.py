@@ -75,22 +75,22 @@ def combined(walk: Walk, step: Step, flows: list[Flow], shape: Shape) -> Flow:
         first, second = flows
         flows = [walk.wiring.passed(second, first), walk.wiring.passed(first, second)]
     if len(flows) == 1:  # nothing meets: a copy, an activation
-        return replace(flows[0], shape=shape, part=None, layers=tuple(layer.expand(shape) for layer in flows[0].layers))
-    layers = walk.wiring.preferred(distinct([[layer.expand(shape) for layer in flow.layers] for flow in flows]))
-    return _few(walk, step, layers, shape)
+        return replace(flows[0], shape=shape, part=None, terms=tuple(term.expand(shape) for term in flows[0].terms))
+    terms = walk.wiring.preferred(distinct([[term.expand(shape) for term in flow.terms] for flow in flows]))
+    return _few(walk, step, terms, shape)
 
 
-def _few(walk: Walk, step: Step, layers: Sequence[Tensor], shape: Shape) -> Flow:
-    """A flow of some layers, or where too many change along several dimensions, with the nodes of those together."""
-    irregular = [layer for layer in layers if _extent(layer) > 1]
-    if len(irregular) <= walk.wiring.most_layers:
-        return Flow(shape, tuple(layers))
+def _few(walk: Walk, step: Step, terms: Sequence[Tensor], shape: Shape) -> Flow:
+    """A flow of some terms, or where too many change along several dimensions, with the nodes of those together."""
+    irregular = [term for term in terms if _extent(term) > 1]
+    if len(irregular) <= walk.wiring.most_terms:
+        return Flow(shape, tuple(terms))
     some, repeated = without_repetitions(irregular)
     places = np.broadcast_shapes(*(layer.shape for layer in some))
     stacked = torch.stack([layer.expand(places) for layer in some])
     met = walk.wiring.met(step, Flow(tuple(stacked.shape), (stacked,)), (0,))
-    together = (with_repetitions(layer.squeeze(0), repeated).expand(shape) for layer in met.layers)
-    regular = (layer for layer in layers if _extent(layer) <= 1)
+    together = (with_repetitions(term.squeeze(0), repeated).expand(shape) for term in met.terms)
+    regular = (term for term in terms if _extent(term) <= 1)
     return Flow(shape, (*regular, *together), unknown=met.unknown)
 
 
@@ -101,16 +101,16 @@ def moved(walk: Walk, step: Step) -> Value:
         return walk.unknown(step)
     read = [walk.flow(value) for value in walk.tensors(step)]
     unknown = next((flow.unknown for flow in read if flow.unknown), "")
-    count = 0 if unknown else max((len(flow.layers) for flow in read), default=0)
+    count = 0 if unknown else max((len(flow.terms) for flow in read), default=0)
     results = [walk.call(step, lambda value, n=n: _layer(value, n)) for n in range(count)]  # type: ignore[misc]
     shapes = walk.shape(step)
     several = bool(shapes) and isinstance(shapes[0], tuple)
     outputs = [(shapes, results)]
     if several:
-        outputs = [(shape, [layers[number] for layers in results]) for number, shape in enumerate(shapes)]
+        outputs = [(shape, [terms[number] for terms in results]) for number, shape in enumerate(shapes)]
     found = tuple(
-        Flow(shape, unknown=unknown) if unknown else _few(walk, step, [*map(_light, layers)], shape)
-        for shape, layers in outputs
+        Flow(shape, unknown=unknown) if unknown else _few(walk, step, [*map(_light, terms)], shape)
+        for shape, terms in outputs
     )
     return found if several else found[0]
 
@@ -122,7 +122,7 @@ def gated(walk: Walk, step: Step) -> Value:
     dimension = int(walk.option(step, 1, "dim", -1))
     if flow.unknown:
         return Flow(shape, unknown=flow.unknown)
-    halves = zip(*(nodes.chunk(2, dimension) for nodes in flow.layers), strict=True)
+    halves = zip(*(nodes.chunk(2, dimension) for nodes in flow.terms), strict=True)
     return combined(walk, step, [Flow(shape, half) for half in halves], shape)
 
 
@@ -130,7 +130,7 @@ def copied(walk: Walk, step: Step) -> Value:
     """A value takes the place of another."""
     belong(walk, step)
     flow, shape = walk.flow(walk.operands(step)[1]), plain(walk.shape(step))
-    return Flow(shape, tuple(nodes.expand(shape) for nodes in flow.layers), unknown=flow.unknown)
+    return Flow(shape, tuple(nodes.expand(shape) for nodes in flow.terms), unknown=flow.unknown)
 
 
 def item(walk: Walk, step: Step) -> Value:
@@ -146,9 +146,9 @@ def item(walk: Walk, step: Step) -> Value:
 
 def _layer(value: object, number: int) -> Tensor:
     """One layer of a value; where it has fewer, a layer without nodes."""
-    layers = value.layers if isinstance(value, Flow) else ()
+    terms = value.terms if isinstance(value, Flow) else ()
     shape = getattr(value, "shape", ())
-    return layers[number] if number < len(layers) else torch.full((), NO_NODE).expand(shape)
+    return terms[number] if number < len(terms) else torch.full((), NO_NODE).expand(shape)
 
 
 def _light(nodes: Tensor) -> Tensor:
@@ -162,8 +162,8 @@ def _light(nodes: Tensor) -> Tensor:
 
 
 def distinct(operands: Iterable[Iterable[Tensor]]) -> tuple[Tensor, ...]:
-    """The layers of several operands without repetitions: x + x reads x's nodes once."""
-    everything = [layer for layers in operands for layer in layers]
+    """The terms of several operands without repetitions: x + x reads x's nodes once."""
+    everything = [term for terms in operands for term in terms]
     if len(everything) == 1:
         return tuple(everything)
     found: dict[tuple[Shape, bytes], Tensor] = {}

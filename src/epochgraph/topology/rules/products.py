@@ -196,7 +196,7 @@ class _Contraction:
         gone = tuple(d for d, letter in enumerate(letters) if letter not in wanted and flow.shape[d] > 1)
         met = self.walk.wiring.met(self.step, flow, gone) if gone else flow
         shape = self.size(wanted)
-        return Flow(shape, tuple(self.arranged(n, letters, wanted) for n in met.layers), unknown=met.unknown)
+        return Flow(shape, tuple(self.arranged(n, letters, wanted) for n in met.terms), unknown=met.unknown)
 
     def of_values(self, flows: Sequence[tuple[Flow, Letters]]) -> Flow:
         """Values multiply each other: each place has met all that went into it."""
@@ -293,7 +293,7 @@ class _Contraction:
 def _joined(flow: Flow, places: int, shape: Shape) -> Flow:
     """A flow whose dimensions after its places are laid out in another shape."""
     whole = (*flow.shape[:places], *shape)
-    return Flow(whole, tuple(nodes.reshape(whole) for nodes in flow.layers), flow.part, flow.unknown)
+    return Flow(whole, tuple(nodes.reshape(whole) for nodes in flow.terms), flow.part, flow.unknown)
 
 
 def attention(walk: Walk, step: Step) -> Value:
@@ -332,4 +332,4 @@ def _shared(flow: Flow, query: Flow) -> Flow:
     if heads == 1:
         return flow
     shape = (*flow.shape[:-3], query.shape[-3], *flow.shape[-2:])
-    return Flow(shape, tuple(nodes.repeat_interleave(heads, -3) for nodes in flow.layers))
+    return Flow(shape, tuple(nodes.repeat_interleave(heads, -3) for nodes in flow.terms))

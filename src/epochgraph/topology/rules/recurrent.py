@@ -69,7 +69,7 @@ def unpacked(walk: Walk, step: Step) -> Value:
 def _of_any_moment(walk: Walk, step: Step, leading: int, shape: Shape) -> Flow:
     flow = walk.flow(walk.operands(step)[0])
     met = walk.wiring.met(step, flow, tuple(range(leading)))
-    features = (nodes[(0,) * leading] for nodes in met.layers)
+    features = (nodes[(0,) * leading] for nodes in met.terms)
     return Flow(shape, tuple(nodes.expand(shape) for nodes in features), unknown=met.unknown)
 
 
@@ -107,9 +107,9 @@ class _Units:
         else:
             hidden = self.projected(units)
         for state in (hidden, *states[:1]):
-            if state.layers:
+            if state.terms:
                 self.layer(self.recurrent, state)
-        passing = [_last(state, hidden) for state in carried if state.layers and state.shape[-1] == hidden.shape[-1]]
+        passing = [_last(state, hidden) for state in carried if state.terms and state.shape[-1] == hidden.shape[-1]]
         return combined(self.walk, self.step, [hidden, *passing], hidden.shape) if not hidden.unknown else hidden
 
     def layer(self, value: Any, flow: Flow) -> Flow:
@@ -137,16 +137,16 @@ class _Units:
 
 def _row(state: Flow, position: int) -> Flow:
     """The state of one layer and direction."""
-    if state.unknown or not state.layers:
+    if state.unknown or not state.terms:
         return Flow(state.shape[1:], unknown=state.unknown)
-    return Flow(state.shape[1:], tuple(nodes[position] for nodes in state.layers))
+    return Flow(state.shape[1:], tuple(nodes[position] for nodes in state.terms))
 
 
 def _last(state: Flow, like: Flow) -> Flow:
     """A state at all places of a sequence: its first row stands for all where they agree."""
-    layers = tuple(nodes.reshape(-1, nodes.shape[-1]) for nodes in state.layers)
+    terms = tuple(nodes.reshape(-1, nodes.shape[-1]) for nodes in state.terms)
     return Flow(
-        like.shape, tuple(nodes[:1].reshape(*[1] * (len(like.shape) - 1), -1).expand(like.shape) for nodes in layers)
+        like.shape, tuple(nodes[:1].reshape(*[1] * (len(like.shape) - 1), -1).expand(like.shape) for nodes in terms)
     )
 
 
@@ -156,13 +156,13 @@ def _beside(flows: list[Flow]) -> Flow:
         return flows[0]
     shape = (*flows[0].shape[:-1], sum(flow.shape[-1] for flow in flows))
     unknown = next((flow.unknown for flow in flows if flow.unknown), "")
-    count = 0 if unknown else max(len(flow.layers) for flow in flows)
-    layers = tuple(torch.cat([_padded(flow, n) for flow in flows], -1) for n in range(count))
-    return Flow(shape, layers, unknown=unknown)
+    count = 0 if unknown else max(len(flow.terms) for flow in flows)
+    terms = tuple(torch.cat([_padded(flow, n) for flow in flows], -1) for n in range(count))
+    return Flow(shape, terms, unknown=unknown)
 
 
 def _padded(flow: Flow, number: int) -> torch.Tensor:
-    return flow.layers[number] if number < len(flow.layers) else torch.full((), NO_NODE).expand(flow.shape)
+    return flow.terms[number] if number < len(flow.terms) else torch.full((), NO_NODE).expand(flow.shape)
 
 
 def _stacked(hidden: list[Flow], shape: Shape) -> tuple[tuple[torch.Tensor, ...], None, str]:
@@ -170,6 +170,6 @@ def _stacked(hidden: list[Flow], shape: Shape) -> tuple[tuple[torch.Tensor, ...]
     unknown = next((flow.unknown for flow in hidden if flow.unknown), "")
     if unknown or any(flow.shape[-1] != shape[-1] for flow in hidden):
         return (), None, unknown or "its cells are not given on"
-    count = max(len(flow.layers) for flow in hidden)
+    count = max(len(flow.terms) for flow in hidden)
     rows = [[_padded(flow, n).reshape(-1, shape[-1])[0].expand(shape[1:]) for flow in hidden] for n in range(count)]
     return tuple(torch.stack(row) for row in rows), None, ""

@@ -55,8 +55,8 @@ def waves(walk: Walk, step: Step) -> Value:
     batch = len(flow.shape) - ops.WAVES[ops.base(step.operation)]
     met = walk.wiring.met(step, flow, tuple(range(batch, len(flow.shape))))
     single = (*flow.shape[:batch], *[1] * (len(shape) - batch))
-    layers = (nodes.reshape(single) for nodes in met.layers)
-    return Flow(shape, tuple(nodes.expand(shape) for nodes in layers), unknown=met.unknown)
+    terms = (nodes.reshape(single) for nodes in met.terms)
+    return Flow(shape, tuple(nodes.expand(shape) for nodes in terms), unknown=met.unknown)
 
 
 def relaid(walk: Walk, step: Step) -> Value:
@@ -64,7 +64,7 @@ def relaid(walk: Walk, step: Step) -> Value:
     flow = walk.flow(walk.operands(step)[0])
     shape = plain(walk.shape(step))
     met = walk.wiring.met(step, flow, tuple(range(len(flow.shape))))
-    first = (nodes.flatten()[0] for nodes in met.layers)
+    first = (nodes.flatten()[0] for nodes in met.terms)
     return Flow(shape, tuple(node.expand(shape) for node in first), unknown=met.unknown)
 
 
@@ -73,14 +73,14 @@ def complex_of(walk: Walk, step: Step) -> Value:
     flow = walk.flow(walk.operands(step)[0])
     last = len(flow.shape) - 1
     met = walk.wiring.met(step, flow, (last,))
-    return Flow(flow.shape[:-1], tuple(nodes.squeeze(last) for nodes in met.layers), unknown=met.unknown)
+    return Flow(flow.shape[:-1], tuple(nodes.squeeze(last) for nodes in met.terms), unknown=met.unknown)
 
 
 def real_of(walk: Walk, step: Step) -> Value:
     """Complex numbers become pairs."""
     flow = walk.flow(walk.operands(step)[0])
     shape = (*flow.shape, 2)
-    return Flow(shape, tuple(nodes.unsqueeze(-1).expand(shape) for nodes in flow.layers), unknown=flow.unknown)
+    return Flow(shape, tuple(nodes.unsqueeze(-1).expand(shape) for nodes in flow.terms), unknown=flow.unknown)
 
 
 def ordered(walk: Walk, step: Step) -> Value:
@@ -97,11 +97,11 @@ def ordered(walk: Walk, step: Step) -> Value:
     if not (shapes and isinstance(shapes[0], tuple)):
         return _spread(met, shapes)
     if len(shapes[0]) < len(flow.shape):  # kthvalue
-        met = Flow(shapes[0], tuple(nodes.squeeze(gone) for nodes in met.layers), unknown=met.unknown)
+        met = Flow(shapes[0], tuple(nodes.squeeze(gone) for nodes in met.terms), unknown=met.unknown)
     spread = _spread(met, shapes[0])
     return spread, walk.wiring.truth(spread, choice=True)
 
 
 def _spread(flow: Flow, shape: Shape) -> Flow:
     """What has met in one place, at all places along the dimension."""
-    return Flow(shape, tuple(layer.expand(shape) for layer in flow.layers), unknown=flow.unknown)
+    return Flow(shape, tuple(term.expand(shape) for term in flow.terms), unknown=flow.unknown)

@@ -47,10 +47,10 @@ def summed(walk: Walk, step: Step) -> Value:
     shape = plain(walk.shape(step))
     if len(shape) == len(found.shape):
         return found
-    layers = found.layers
+    terms = found.terms
     for dimension in sorted(gone):
-        layers = tuple(nodes.unsqueeze(dimension) for nodes in layers)
-    return Flow(shape, layers, unknown=found.unknown)
+        terms = tuple(nodes.unsqueeze(dimension) for nodes in terms)
+    return Flow(shape, terms, unknown=found.unknown)
 
 
 def _multiplied(walk: Walk, step: Step, read: Unsummed, gone: Shape) -> Value:
@@ -76,8 +76,8 @@ def _product(walk: Walk, step: Step) -> Unsummed | None:
     alone = [d for d in own if given[d] == 1 < shape[d]]
     spread = tuple(1 if d in alone else n for d, n in enumerate(shape))
     read = tuple(d for d in range(len(shape)) if d not in alone)
-    layers = tuple(nodes.expand(spread).squeeze(alone) for nodes in flow.layers)
-    return Unsummed(Flow(tuple(shape[d] for d in read), layers, unknown=flow.unknown), read, weight, own, shape)
+    terms = tuple(nodes.expand(spread).squeeze(alone) for nodes in flow.terms)
+    return Unsummed(Flow(tuple(shape[d] for d in read), terms, unknown=flow.unknown), read, weight, own, shape)
 
 
 def _factors(walk: Walk, step: Step) -> tuple[Flow, Source | Computed] | None:
