@@ -83,7 +83,7 @@ def test_the_page_has_what_the_sweep_has_and_says_it_first(tmp_path):
     found = report(sweep_of(tmp_path), best=3)
     data = data_of(found.html)
     assert data["order"] == found.state.order
-    assert data["verdict"].startswith("13 runs: 8 running, 4 finished, 1 stopped. Stop run 5")
+    assert data["verdict"].startswith("13 runs: 8 running, 4 finished, 1 stopped. Stop run 5 (")
     assert "The most hopeful: run 6" in data["verdict"]
     run = next(one for one in data["runs"] if one["name"] == "run 6")
     assert (run["status"], run["epoch"], run["budget"], run["decision"]) == ("running", 2, 8, "continue")
@@ -203,7 +203,11 @@ def test_serving_ends_with_one_line(tmp_path):
 def test_a_browser_draws_the_page_without_overflow_or_error(tmp_path, width):
     html = report(sweep_of(tmp_path / "store"), best=3).html
     probe = "<script>document.title = [document.documentElement.scrollWidth <= innerWidth, document.querySelectorAll("
-    probe += "'#runs tbody tr').length, document.querySelectorAll('#curves polyline').length].join()</script>"
+    probe += "'#runs tbody tr').length, document.querySelectorAll('#curves polyline').length, focused()].join()"
+    probe += (
+        "; function focused() { const head = document.querySelectorAll('th button')[1]; head.focus(); head.click();"
+    )
+    probe += " return document.activeElement.textContent } </script>"
     (tmp_path / "page.html").write_text(html.replace("</body>", f"{probe}</body>"))
     options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
     command = [BROWSER, *options, f"--window-size={width},1200", f"--screenshot={tmp_path / 'page.png'}", "--dump-dom"]
@@ -211,7 +215,7 @@ def test_a_browser_draws_the_page_without_overflow_or_error(tmp_path, width):
         [*command, (tmp_path / "page.html").as_uri()], capture_output=True, text=True, timeout=240, check=False
     )
     waited_for((tmp_path / "page.png").exists)
-    assert re.search(r"<title>true,13,13</title>", done.stdout), done.stderr[-2000:]
+    assert re.search(r"<title>true,13,13,decision ↑</title>", done.stdout), done.stderr[-2000:]
     with Image.open(tmp_path / "page.png") as picture:
         assert len(picture.convert("RGB").getcolors(1 << 24)) > 50  # something is drawn
 

@@ -67,7 +67,7 @@ def verdict(state: SweepState) -> str:
     said = f"{len(state.members)} runs: {there}."
     stop = state.to_stop
     if stop:
-        said += f" Stop {_listed(stop)}."
+        said += f" Stop {_listed(stop)}{_why([state.members[name] for name in stop])}."
     elif counts[RUNNING]:
         said += " None is to be stopped yet."
     going_on = [name for name in state.order if state.members[name].status == RUNNING and name not in stop]
@@ -83,7 +83,17 @@ def _measured(runs: Iterable[Run]) -> list[Run]:
     return [run for run in runs if len(run.metrics)]
 
 
-def _listed(names: list[str], most: int = 6) -> str:
+def _why(members: list[Member]) -> str:
+    """What those to stop have in common: hardly a chance of a good end."""
+    chances = [one.forecast.p_good for one in members if one.forecast.p_good is not None]
+    if not chances:
+        return ""
+    least, most = min(chances), max(chances)
+    span = f"{most:.0%}" if f"{least:.0%}" == f"{most:.0%}" else f"{least:.0%} to {most:.0%}"
+    return f" ({span} chance of a good end)"
+
+
+def _listed(names: list[str], most: int = 3) -> str:
     shown = [*names[:most], *([f"{len(names) - most} more"] if len(names) > most else [])]
     return ", ".join(shown[:-1]) + (" and " if len(shown) > 1 else "") + shown[-1]
 
