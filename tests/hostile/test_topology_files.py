@@ -137,6 +137,26 @@ def test_sizes_that_no_weight_has_are_one_line(tmp_path, operation, arguments):
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("operation", "arguments", "options"),
+    [
+        ("aten.new_zeros.default", [REF, [2, 3]], {"dtype": 999}),
+        ("aten.new_zeros.default", [REF, [2, 3]], {"layout": -1}),
+        ("aten.zeros.default", [[2, 3], 0], {}),
+        ("aten.sum.default", [REF], {"dtype": -1}),
+    ],
+)
+def test_a_dtype_is_no_number(tmp_path, operation, arguments, options):
+    with pytest.raises(EpochgraphError, match="a number for a dtype, layout or memory format"):
+        graph_of(tmp_path, computing([operation, arguments, options]))
+
+
+def test_what_does_not_fit_is_not_logged(tmp_path, capfd):
+    with pytest.raises(EpochgraphError, match="1D tensors expected"):
+        graph_of(tmp_path, computing(["aten.vdot.default", [REF, REF], {}]))
+    assert capfd.readouterr().err == ""
+
+
 def test_running_statistics_are_not_written_to(tmp_path):
     """A norm in training would change the tensors that are measured."""
     source = {**SOURCE, "name": "q", "target": "mean", "shape": [3]}

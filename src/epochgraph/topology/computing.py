@@ -10,7 +10,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from epochgraph.topology import operations as ops
 from epochgraph.topology.program import Argument, Program, Ref, Source, Step
-from epochgraph.topology.table import is_listed, operator, takes_text
+from epochgraph.topology.quieting import quiet
+from epochgraph.topology.table import is_listed, operator, takes_code, takes_text
 
 CONVOLVING = frozenset([*ops.CONVOLUTIONS, *ops.TRANSPOSED, "_convolution", "convolution"])
 """Convolutions, of which the second operand is the kernel."""
@@ -139,6 +140,11 @@ def call(operation: str, arguments: list[Any], options: dict[str, Any]) -> Any:
         scales = [one for one in (*arguments, *options.values()) if isinstance(one, float) and 0 < one < NARROWEST]
         if scales:
             raise ValueError(f"{operation} is not run with the factor {scales[0]}")
+    if any(
+        isinstance(value, int) and key in takes_code(operation)
+        for key, value in (*enumerate(arguments), *options.items())
+    ):
+        raise ValueError(f"{operation} is not run with a number for a dtype, layout or memory format")
     return run(*arguments, **options)
 
 
@@ -200,7 +206,8 @@ def refusal(program: Program) -> str:
 
 def _refusal(program: Program, dtype: torch.dtype) -> str:
     try:
-        return _excess(program, dtype)
+        with quiet():  # torch logs what does not fit
+            return _excess(program, dtype)
     except FAULTS as error:
         return first_line(error)
 

@@ -8,7 +8,7 @@ To run another operation, add its name to the list of its kind in `operations.py
 with it, it must also be in `computing.COMPUTABLE`, which contains most kinds as a whole.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -56,6 +56,10 @@ UNCHECKED = {"_reshape_alias": "reshape", "_unsafe_view": "view"}
 """Operations that trust what they are told about their operand's memory -> equivalents that check it."""
 
 
+CODES = ("ScalarType", "Layout", "MemoryFormat")
+"""What torch's schemas call the types that it counts."""
+
+
 def operator(operation: str) -> Any:
     """The operator with a full name, such as "aten.slice.Tensor"; for an in-place form the one that returns its result.
 
@@ -77,7 +81,18 @@ def is_listed(operation: str) -> bool:
 
 def takes_text(operation: str) -> frozenset[int | str]:
     """The positions and names of an operator's string arguments, such as the mode of a padding."""
-    return _worded(operator(operation)._schema.arguments)  # noqa: SLF001 - torch has no other name for it
+    arguments = operator(operation)._schema.arguments  # noqa: SLF001 - torch has no other name for it
+    return _placed(arguments, lambda one: str(one.type) in ("str", "Optional[str]"))
+
+
+@cache
+def takes_code(operation: str) -> frozenset[int | str]:
+    """The positions and names of an operator's dtype, layout and memory format.
+
+    Torch takes numbers for them, too, as it counts them itself, and ends the process at a number that it does not know.
+    """
+    arguments = operator(operation)._schema.arguments  # noqa: SLF001 - torch has no other name for it
+    return _placed(arguments, lambda one: any(word in str(one.real_type) for word in CODES))
 
 
 @cache
@@ -98,6 +113,6 @@ def _gives_tensors(schema: Any) -> bool:
     return not schema.is_mutable and any(str(one.type) in ("Tensor", "List[Tensor]") for one in schema.returns)
 
 
-def _worded(arguments: Iterable[Any]) -> frozenset[int | str]:
-    words = [(place, one.name) for place, one in enumerate(arguments) if str(one.type) in ("str", "Optional[str]")]
-    return frozenset(key for pair in words for key in pair)
+def _placed(arguments: Iterable[Any], wanted: Callable[[Any], bool]) -> frozenset[int | str]:
+    found = [(place, one.name) for place, one in enumerate(arguments) if wanted(one)]
+    return frozenset(key for pair in found for key in pair)
