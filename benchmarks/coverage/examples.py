@@ -22,6 +22,19 @@ class Example:
     options: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A class of a library, and how a small model of it is built and called.
+
+    Attributes:
+        settings: What it is built with.
+        inputs: Keyword arguments of its forward pass.
+    """
+
+    settings: Mapping[str, object]
+    inputs: Mapping[str, object]
+
+
 def images(height: int, width: int | None = None, *, channels: int = 3, batch: int = 1) -> Tensor:
     """A batch of images."""
     return torch.zeros(batch, channels, height, width or height)

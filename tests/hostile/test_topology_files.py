@@ -236,3 +236,17 @@ def test_layers_that_do_not_take_what_they_read_are_one_line(tmp_path, steps):
     with pytest.raises(TracingError, match="does not run on an input of shape") as raised:
         unrolled_graph({"fc.weight": torch.ones(1, 1, 3, 3)}, read_topology(path), (1, 4, 4))
     assert "\n" not in str(raised.value)
+
+
+def test_windows_that_cannot_give_what_is_recorded_are_one_line(tmp_path):
+    """Found by the fuzzer: all that lies between windows far apart would be filled with zeros."""
+    image = {"name": "x", "kind": "input", "target": "x", "shape": [1, 1, 4, 4], "integer": False, "values": None}
+    kernel = {**SOURCE, "shape": [1, 1, 3, 3]}
+    steps = [
+        ["s", "aten.conv2d.default", [{"ref": "x"}, REF], {}, [1, 1, 2, 2], ""],
+        ["t", "aten.max_pool2d.default", [{"ref": "s"}, [1, 1], [10**9, 1]], {}, [1, 1, 2, 2], ""],
+    ]
+    path = tmp_path / "topology.json"
+    path.write_text(json.dumps(computing(program={"sources": [image, kernel], "steps": steps}, computed={}, joins=[])))
+    with pytest.raises(TracingError, match="does not make"):
+        unrolled_graph({"fc.weight": torch.ones(1, 1, 3, 3)}, read_topology(path), (1, 4, 4))

@@ -48,7 +48,7 @@ def pooling(step: Step, dimensions: Shape, before: Shape, after: Shape) -> Pooli
         after: Shape of the result.
 
     Raises:
-        TracingError: It is a resizing whose windows overlap partially.
+        TracingError: It is a resizing whose windows overlap partially, or does not give such a result.
     """
     name = ops.base(step.operation)
     if name in ops.REDUCTIONS:
@@ -98,6 +98,9 @@ def _windows(step: Step, before: Shape, after: Shape, n: int) -> Pooling:
     stride, padding, dilation = each("stride", kernel), each("padding", (0,) * n), each("dilation", (1,) * n)
     sides: list[int] = []
     for d in reversed(range(n)):
+        if (after[d - n] - 1) * stride[d] >= before[d - n] + padding[d]:  # every window begins before the border
+            found = f"{step.operation} with stride {stride} does not make {after} of {before}"
+            raise TracingError(found, "The topology is damaged: trace the model again.")
         reach = (after[d - n] - 1) * stride[d] + dilation[d] * (kernel[d] - 1) + 1
         sides += [padding[d], reach - padding[d] - before[d - n]]
     ones = torch.ones(1, 1, *kernel)

@@ -168,8 +168,25 @@ PAIRED = frozenset(["linalg_householder_product", "linalg_lstsq", "linalg_lu_sol
 SOLUTIONS = {"_linalg_solve_ex": True, "linalg_solve_triangular": True, "cholesky_solve": False}
 """Systems of linear equations -> whether the matrix comes before the right-hand sides."""
 
-WHOLE = frozenset(["_ctc_loss", "_pdist_forward", "_unique2", "unique_consecutive"])
+OF_SPARSE = frozenset(["_indices", "_values", "ccol_indices", "col_indices", "crow_indices", "indices", "values"])
+"""What a sparse tensor is made of."""
+
+WHOLE = OF_SPARSE | _names(
+    """
+    _convert_indices_from_coo_to_csr _convert_indices_from_csr_to_coo _ctc_loss _pdist_forward _unique2
+    unique_consecutive
+    """
+)
 """Functions any place of whose results may come from any place of their first operand."""
+
+SPARSE = {
+    "_sparse_compressed_tensor_unsafe": 2,
+    "_sparse_coo_tensor_unsafe": 1,
+    "_sparse_coo_tensor_with_dims_and_tensors": 3,
+    "sparse_compressed_tensor": 2,
+    "sparse_coo_tensor": 1,
+}
+"""Makers of sparse tensors -> position of the values among the arguments."""
 
 BY_ROWS = frozenset(["segment_reduce", "unique_dim"])
 """Functions any row of whose results may come from any row of their first operand."""

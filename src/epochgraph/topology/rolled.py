@@ -195,7 +195,9 @@ class RolledWiring(Wiring):
         if joins:
             self.add_joins(weight, joins)
         else:
-            self.unused(weight.parameters, "it reads constants only")
+            self.unused(
+                weight.parameters, "it reads constants only" if all(flow.shape) else "the example does not reach it"
+            )
 
     def add_joins(self, weight: Weight, joins: list[Join]) -> None:
         """Add joins through one weight."""

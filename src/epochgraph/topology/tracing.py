@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from epochgraph.errors import TracingError
+from epochgraph.topology import operations as ops
 from epochgraph.topology.computing import first_line, refusal
 from epochgraph.topology.eager import run_if_long, run_with_values, run_without_data
 from epochgraph.topology.following import follow
@@ -109,7 +110,7 @@ def _climbed(model: nn.Module, inputs: Inputs, first_names: Mapping[str, str]) -
     """The wiring from the first way of recording that works, and what was wrong with those before."""
     with nothing_left(model):  # a table that it has made for later would be in the way of the others
         long = run_if_long(model, inputs)
-    if long is not None:
+    if long is not None and not _counts_values(long):
         return LONG, (recorded := renamed(long, first_names)), _followed(recorded, names_in_checkpoints(model))
     found: list[str] = []
     for name, record in RUNGS:
@@ -118,9 +119,17 @@ def _climbed(model: nn.Module, inputs: Inputs, first_names: Mapping[str, str]) -
         except Exception as error:
             found.append(_told(error))
             continue
+        if name != VALUES and _counts_values(recorded):
+            found.append("only the data say how many values a sparse tensor has")
+            continue
         rung = " for ".join([name, *(["; ".join(found)] if found else [])])
         return rung, recorded, _followed(recorded, names_in_checkpoints(model))
     raise TracingError(f"the forward pass of {type(model).__name__} could not be run ({found[-1]})", AS_IT_IS)
+
+
+def _counts_values(recorded: Program) -> bool:
+    """Whether the values of a sparse tensor are taken out: in a run without data it has none."""
+    return any(ops.base(step.operation) in ops.OF_SPARSE for step in recorded.steps)
 
 
 def _told(error: Exception) -> str:

@@ -6,7 +6,7 @@ from epochgraph.errors import EpochgraphError
 from epochgraph.topology import operations as ops
 from epochgraph.topology.computing import CONVOLVING, first_line, is_computable
 from epochgraph.topology.program import Source, Step
-from epochgraph.topology.rules.choices import chosen, counted, one_hot, rows, searched, whole
+from epochgraph.topology.rules.choices import chosen, counted, one_hot, rows, searched, sparse, whole
 from epochgraph.topology.rules.fixed import at_mean, of_constants
 from epochgraph.topology.rules.layers import any_convolution, batch_norm, convolution, linear, norm, time_first
 from epochgraph.topology.rules.lookups import (
@@ -57,6 +57,7 @@ KINDS: tuple[tuple[Iterable[str], Rule], ...] = (
     (ops.COUNTS, counted),
     ({"one_hot"}, one_hot),
     (ops.WHOLE, whole),
+    (ops.SPARSE, sparse),
     (ops.BY_ROWS, rows),
     (ops.FACTORISATIONS | ops.PAIRED, factorised),
     (ops.SOLUTIONS, solved),

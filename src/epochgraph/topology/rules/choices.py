@@ -57,6 +57,15 @@ def whole(walk: Walk, step: Step) -> Value:
     return shaped(walk.shape(step), lambda shape: everywhere(walk, step, flow, shape))
 
 
+def sparse(walk: Walk, step: Step) -> Value:
+    """Values are put to places that indices tell, all others are zero: any of them may be at any place."""
+    operands = walk.operands(step)
+    shape, values = plain(walk.shape(step)), operands[ops.SPARSE[_name(step)]]
+    indices = [one for one in operands if isinstance(one, Flow) and one is not values]
+    deciding = [everywhere(walk, step, index, shape) for index in indices]
+    return decided(walk, step, everywhere(walk, step, walk.flow(values), shape), deciding)
+
+
 def rows(walk: Walk, step: Step) -> Value:
     """Any row of the result may come from any row along one dimension."""
     flow = walk.flow(walk.operands(step)[0])

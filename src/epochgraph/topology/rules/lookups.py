@@ -106,7 +106,7 @@ def indexed(walk: Walk, step: Step) -> Value:
         return _picked_weights(walk, step, value, dimensions, indices)
     if name == "index" and len(dimensions) == 1:
         index = indices[dimensions[0]]
-        if _is_mask(index, len(value.shape), len(plain(step.shape))):
+        if _is_mask(index, value.shape, plain(step.shape), dimensions[0]) and values(walk, index) is None:
             return _masked_places(walk, step, walk.flow(value), index, dimensions[0], len(index.shape))
     return _chosen_places(walk, step, walk.flow(value), dimensions, indices)
 
@@ -118,10 +118,15 @@ def masked(walk: Walk, step: Step) -> Value:
     return _masked_places(walk, step, flow, mask, 0, len(flow.shape))
 
 
-def _is_mask(index: Any, rank: int, result: int) -> bool:
-    """Whether an index is a mask: it takes as many dimensions as it has, and leaves one; places give all of theirs."""
-    own = len(getattr(index, "shape", ()))
-    return own > 1 and result == rank - own + 1 != rank - 1 + own
+def _is_mask(index: Any, read: Shape, result: Shape, dimension: int) -> bool:
+    """Whether an index is a mask: it takes as many dimensions as it has, and leaves one; places give all of theirs.
+
+    A mask of one dimension that leaves everything reads the same as places do.
+    """
+    own: Shape = getattr(index, "shape", ())
+    if len(own) == 1:
+        return own[0] == read[dimension] and len(result) == len(read) and result[dimension] < own[0]
+    return len(own) > 1 and len(result) == len(read) - len(own) + 1
 
 
 def _masked_places(walk: Walk, step: Step, flow: Flow, mask: Value, first: int, count: int) -> Flow:
@@ -273,7 +278,7 @@ def _put(walk: Walk, step: Step, target: Flow) -> tuple[Value, Shape, list[Value
             dimensions, indices = tuple(d for d, index in enumerate(operands[1]) if index is not None), operands[1]
             if len(dimensions) == 1 and isinstance(operands[2], Flow):
                 index = indices[dimensions[0]]
-                if _is_mask(index, len(target.shape), len(operands[2].shape)):
+                if _is_mask(index, target.shape, operands[2].shape, dimensions[0]):
                     dimensions = tuple(range(dimensions[0], dimensions[0] + len(index.shape)))
             return operands[2], dimensions, indices
         case "put":
