@@ -5,10 +5,18 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Literal
 
-from benchmarks.coverage import timm_models, torch_models, torchvision_models, transformers_models
+from benchmarks.coverage import (
+    diffusers_models,
+    monai_models,
+    timm_models,
+    torch_geometric_models,
+    torch_models,
+    torchvision_models,
+    transformers_models,
+)
 from benchmarks.coverage.examples import Example
 
-Name = Literal["torch", "torchvision", "timm", "transformers"]
+Name = Literal["torch", "torchvision", "timm", "transformers", "diffusers", "monai", "torch_geometric"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,9 @@ LIBRARIES: dict[Name, Library] = {
     "torchvision": Library(torchvision_models.names, torchvision_models.example, "meta"),
     "transformers": Library(transformers_models.names, transformers_models.example, "cpu"),
     "timm": Library(timm_models.names, timm_models.example, "meta"),
+    "diffusers": Library(diffusers_models.names, diffusers_models.example, "cpu"),
+    "monai": Library(monai_models.names, monai_models.example, "cpu"),
+    "torch_geometric": Library(torch_geometric_models.names, torch_geometric_models.example, "cpu"),
 }
 
 

@@ -77,8 +77,15 @@ CASES: Mapping[str, Case] = {
         {"x": volume(32)},
     ),
     "SwinUNETR": Case(
-        {**ENDS, "depths": (1, 1, 1, 1), "num_heads": (1, 2, 2, 4), "window_size": 4, "feature_size": 12},
-        {"x": volume(32)},
+        {
+            **ENDS,
+            "depths": (1, 1, 1, 1),
+            "num_heads": (1, 2, 2, 4),
+            "window_size": 4,
+            "feature_size": 12,
+            "spatial_dims": 2,
+        },
+        {"x": image(64)},
     ),
     "SwinUNETR, second version": Case(
         {

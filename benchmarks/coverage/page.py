@@ -24,7 +24,7 @@ ENOUGH = 0.99
 Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
 
-ORDER: tuple[Name, ...] = ("torch", "torchvision", "timm", "transformers")
+ORDER: tuple[Name, ...] = ("torch", "torchvision", "timm", "transformers", "diffusers", "monai", "torch_geometric")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,8 @@ def introduction() -> list[str]:
     made = (
         "Made by `python -m benchmarks.coverage LIBRARY` for each library and `python -m benchmarks.coverage.page`; "
         f"nothing here is typed. PyTorch {torch.__version__}. No weights are downloaded: models are built on the "
-        '"meta" device, those of transformers and torch from small configurations on the CPU.'
+        '"meta" device, those of the other libraries from small configurations on the CPU; where a name has a comma, '
+        "what follows says what kind of the class it is."
     )
     words = (
         "*Traced*: `trace` raised no error. *Joined*: the share of the weights of matrices and kernels that are edges "

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from benchmarks.coverage import torch_models, transformers_models
+from benchmarks.coverage import (
+    diffusers_models,
+    monai_models,
+    torch_geometric_models,
+    torch_models,
+    transformers_models,
+)
 from benchmarks.coverage.examples import Example, images
 from benchmarks.coverage.libraries import Name
 from benchmarks.coverage.operators import imported
@@ -101,6 +107,18 @@ def _transformers(name: str, shows: str) -> Subject:
     return Subject("transformers", name, shows, lambda: transformers_models.example(name))
 
 
+def _diffusers(name: str, shows: str) -> Subject:
+    return Subject("diffusers", name, shows, lambda: diffusers_models.example(name))
+
+
+def _monai(name: str, shows: str) -> Subject:
+    return Subject("monai", name, shows, lambda: monai_models.example(name))
+
+
+def _on_graphs(name: str, shows: str) -> Subject:
+    return Subject("torch_geometric", name, shows, lambda: torch_geometric_models.example(name))
+
+
 SUBJECTS: tuple[Subject, ...] = (
     _torchvision("squeezenet1_1", "chain, concatenation"),
     _timm("test_resnet", "residual"),
@@ -190,5 +208,19 @@ SUBJECTS: tuple[Subject, ...] = (
     _torch("ConvTranspose2d", "grouped, transposed"),
     _torch("Bilinear", "two inputs"),
     _recurrent("RNN, both directions", nn.RNN, bidirectional=True),
+    _diffusers("UNet2DModel", "U-Net with attention, steps in time"),
+    _diffusers("UNet2DConditionModel", "U-Net that attends to a text"),
+    _diffusers("AutoencoderKL", "variational autoencoder"),
+    _diffusers("SD3Transformer2DModel", "image and text attended together, modulation"),
+    _diffusers("FluxTransformer2DModel", "parallel attention and MLP, rotary places"),
+    _monai("UNet, residual", "U-Net, transposed convolution"),
+    _monai("DynUNet", "U-Net in three dimensions, instance norm"),
+    _monai("SegResNet", "group norm, additions along the way up"),
+    _monai("UNETR", "transformer under a U-Net, three dimensions"),
+    _on_graphs("GCNConv", "messages along edges, normalised"),
+    _on_graphs("SAGEConv", "mean of messages, and the node itself"),
+    _on_graphs("GATv2Conv", "attention along edges"),
+    _on_graphs("GINConv", "sum of messages, then a perceptron"),
+    _on_graphs("RGCNConv", "a weight for each relation"),
 )
 """In an order in which already the first few are of every kind."""

@@ -56,10 +56,10 @@ class Bundles:
         """The bundle's index; for a single node that is not a choice, the node's own."""
         if len(bundle.members) == 1 and bundle.kind not in ("choice", "truth"):
             return bundle.members[0]
-        if bundle not in self.numbers:
-            self.numbers[bundle] = FIRST + len(self.known)
+        number = self.numbers.setdefault(bundle, FIRST + len(self.known))
+        if number == FIRST + len(self.known):
             self.known.append(bundle)
-        return self.numbers[bundle]
+        return number
 
     def __getitem__(self, number: int) -> Bundle:
         """The bundle of an index."""
@@ -108,7 +108,7 @@ class Bundles:
             return found
         rows = lines[several.flatten()].numpy()
         _, first, inverse = np.unique(_marks(rows), axis=0, return_index=True, return_inverse=True)
-        numbers = [self.number(self._union(np.unique(row), kind)) for row in rows[first]]
+        numbers = [self.number(self._union(set(row), kind)) for row in rows[first].tolist()]
         found[several.flatten()] = torch.tensor(numbers)[torch.from_numpy(inverse.reshape(-1))]
         return found
 
@@ -116,12 +116,14 @@ class Bundles:
         """Whether an index stands for a decision made by values."""
         return number >= FIRST and self[number].kind == "truth"
 
-    def _union(self, indices: np.ndarray, kind: Kind) -> Bundle:
+    def _union(self, marks: set[int], kind: Kind) -> Bundle:
         """All nodes of some indices; those in truths only where there are no others."""
-        marks = [number for number in indices.tolist() if number != NO_NODE]
-        values = [number for number in marks if not self.is_truth(number)]
-        members = set[int]().union(*(self.members(number) for number in values or marks))
-        return Bundle(kind if values else "truth", tuple(sorted(members)))
+        nodes = {number for number in marks if NO_NODE != number < FIRST}
+        bundles = [self[number] for number in marks if number >= FIRST]
+        values = [bundle for bundle in bundles if bundle.kind != "truth"]
+        decided = not nodes and not values
+        members = nodes.union(*(bundle.members for bundle in (bundles if decided else values)))
+        return Bundle("truth" if decided else kind, tuple(sorted(members)))
 
 
 def thin(nodes: Tensor, *, kept: int = 0) -> Tensor:
@@ -140,8 +142,8 @@ def compact(nodes: Tensor) -> Tensor:
     rest = thin(nodes)
     for dimension in range(rest.dim()):
         if rest.shape[dimension] > 1:
-            first = rest.narrow(dimension, 0, 1)
-            if bool((rest.narrow(dimension, 1, 1) == first).all()) and bool((rest == first).all()):
+            first, last = rest.narrow(dimension, 0, 1), rest.narrow(dimension, -1, 1)
+            if torch.equal(first, last) and bool((rest == first).all()):  # most that change differ at the ends
                 rest = first
     return rest
 

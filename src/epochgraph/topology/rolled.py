@@ -13,7 +13,7 @@ from typing_extensions import override
 from epochgraph.topology.bundles import FIRST, Bundle, Bundles, Kind, compact, thin
 from epochgraph.topology.flow import Flow, Layer, Weight, Wiring
 from epochgraph.topology.program import Program, Shape, Source, Step
-from epochgraph.topology.spans import NO_NODE, NodeIndex, spans
+from epochgraph.topology.spans import NO_NODE, NodeIndex, Span, spans
 from epochgraph.topology.structure import Fold, Join, Part
 
 Line = tuple[NodeIndex, NodeIndex]
@@ -48,6 +48,7 @@ class RolledWiring(Wiring):
         self.indices: dict[int, int] = {}
         self.entering: set[int] = set()
         self.decisions: dict[tuple[int, bool], int] = {}
+        self.read: dict[bytes, tuple[tuple[int, tuple[Span, ...]], ...]] = {}
 
     @override
     def input(self, source: Source) -> Flow:
@@ -187,10 +188,10 @@ class RolledWiring(Wiring):
             return
         groups = layer.geometry.groups
         joins = [
-            Join(source, target, weight.name, spans(*line), groups)
+            Join(source, target, weight.name, inputs, groups)
             for nodes in lines
             if nodes is not None
-            for source, line in self.lines(nodes.flatten().numpy())
+            for source, inputs in self.parts_read(nodes.flatten().numpy())
         ]
         if joins:
             self.add_joins(weight, joins)
@@ -203,6 +204,13 @@ class RolledWiring(Wiring):
         """Add joins through one weight."""
         self.remember(weight)
         self.joins.update(dict.fromkeys(joins))
+
+    def parts_read(self, nodes: NodeIndex) -> tuple[tuple[int, tuple[Span, ...]], ...]:
+        """The parts among the nodes at each position, with where they stand; kept, as layers often read the same."""
+        key = nodes.tobytes()
+        if key not in self.read:
+            self.read[key] = tuple((part, spans(*line)) for part, line in self.lines(nodes))
+        return self.read[key]
 
     def lines(self, nodes: NodeIndex) -> list[tuple[int, Line]]:
         """Split the nodes at each position by their part; several ranges of one part stay separate."""
