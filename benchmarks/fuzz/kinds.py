@@ -4,7 +4,7 @@ from importlib import import_module
 
 from benchmarks.fuzz.form import Kind
 
-KINDS = ("topology", "predictor", "stored_run")
+KINDS = ("checkpoint", "topology", "predictor", "stored_run")
 
 
 def kind_of(name: str) -> Kind:
