@@ -499,17 +499,17 @@ def test_an_unwritable_place_is_one_line_and_nothing_is_lost(sweep, topology, tm
 
 
 def test_the_demo_ends_with_a_table_and_a_picture(tmp_path):
-    page = succeeded("demo", "-o", tmp_path, "--runs", "20", "--epochs", "12", "--workers", "2")
+    page = succeeded("demo", "digits", "-o", tmp_path, "--runs", "20", "--epochs", "12", "--workers", "2")
     assert "20 networks on handwritten digits" in page
     assert "majority class" in page
     assert "signature SVM" in page
     assert (tmp_path / "digits-12-epochs" / "demo.png").stat().st_size > 50_000
     assert len(list((tmp_path / "digits-12-epochs" / "runs").glob("*.parquet"))) == 20
-    assert "at least 20" in refused("demo", "-o", tmp_path, "--runs", "3")
+    assert "at least 20" in refused("demo", "digits", "-o", tmp_path, "--runs", "3")
 
 
 def test_an_interrupted_demo_says_so_and_keeps_what_is_finished(tmp_path):
-    command = [*COMMAND, "demo", "-o", str(tmp_path), "--epochs", "4"]
+    command = [*COMMAND, "demo", "digits", "-o", str(tmp_path), "--epochs", "4"]
     runs = tmp_path / "digits-4-epochs" / "runs"
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         waited_for(lambda: len(list(runs.glob("[!.]*.parquet"))) >= 2 or process.poll() is not None)

@@ -11,24 +11,36 @@ from epochgraph.cli.output import progress_bars, show
 
 def demo(
     data: Annotated[
-        Path | None,
+        str | None,
         typer.Argument(
-            help="A folder or archive with train/CLASS and test/CLASS; leave it out for scikit-learn's digits."
+            help="A folder or archive with train/CLASS and test/CLASS, or `digits`: a population of networks on these "
+            "images. Leave it out for four small sweeps that need no file.",
         ),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the runs and the picture.")] = Path("out/demo"),
-    runs: Annotated[int, typer.Option(help="Networks to train.")] = 60,
-    epochs: Annotated[int, typer.Option(help="Epochs to train each for.")] = 12,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the runs, pages and picture.")] = Path(
+        "out/demo"
+    ),
+    runs: Annotated[int, typer.Option(help="Networks to train on images.")] = 60,
+    epochs: Annotated[int, typer.Option(help="Epochs to train each of them for.")] = 12,
     workers: Workers = None,
 ) -> None:
-    """Train a population of networks on real images, and predict from their first graphs how each will end.
+    """Train small sweeps here, and see what stopping early would have saved and cost.
 
-    Learning rate and dropout vary from network to network. Every network's graph is measured after each epoch while it
-    trains; then the end of each is predicted from its first epochs by what was learned from the others, beside what the
-    validation accuracy alone predicts. Finished runs are kept: after an interruption, the same command continues.
+    Without DATA: convolutional networks learn handwritten digits, and small GPTs the text of Python's documentation,
+    each under SGD and under AdamW. Then the sweeps are replayed under each rule for stopping early, ours and the usual
+    ones, and a page shows each of them as it stood midway.
+
+    With DATA: a population of networks on these images, which differ in learning rate and dropout. Their graphs are
+    measured after each epoch; then the end of each is predicted from its first epochs by what was learned from others.
+
+    Finished runs are kept: after an interruption, the same command continues.
     """
-    from epochgraph.commands.demonstrating import demonstrate
-
     with progress_bars() as progress:
-        found = demonstrate(data, out=out, runs=runs, epochs=epochs, workers=workers, progress=progress)
-    show(found)
+        if data is None:
+            from epochgraph.commands.stopping import demonstrate_stopping
+
+            show(demonstrate_stopping(out=out, workers=workers, progress=progress))
+        else:
+            from epochgraph.commands.demonstrating import demonstrate
+
+            show(demonstrate(data, out=out, runs=runs, epochs=epochs, workers=workers, progress=progress))

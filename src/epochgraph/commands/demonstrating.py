@@ -1,4 +1,4 @@
-"""`demo`: the whole way on real images, as one call."""
+"""`demo DATA`: the whole way on real images, as one call."""
 
 import os
 from collections.abc import Sequence
@@ -21,6 +21,7 @@ from epochgraph.demo import (
     trained_runs,
 )
 from epochgraph.runs import Run
+from epochgraph.zoo.datasets import DIGITS
 from epochgraph.zoo.resources import usable_cores
 
 PICTURE = "demo.png"
@@ -70,7 +71,7 @@ def demonstrate(
     """Train a population of networks on real images, and predict from their first graphs how each will end.
 
     Args:
-        data: A folder or archive with train/CLASS and test/CLASS; None for scikit-learn's digits.
+        data: A folder or archive with train/CLASS and test/CLASS; `digits` or None for scikit-learn's digits.
         out: Folder for the runs and the picture. Finished runs are kept, so the same call resumes where it stopped.
         runs: Networks to train.
         epochs: Epochs to train each for.
@@ -83,7 +84,7 @@ def demonstrate(
         ZooError: A run has failed, or the folder holds another population.
     """
     check_size(runs, epochs)
-    images = None if data is None else Path(data)
+    images = None if data is None or data == DIGITS else Path(data)
     population = _population(images, progress, runs=runs, epochs=epochs)
     folder = Path(out) / f"{'digits' if images is None else images.name.split('.')[0]}-{epochs}-epochs"
     trained = list[Run]()

@@ -20,11 +20,13 @@ from epochgraph.forecasts.moments import Paced, paced
 from epochgraph.forecasts.outlook import Goal
 from epochgraph.forecasts.target import Target, target_of
 from epochgraph.predictors import Prediction, Predictor
+from epochgraph.predictors.curves import hyper_parameters
 from epochgraph.runs import Direction, Run
 from epochgraph.sweeps import finishing, hyperband, median_rule, no_stopping, outcome, successive_halving
 from epochgraph.sweeps.live import Forecaster, decided, forecast_then_best
 from epochgraph.sweeps.rules import Rule, first_then_best
 from epochgraph.sweeps.steps import stepped, steps_of
+from epochgraph.sweeps.trees import trees_on_curve
 from epochgraph.watch.forecasting import forecast as watched_forecast
 from epochgraph.watch.forecasting import forecaster_of
 
@@ -32,6 +34,7 @@ LEAST_RUNS = 5
 """Of a sweep, for rules to have a choice."""
 
 NO_STOPPING = "no stopping"
+TREES = "trees on curve and settings"
 OURS = "epochgraph, as Watch decides"
 USUAL: Mapping[str, Rule] = {
     NO_STOPPING: no_stopping,
@@ -210,7 +213,7 @@ def replay(  # noqa: PLR0913 - the words of the command line
         given_one = predictor if isinstance(predictor, Predictor | str) else Path(predictor)
         forecaster, _ = forecaster_of(given_one, threshold=threshold, best=None, rate=rate)
         ours[f"epochgraph, {named}"] = _AsWatched(forecaster)
-    replayed = partial(_replayed, what=what, steps=steps, ours=ours, best=wanted or 3, border=border)
+    replayed = partial(_replayed, what=what, steps=steps, ours=ours, best=wanted or 3, border=border, rate=rate)
     rows = list[pd.DataFrame]()
     permutations = [np.random.default_rng([seed, number]).permutation(len(given)) for number in range(orders)]
     shuffled = ([everyone[place] for place in order] for order in permutations)
@@ -267,13 +270,22 @@ class _Compared:
 
 
 def _replayed(
-    runs: Sequence[Paced], *, what: Target, steps: int, ours: Mapping[str, Forecaster], best: int, border: float
+    runs: Sequence[Paced],
+    *,
+    what: Target,
+    steps: int,
+    ours: Mapping[str, Forecaster],
+    best: int,
+    border: float,
+    rate: float,
 ) -> pd.DataFrame:
     """The outcome of every rule on runs that arrive in this order."""
     sweep = stepped(runs, what, steps)
     first = f"{_share(steps)}, then the best {best}"
     spent: dict[str, Callable[[], np.ndarray]] = {name: partial(rule, sweep) for name, rule in USUAL.items()}
     spent[first] = partial(first_then_best, sweep, best)
+    settings = hyper_parameters([one.run for one in runs], 0.0).fillna(0.0).to_numpy()
+    spent[TREES] = partial(trees_on_curve, sweep, settings, best, rate)
     for name, forecaster in ours.items():
         spent[name] = partial(decided, runs, forecaster, steps)
     spent[f"epochgraph, {first}"] = partial(forecast_then_best, runs, ours[OURS], steps, best)

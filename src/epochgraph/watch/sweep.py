@@ -158,7 +158,9 @@ class Sweep:
         return [of.get(run.name) or abstaining(run, "nothing is known of it yet") for run in runs]
 
     def _entries(self, run: str) -> tuple[Entry, ...]:
-        """What `Watch` has left of a run; what cannot be read is passed over."""
+        """What `Watch` has left of a run, in a folder; what cannot be read is passed over."""
+        if self.store.is_file():
+            return ()
         try:
             return Files(self.store, run).entries()
         except EpochgraphError as error:
