@@ -8,8 +8,8 @@ DATA ?=
 .PHONY: help demo test test-lowest check docs build format bench paper clean
 
 help:
-	@echo "make demo             train 60 small networks on real digits and predict how each will end (about 1 minute)"
-	@echo "make demo DATA=PATH   the same on images of your own: a folder or archive with train/CLASS and test/CLASS"
+	@echo "make demo             train four small sweeps, and see what stopping early would have saved (about 2 minutes)"
+	@echo "make demo DATA=PATH   networks on images of your own: a folder or archive with train/CLASS and test/CLASS"
 	@echo "make test             the whole test suite"
 	@echo "make test-lowest      a part of it, with the lowest supported versions of the dependencies"
 	@echo "make check            lint, types, import rules"
