@@ -74,21 +74,16 @@ class StoppingDemonstration(Shown):
     def page(self) -> Sequence[Sheet | Line]:
         """What each rule spends and costs, how early the end can be seen, and where to look."""
         table = self.table
-        spent = table.pivot_table(index="rule", columns="sweep", values=["trained", "regret"], sort=False)
         means = table.groupby("rule", sort=False)[["trained", "regret"]].mean()
-        rows = [
-            (
-                rule,
-                *(f"{spent.loc[rule, ('trained', s)]:.0%}  {spent.loc[rule, ('regret', s)]:.2f}" for s in self.sweeps),
-                f"{row['trained']:.0%}  {row['regret']:.2f}",
-            )
-            for rule, row in means.iterrows()
-        ]
+        everything = pd.concat([table, means.reset_index().assign(sweep="mean")])
+        cells = {(row.rule, row.sweep): f"{row.trained:.0%}  {row.regret:.2f}" for row in everything.itertuples()}
+        names = (*self.sweeps, "mean")
+        rows = [(str(rule), *(cells[rule, name] for name in names)) for rule in means.index]
         count = sum(one.runs for one in self.sweeps.values())
         title = f"Epochs trained, and regret in spreads of the ends: {count} runs in {len(self.sweeps)} sweeps"
         page: list[Sheet | Line] = [
             Line(""),
-            Sheet(("rule", *self.sweeps, "mean"), rows, title, range(1, len(rows[0]))),
+            Sheet(("rule", *names), rows, title, range(1, len(names) + 1)),
         ]
         page += [Line(""), *map(Line, [self.verdict(means), self.about_graphs()]), Line("")]
         page.append(Line("The sweeps to look at, half of their runs finished and the others after a quarter:"))
