@@ -4,7 +4,7 @@ from importlib import import_module
 
 from benchmarks.fuzz.form import Kind
 
-KINDS = ("checkpoint", "topology", "predictor", "stored_run")
+KINDS = ("checkpoint", "topology", "predictor", "stored_run", "recipe")
 
 
 def kind_of(name: str) -> Kind:
