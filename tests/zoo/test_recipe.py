@@ -72,6 +72,7 @@ def test_every_beginning_is_spread_evenly(count):
         ("0.1, 0.2, 0.4", "", 11, r"grid\.learning_rate: .*at least 1 item"),
         ("dropout = [0.0, 0.5]", "dropout = [1.0]", 12, r"grid\.dropout\.0: .*less than 1"),
         ("dropout =", "drop_out =", 12, r"grid\.drop_out: Extra inputs"),
+        ("dropout = [0.0, 0.5]", "dropout = [0.0]\nrepeats = 99999", 10, "more than 100,000 are not trained by one"),
         ("epochs = 3", "epochs = 0", 16, r"training\.epochs: .*greater than or equal to 1"),
         ("epochs = 3", 'epochs = "many"', 16, r"training\.epochs: .*valid integer.*'many'"),
         ("epochs = 3\n", "", 15, r"training\.epochs: Field required"),

@@ -1,7 +1,10 @@
-"""Orders whose every beginning is spread evenly."""
+"""How many runs there may be, and orders whose every beginning is spread evenly."""
 
 import math
 from collections.abc import Sequence
+
+MOST_RUNS = 100_000
+"""Of a recipe, and of any number in it that runs are counted or their length is given by: beyond it, it is mistyped."""
 
 
 def spread(count: int) -> list[int]:

@@ -8,18 +8,18 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from epochgraph.errors import RecipeError, SettingError, UnreadableFileError
 from epochgraph.zoo.architectures import ARCHITECTURES, Architecture
-from epochgraph.zoo.ordering import spread
+from epochgraph.zoo.ordering import MOST_RUNS, spread
 from epochgraph.zoo.settings import INITIALIZATIONS, TrainingSettings, increasing
 from epochgraph.zoo.sweeps.recipe import SweepRecipe
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Unit = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=MOST_RUNS)]
 
 
 class _Section(BaseModel):
@@ -60,6 +60,13 @@ class Grid(_Section):
     width: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1.0,)
     repeats: Count = 1
     runs: Count | None = None
+
+    @model_validator(mode="after")
+    def _not_endless(self) -> "Grid":
+        runs = len(self.learning_rate) * len(self.dropout) * len(self.width) * self.repeats
+        if runs > MOST_RUNS:
+            raise ValueError(f"these are {runs:,} runs; more than {MOST_RUNS:,} are not trained by one recipe")
+        return self
 
 
 class TrainingOptions(_Section):

@@ -139,6 +139,12 @@ def test_values_come_from_the_space_of_the_recipe(recipe):
         ("log = [1e-3, 1e-1]", "log = [1e-1, 1e-3]", "lowest"),
         ("sweeps = 2", "sweeps = 0", "sweeps"),
         ("batch_size = [32]", "batch_size = []", "batch_size"),
+        ("batch_size = [32]", 'batch_size = ["SGD"]', "batch_size is 'SGD', but must be a whole number from 1"),
+        ("batch_size = [32]", "batch_size = {log = [1, 9]}", "list those to choose from"),
+        ("batch_size = [32]", "dropout = [2]", "dropout is 2, but must be a number from 0 to 1"),
+        ("batch_size = [32]", "schedule = [3]", "schedule is 3, but must be a name"),
+        ("sweeps = 2", "sweeps = 99999", "more than 100,000 are not trained by one recipe"),
+        ("sweeps = 2", "sweeps = 9223372036854775807", "sweeps"),
         ('about = "For a test."', "", "about"),
     ],
 )

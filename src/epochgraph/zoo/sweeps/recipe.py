@@ -7,6 +7,7 @@ in turn, so that each appears about equally often.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import inf
 from typing import Annotated, Literal
 
 import numpy as np
@@ -18,13 +19,13 @@ from epochgraph.zoo.architectures.choices import ACTIVATIONS, Choices
 from epochgraph.zoo.architectures.families import FAMILIES, Family
 from epochgraph.zoo.architectures.initialization import Initialization
 from epochgraph.zoo.optimizers import OPTIMIZERS, SCHEDULES, Plan
-from epochgraph.zoo.ordering import spread
+from epochgraph.zoo.ordering import MOST_RUNS, spread
 from epochgraph.zoo.sweeps.spaces import Choice, Distribution, LogUniform, Value, drawn
 
 LOOKS = (1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4, 1)
 """Shares of a run's budget after which it is recorded, besides the end of every epoch."""
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=MOST_RUNS)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 SPACE: Mapping[str, Distribution] = {
@@ -43,6 +44,11 @@ architecture, and only a classification has labels that can be smoothed or repla
 
 OWN_CHOICES: Mapping[str, Distribution] = {"width": (16, 32, 64), "depth": (1, 2, 3), "norm": ("none",)}
 """What width, depth and norm are drawn from for the user's own architecture, likewise."""
+
+WORDS = ("activation", "initialization", "norm", "schedule")
+WHOLE = ("batch_size", "depth", "width")
+SHARES = ("data_share", "dropout", "label_noise", "label_smoothing")
+"""Which hyper-parameters are names, whole numbers from 1, and numbers from 0 to 1; the others are numbers from 0."""
 
 LEARNING_RATES: Mapping[str, LogUniform] = {
     "SGD": LogUniform(log=(5e-3, 5.0)),
@@ -95,6 +101,30 @@ class SweepFamily(_Section):
                 raise ValueError(f"{name!r} is none of {', '.join(OPTIMIZERS)}")
         return names
 
+    @field_validator("space")
+    @classmethod
+    def _fitting(cls, space: Mapping[str, LogUniform | Choice]) -> Mapping[str, LogUniform | Choice]:
+        for name, distribution in space.items():
+            values: Sequence[Value] = distribution.log if isinstance(distribution, LogUniform) else distribution
+            if name in WHOLE and isinstance(distribution, LogUniform):
+                raise ValueError(f"{name} is a whole number: list those to choose from")
+            for value in values:
+                if problem := _unfitting(name, value):
+                    raise ValueError(f"{name} is {value!r}, but must be {problem}")
+        return space
+
+
+def _unfitting(name: str, value: Value) -> str:
+    """What a hyper-parameter must be; empty if a value is that."""
+    if name in WORDS:
+        return "" if isinstance(value, str) else "a name"
+    if name in WHOLE:
+        return "" if isinstance(value, int) and value >= 1 else "a whole number from 1"
+    most = 1.0 if name in SHARES else inf
+    if isinstance(value, int | float) and 0 <= value <= most:
+        return ""
+    return "a number from 0" if most == inf else "a number from 0 to 1"
+
 
 class SweepRecipe(_Section):
     """How to make a population of sweeps.
@@ -115,6 +145,14 @@ class SweepRecipe(_Section):
     seed: Annotated[int, Field(ge=0)] = 0
     varied: Annotated[float, Field(ge=0, le=1)] = 0.5
     families: Annotated[tuple[SweepFamily, ...], Field(min_length=1)]
+
+    @field_validator("families")
+    @classmethod
+    def _not_endless(cls, families: tuple[SweepFamily, ...]) -> tuple[SweepFamily, ...]:
+        runs = sum(family.sweeps * family.runs for family in families)
+        if runs > MOST_RUNS:
+            raise ValueError(f"these are {runs:,} runs; more than {MOST_RUNS:,} are not trained by one recipe")
+        return families
 
     def settings(self) -> list["RunSettings"]:
         """The settings of every run: sweep by sweep, in an order whose every beginning is spread over the families.
