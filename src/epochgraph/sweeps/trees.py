@@ -6,7 +6,8 @@ from sklearn.ensemble import ExtraTreesRegressor
 from epochgraph.sweeps.rules import STARTUP, no_stopping
 from epochgraph.sweeps.sweep import Sweep
 
-TREES = 50
+TREES = 20
+"""More change little on a few dozen runs, and a replay grows hundreds of forests."""
 
 
 def trees_on_curve(sweep: Sweep, settings: np.ndarray, best: int, rate: float = 0.05) -> np.ndarray:
