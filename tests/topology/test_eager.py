@@ -7,6 +7,8 @@ from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
 from epochgraph.topology import Topology, trace
+from epochgraph.topology.eager import run_with_values
+from epochgraph.topology.quieting import quiet
 
 
 class Plain(nn.Module):
@@ -87,3 +89,37 @@ def test_a_number_made_on_the_way_is_a_constant():
     plain, branching = both(lambda m, x: m.b(m.a(x) * torch.tensor(2.0)), torch.zeros(1, 4), **layers)
     assert branching.sizes == plain.sizes == (4, 3, 2)
     assert branching.coverage.share == 1.0
+
+
+class Shares(nn.Module):
+    """Calls a module with pieces of its own parameter, and chooses one of them by its values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.randn(6, 4))
+        self.piece = Piece()
+        self.head = nn.Linear(3, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        first, second = (one for one in self.weights.view(2, 3, 4))
+        y = self.piece(x, first) + self.piece(x, second)
+        return self.head(y * 2 if y.sum() > 0 else y)
+
+
+class Piece(nn.Module):
+    def forward(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        return x @ weight.chunk(1)[0].t()
+
+
+def test_a_module_that_is_called_with_pieces_of_a_parameter_is_run():
+    topology = trace(Shares(), torch.randn(2, 4))
+    assert "example's values" in topology.rung
+    assert topology.coverage.share == 1.0, topology.coverage.left_out
+
+
+def test_operations_are_of_the_innermost_module_that_runs():
+    with quiet():
+        program = run_with_values(Shares(), ((torch.randn(2, 4),), {}))
+    of = {step.operation: step.module for step in program.steps}
+    assert of["aten.matmul.default"] == "piece"
+    assert of["aten.linear.default"] == "head"

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from epochgraph.graph import rolled_graph
 from epochgraph.topology import Topology, trace
 
 
@@ -88,3 +89,40 @@ def test_a_layer_that_gets_no_places_is_not_reached():
 
     (left,) = [one for one in trace(Empty(), torch.randn(4, 3)).coverage.left_out if one.name == "never.weight"]
     assert left.reason == "the example does not reach it"
+
+
+class Window(nn.Module):
+    """Reads a few of its positions, from one on that the values tell."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.c = nn.Linear(3, 4), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        begin = (x.sum() > 0).long()
+        return self.c(torch.narrow(self.a(x), 0, begin, 2))
+
+
+def test_positions_from_one_on_that_values_tell_are_followed():
+    topology = trace(Window(), torch.randn(5, 3))
+    assert topology.coverage.share == 1.0, topology.coverage.left_out
+    assert ("a", "c") in joined(topology)
+
+
+class Relative(nn.Module):
+    """A table of relative positions, whose rows are chosen by numbers that are made whole at last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.randn(5, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        places = torch.arange(3)[:, None] * 1.0 - torch.arange(3)[None, :] * 1.0 + 2.0
+        return torch.einsum("bqd,qkd->bqk", x, self.table[places.long()])
+
+
+def test_a_weight_whose_rows_are_chosen_by_computed_numbers_is_computed_again():
+    model = Relative()
+    topology = trace(model, torch.randn(1, 3, 4))
+    assert topology.coverage.share == 1.0, topology.coverage.left_out
+    assert rolled_graph(model, topology).row_sums.sum() > 0

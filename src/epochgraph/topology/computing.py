@@ -108,6 +108,9 @@ UNCHANGED = frozenset(
 """Only memory, dtype or device changes."""
 
 
+INDEXING = frozenset(["embedding", "gather", "index", "index_select", "take_along_dim"])
+"""All tensors but the first that they take are indices."""
+
 FAULTS = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 """The errors that operations may raise on operands that they are not made for."""
 
@@ -274,7 +277,16 @@ def _computed(step: Step, values: Mapping[str, Any]) -> Any:
         return arguments[0]
     if _results(ops.base(step.operation), arguments) > MOST_RESULTS:
         raise ValueError(f"{step.operation} would give too many tensors")
+    if ops.base(step.operation) in INDEXING:  # no dtype is recorded: that they were made whole is not, either
+        arguments[1:] = map(_whole, arguments[1:])
     return call(step.operation, arguments, {k: filled(v) for k, v in step.options if v is not None})
+
+
+def _whole(argument: Any) -> Any:
+    """An argument with its indices as whole numbers."""
+    if isinstance(argument, list):
+        return [_whole(item) for item in argument]
+    return argument.long() if isinstance(argument, Tensor) and argument.is_floating_point() else argument
 
 
 def _item(several: object, position: object) -> Any:

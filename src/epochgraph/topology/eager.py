@@ -4,7 +4,7 @@ The run uses tensors without data if the model allows it. If its path depends on
 then the path is the example's, and experts that it does not call are not seen.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch._dispatch.python import enable_python_dispatcher
 from torch._subclasses.fake_tensor import FakeTensor
 from torch._subclasses.schema_check_mode import SchemaCheckMode
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.module_tracker import ModuleTracker
 from typing_extensions import override
 
 from epochgraph.topology.decomposing import has_rule, simpler_form
@@ -65,12 +65,32 @@ def _recorded(replica: Replica) -> Program:
     with (
         _no_fast_path(),
         torch.no_grad(),
-        ModuleTracker() as tracker,
-        recorder.following(tracker),
+        _running(replica.model) as modules,
+        recorder.following(modules),
         _Gradients(recorder),
     ):
         replica.model(*arguments, **options)
     return without_writes(Program(tuple(recorder.sources), tuple(recorder.steps)), recorder.shared)
+
+
+@contextmanager
+def _running(model: nn.Module) -> Iterator[list[str]]:
+    """The names of the modules that are running, the innermost last; those made in a forward pass have none."""
+    names = {id(module): name for name, module in model.named_modules()}
+    running: list[str] = []
+
+    def enter(module: nn.Module, _: object) -> None:
+        running.append(names.get(id(module), running[-1] if running else ""))
+
+    def leave(*_: object) -> None:
+        running.pop()
+
+    hooks = register_module_forward_pre_hook(enter), register_module_forward_hook(leave, always_call=True)
+    try:
+        yield running
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 @contextmanager
@@ -108,7 +128,7 @@ class _Recorder(SchemaCheckMode):
         self.steps: list[Step] = []
         self.names: dict[int, str] = {}
         self.alive: list[Tensor] = []  # an object that is gone could give its identity to another
-        self.tracker: ModuleTracker | None = None
+        self.modules: Sequence[str] = ()
         self.shared: set[str] = set()
         self.anew: dict[object, str] = {}  # what is made of nothing, by memory: it may come back as another object
         self.silent = False
@@ -124,9 +144,9 @@ class _Recorder(SchemaCheckMode):
             self.source("input", name, tensor)
 
     @contextmanager
-    def following(self, tracker: ModuleTracker) -> Iterator[None]:
-        """Record, and tell the module of each operation."""
-        self.tracker = tracker
+    def following(self, modules: Sequence[str]) -> Iterator[None]:
+        """Record, and tell the module of each operation: the last of those that are running."""
+        self.modules = modules
         with enable_python_dispatcher(), self:
             yield
 
@@ -208,9 +228,8 @@ class _Recorder(SchemaCheckMode):
                 self.keep(value, one)
 
     def module(self) -> str:
-        """The name of the running module: the innermost one has the longest."""
-        running = (self.tracker.parents if self.tracker else set()) - {"Global"}
-        return max(running, key=len, default="").partition(".")[2]
+        """The name of the innermost module that is running."""
+        return self.modules[-1] if self.modules else ""
 
     def argument(self, value: object) -> Argument:
         """An argument as plain data; tensors from elsewhere are constants."""

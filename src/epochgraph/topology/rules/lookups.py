@@ -234,6 +234,26 @@ def repeated(walk: Walk, step: Step) -> Value:
     return Flow(shape, tuple(map(of_term, flow.terms)))
 
 
+def narrowed(walk: Walk, step: Step) -> Value:
+    """Some positions that follow each other, from one on that a number or a tensor tells."""
+    value, dimension, start = walk.operands(step)[:3]
+    if not isinstance(start, Flow | Source | Computed) or is_weight(value):
+        return moved(walk, step)
+    flow, shape, known = walk.flow(value), plain(walk.shape(step)), values(walk, start)
+    unknown = flow.unknown or (start.unknown if isinstance(start, Flow) else "")
+    if unknown:
+        return Flow(shape, unknown=unknown)
+    if known is None:
+        met = walk.wiring.met(step, flow, (int(dimension) % len(flow.shape),))
+        found = Flow(shape, tuple(nodes.expand(shape) for nodes in met.terms), unknown=met.unknown)
+        return decided(walk, step, found, [everywhere(walk, step, walk.flow(start), shape)])
+
+    def of_term(nodes: Tensor) -> Tensor:
+        return torch.as_tensor(walk.call(step, lambda one: known if one is start else nodes))
+
+    return Flow(shape, tuple(map(of_term, flow.terms)))
+
+
 def values(walk: Walk, value: Any) -> Tensor | None:
     """The integers of a constant that is small and known; None otherwise."""
     if isinstance(value, Source) and value.values is not None:
